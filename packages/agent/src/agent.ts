@@ -1,0 +1,187 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExchangeAnswer, HelloAnswer } from '@holdfast/contract/agent/protocol.ts';
+import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
+import { isId, newId } from '@holdfast/contract/id.ts';
+import { PROTOCOL } from '@holdfast/contract/versions.ts';
+import type { Logger } from 'pino';
+import type { AgentConfig } from './config.ts';
+import { ArtifactCache } from './host/artifact-cache.ts';
+import { Host } from './host/host.ts';
+import { readJobFile } from './job/job-state.ts';
+import { JobRun } from './job/run-job.ts';
+import { ControllerClient } from './link/controller-client.ts';
+import { ReportQueue } from './link/report-queue.ts';
+import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+
+/**
+ * The agent: says hello, then exchanges reports for leases and orders, at every heartbeat and
+ * whenever there is news. It only calls out. Without any controller its steps run on and its
+ * reports wait on disk.
+ */
+export class Agent {
+  private readonly config: AgentConfig;
+  private readonly log: Logger;
+  private readonly client: ControllerClient;
+  private readonly agentId: string;
+  private sessionId = newId();
+  private readonly reports: ReportQueue;
+  private readonly host: Host;
+  private readonly jobs = new Map<string, JobRun>();
+  private readonly identityFile: string;
+  private readonly stopping = new AbortController();
+  private greeting: HelloAnswer | undefined;
+  private wake: () => void = () => {};
+  private awake = false;
+  private wanted: string[];
+  private loops: Promise<void>[] = [];
+
+  constructor(config: AgentConfig, log: Logger) {
+    this.config = config;
+    this.log = log;
+    this.client = new ControllerClient(config.controllers, config.token);
+    this.agentId = keepIdentity(config.data);
+    this.identityFile = join(config.data, 'agent.pid');
+    writeFileSync(this.identityFile, `${process.pid} ${startTimeOf(process.pid) ?? ''}\n`, { mode: 0o644 });
+    this.reports = new ReportQueue(join(config.data, 'reports.json'));
+    this.wanted = leftJobs(config.data);
+    this.host = new Host({
+      root: join(config.data, 'instances'),
+      artifacts: new ArtifactCache(join(config.data, 'artifacts'), this.client),
+      identityFile: this.identityFile,
+      user: config.stepUser,
+      changed: () => this.rouse(),
+    });
+  }
+
+  start(): void {
+    this.loops = [this.exchangeLoop(), this.offersLoop()];
+  }
+
+  /** Says goodbye: jobs go elsewhere at once, instances go on. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.rouse();
+    await Promise.allSettled(this.loops);
+    for (const job of this.jobs.values()) job.fence();
+    await this.client.exchange({ agentId: this.agentId, sessionId: this.sessionId, freeSlots: 0, reports: [...this.reports.pending], instances: [...this.host.observations()], bye: true }).catch(() => {});
+  }
+
+  private rouse(): void {
+    this.awake = true;
+    this.wake();
+  }
+
+  private async exchangeLoop(): Promise<void> {
+    for (let failures = 0; !this.stopping.signal.aborted; ) {
+      try {
+        if (!this.greeting) await this.greet();
+        this.awake = false;
+        this.apply(await this.exchange());
+        failures = 0;
+        await this.rest();
+      } catch (error) {
+        failures += 1;
+        if (error instanceof HoldfastError && error.code === 'agentUnknown') this.greeting = undefined;
+        if (failures === 1) this.log.warn({ err: error }, 'no exchange; running on');
+        await sleep(Math.min(5_000, 200 * 2 ** Math.min(failures, 5)) * (0.5 + Math.random() / 2), undefined, { signal: this.stopping.signal }).catch(() => {});
+      }
+    }
+  }
+
+  private async greet(): Promise<void> {
+    const { name, labels, zone, slots, host, address } = this.config;
+    this.sessionId = newId();
+    this.greeting = await this.client.hello({ protocol: PROTOCOL, agentId: this.agentId, sessionId: this.sessionId, name, labels: [...labels], zone, slots, host, address });
+    this.log.info({ agent: this.agentId }, 'connected');
+  }
+
+  private exchange(): Promise<ExchangeAnswer> {
+    const freeSlots = Math.max(0, this.config.slots - this.jobs.size);
+    return this.client.exchange({
+      agentId: this.agentId,
+      sessionId: this.sessionId,
+      freeSlots,
+      reports: [...this.reports.pending],
+      instances: this.config.host ? [...this.host.observations()] : [],
+      wanted: this.wanted,
+    });
+  }
+
+  private apply(answer: ExchangeAnswer): void {
+    this.reports.settle(answer.results);
+    const leases = new Map(answer.leases.map((lease) => [lease.jobId, lease]));
+    for (const [jobId, job] of this.jobs) {
+      const lease = leases.get(jobId);
+      if (lease?.epoch !== job.grant.epoch) job.fence();
+      else if (lease.cancel) job.cancel();
+    }
+    for (const grant of answer.grants) this.take(grant);
+    this.wanted = [];
+    if (this.config.host) this.host.obey(answer.orders);
+  }
+
+  private take(grant: ExchangeAnswer['grants'][number]): void {
+    if (this.jobs.has(grant.jobId)) return;
+    const { config, client, agentId, log, identityFile } = this;
+    const lostMs = this.greeting?.timers.lostMs ?? 10_000;
+    const report = (entry: Parameters<ReportQueue['send']>[0]) => {
+      const answered = this.reports.send(entry);
+      this.rouse();
+      return answered;
+    };
+    const job = new JobRun({ data: config.data, agentId, agentName: config.name, client, report, patienceSeconds: Math.max(1, Math.floor(lostMs / 1000) - 3), identityFile, user: config.stepUser, log }, grant);
+    this.jobs.set(grant.jobId, job);
+    void report({ kind: 'leaseAcknowledged', jobId: grant.jobId, epoch: grant.epoch });
+    void job.run().finally(() => {
+      this.jobs.delete(grant.jobId);
+      this.rouse();
+    });
+  }
+
+  /** Until the next heartbeat or news. */
+  private async rest(): Promise<void> {
+    if (this.awake || this.stopping.signal.aborted) return;
+    const news = new Promise<void>((done) => {
+      this.wake = done;
+    });
+    const done = new AbortController();
+    await Promise.race([news, sleep(this.greeting?.timers.heartbeatMs ?? 3_000, undefined, { signal: done.signal }).catch(() => {})]);
+    done.abort();
+  }
+
+  private async offersLoop(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.client.offers(this.agentId, this.stopping.signal);
+        this.rouse();
+        await sleep(20);
+      } catch {
+        await sleep(1_000, undefined, { signal: this.stopping.signal }).catch(() => {});
+      }
+    }
+  }
+}
+
+/** The agent's id is made once and kept in its directory. */
+function keepIdentity(data: string): string {
+  try {
+    mkdirSync(data, { recursive: true, mode: 0o711 });
+    const file = join(data, 'agent.id');
+    const known = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+    if (isId(known)) return known;
+    const made = newId();
+    writeFileSync(file, `${made}\n`, { mode: 0o600 });
+    return made;
+  } catch (error) {
+    if (!['EACCES', 'EROFS', 'EPERM', 'ENOTDIR'].includes(systemCode(error) ?? '')) throw error;
+    throw new HoldfastError('dataDirectoryUnwritable', `the agent cannot write ${data}; choose another --data`, { cause: error });
+  }
+}
+
+/** Jobs whose shims may still run: their grants are asked for again. */
+function leftJobs(data: string): string[] {
+  const root = join(data, 'jobs');
+  return existsSync(root) ? readdirSync(root).filter((id) => readJobFile(join(root, id)) !== null) : [];
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { StepUser } from './shim/shim.ts';
+
+/** Everything an agent is told from outside. */
+export interface AgentConfig {
+  readonly controllers: readonly string[];
+  readonly token: string;
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly zone: string;
+  readonly slots: number;
+  readonly host: boolean;
+  readonly address: string;
+  readonly data: string;
+  readonly stepUser: StepUser | null;
+  readonly logLevel: string;
+}
+
+export function readAgentConfig(values: { readonly [option: string]: string | boolean | undefined }, env: NodeJS.ProcessEnv): AgentConfig {
+  const text = (option: string, variable: string): string | undefined => (typeof values[option] === 'string' ? (values[option] as string) : env[variable]);
+  const required = (option: string, variable: string): string => {
+    const given = text(option, variable);
+    if (given) return given;
+    throw new HoldfastError('usageInvalid', `--${option} (or ${variable}) is missing`);
+  };
+  const tokenFile = text('token-file', 'HOLDFAST_TOKEN_FILE');
+  const slots = Number(text('slots', 'HOLDFAST_AGENT_SLOTS') ?? 2);
+  if (!Number.isInteger(slots) || slots < 0 || slots > 1_000) throw new HoldfastError('usageInvalid', `expected --slots from 0 to 1000, found ${values.slots}`);
+  const extra = (text('labels', 'HOLDFAST_AGENT_LABELS') ?? '').split(',').filter((label) => label !== '');
+  return {
+    controllers: required('controller', 'HOLDFAST_CONTROLLER').split(','),
+    token: tokenFile ? readFileSync(tokenFile, 'utf8').trim() : required('token', 'HOLDFAST_TOKEN'),
+    name: text('name', 'HOLDFAST_AGENT_NAME') ?? hostname(),
+    labels: [...new Set([...platformLabels(), ...extra.map((label) => label.toLowerCase())])],
+    zone: text('zone', 'HOLDFAST_AGENT_ZONE') ?? '',
+    slots,
+    host: values.host === true || env.HOLDFAST_AGENT_HOST === '1',
+    address: text('address', 'HOLDFAST_AGENT_ADDRESS') ?? '127.0.0.1',
+    data: resolve(text('data', 'HOLDFAST_AGENT_DATA') ?? '/var/lib/holdfast/agent'),
+    stepUser: readStepUser(text('step-user', 'HOLDFAST_STEP_USER')),
+    logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
+  };
+}
+
+function platformLabels(): string[] {
+  const system = process.platform === 'darwin' ? 'macos' : process.platform;
+  return ['self-hosted', system, process.arch];
+}
+
+function readStepUser(text: string | undefined): StepUser | null {
+  if (text === undefined) return null;
+  const match = /^(\d+)(?::(\d+))?$/.exec(text);
+  if (!match) throw new HoldfastError('usageInvalid', `expected --step-user UID[:GID] in numbers, found ${text}`);
+  if (process.getuid?.() !== 0) throw new HoldfastError('usageInvalid', '--step-user needs an agent that runs as root');
+  return { uid: Number(match[1]), gid: Number(match[2] ?? match[1]) };
+}

@@ -1,0 +1,169 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { InstanceObservation, Order } from '@holdfast/contract/agent/protocol.ts';
+import { isAlive, isClaimed, killGroup, type ShimEnd, startShim, type StepUser, waitForEnd } from '../shim/shim.ts';
+import type { ArtifactCache } from './artifact-cache.ts';
+import { askReadiness } from './readiness.ts';
+
+/**
+ * One instance of a release on this machine, under a shim that outlives the agent.
+ *
+ *   starting ─▶ ready ⇄ unready ─▶ draining ─▶ stopped
+ *       └──────────┴──────────────────────────▶ crashed
+ */
+export interface InstanceWorld {
+  readonly root: string;
+  readonly artifacts: ArtifactCache;
+  readonly identityFile: string;
+  readonly user: StepUser | null;
+  readonly changed: () => void;
+}
+
+const FAILURES_UNTIL_UNREADY = 3;
+
+export class HostedInstance {
+  private order: Order;
+  private readonly world: InstanceWorld;
+  private state: InstanceObservation['state'] = 'starting';
+  private reason: string | null = null;
+  private port: number | null = null;
+  private startMs: number | null = null;
+  private stopping = false;
+  private ended = false;
+
+  constructor(world: InstanceWorld, order: Order) {
+    this.world = world;
+    this.order = order;
+  }
+
+  get id(): string {
+    return this.order.id;
+  }
+
+  get isOver(): boolean {
+    return this.ended;
+  }
+
+  observation(): InstanceObservation {
+    const { id, generation, epoch } = this.order;
+    return { id, generation, epoch, state: this.state, port: this.port, reason: this.reason, startMs: this.startMs };
+  }
+
+  /** A newer order for the same instance; an older fence is refused. */
+  follow(order: Order): void {
+    if (order.generation < this.order.generation || (order.generation === this.order.generation && order.epoch < this.order.epoch)) return;
+    this.order = order;
+    if (order.desired === 'drain' && this.state === 'ready') this.become('draining', null);
+    if (order.desired === 'stop') void this.stop();
+  }
+
+  /** Starts, or finds the running one again. Resolves when the instance is over. */
+  async live(): Promise<void> {
+    try {
+      const startedAt = performance.now();
+      if (!isClaimed(this.dir)) await this.start();
+      else this.port = this.readPort();
+      const end = waitForEnd(this.dir);
+      const watching = this.watchReadiness(startedAt);
+      const how = await end;
+      this.ended = true;
+      await watching;
+      this.become(this.stopping ? 'stopped' : 'crashed', this.stopping ? null : await this.crashReason(how));
+    } catch (error) {
+      this.ended = true;
+      this.become('crashed', (error as Error).message);
+    }
+  }
+
+  /** SIGTERM, the grace, SIGKILL. */
+  async stop(): Promise<void> {
+    if (this.stopping) return;
+    this.stopping = true;
+    killGroup(this.dir, 'SIGTERM');
+    const deadline = performance.now() + this.order.graceMs;
+    while (!this.ended && performance.now() < deadline) await sleep(50);
+    if (!this.ended) killGroup(this.dir, 'SIGKILL');
+  }
+
+  async forget(): Promise<void> {
+    killGroup(this.dir, 'SIGKILL');
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private get folder(): string {
+    return join(this.world.root, this.order.id);
+  }
+
+  private get dir(): string {
+    return join(this.folder, 'shim');
+  }
+
+  private async start(): Promise<void> {
+    const { order, world } = this;
+    const cwd = await world.artifacts.folder(order.artifact.digest);
+    this.port = await freePort();
+    await mkdir(this.dir, { recursive: true, mode: 0o711 });
+    const { env: _, ...kept } = order;
+    writeFileSync(join(this.folder, 'order.tmp'), JSON.stringify({ order: { ...kept, env: {} }, port: this.port }), { mode: 0o600 });
+    renameSync(join(this.folder, 'order.tmp'), join(this.folder, 'order.json'));
+    const base = { PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin', LANG: process.env.LANG ?? 'C.UTF-8', HOME: this.folder };
+    await startShim(this.dir, { words: order.command, cwd, env: { ...base, ...order.env, PORT: String(this.port) }, patienceSeconds: 0, identityFile: world.identityFile, user: world.user });
+  }
+
+  private readPort(): number | null {
+    const file = join(this.folder, 'order.json');
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { port: number }).port : null;
+  }
+
+  private async watchReadiness(startedAt: number): Promise<void> {
+    let good = 0;
+    let bad = 0;
+    while (!this.ended && !this.stopping) {
+      const answer = await askReadiness(this.port ?? 0, this.order);
+      if (this.ended || this.stopping) return;
+      good = answer.ready ? good + 1 : 0;
+      bad = answer.ready ? 0 : bad + 1;
+      if (good >= this.order.readiness.successes && this.state !== 'ready' && this.order.desired === 'run') {
+        this.startMs ??= Math.round(performance.now() - startedAt);
+        this.become('ready', null);
+      }
+      if (!answer.ready && this.state === 'ready' && bad >= FAILURES_UNTIL_UNREADY) this.become('unready', answer.reason);
+      if (!answer.ready && this.state !== 'ready') this.become(this.state, answer.reason);
+      await sleep(this.state === 'starting' ? Math.min(250, this.order.readiness.intervalMs) : this.order.readiness.intervalMs);
+    }
+  }
+
+  private become(state: InstanceObservation['state'], reason: string | null): void {
+    if (this.state === state && this.reason === reason) return;
+    this.state = state;
+    this.reason = reason;
+    this.world.changed();
+  }
+
+  /** How it ended and the last thing it said. */
+  private async crashReason(how: ShimEnd): Promise<string> {
+    const output = await readFile(join(this.dir, 'output'), 'utf8').catch(() => '');
+    const last = output.trimEnd().split('\n').at(-1)?.slice(0, 300);
+    const ended = how.kind === 'exit' ? `it exited with code ${how.code}` : how.kind === 'signal' ? `it was ended by ${how.signal}` : 'it was killed';
+    return last ? `${ended}: ${last}` : ended;
+  }
+
+  static isLeftRunning(root: string, id: string): boolean {
+    return isAlive(join(root, id, 'shim'));
+  }
+}
+
+/** A port that is free now; another process may take it before the instance does, which then crashes and is replaced. */
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer();
+    server.once('error', fail);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { StepUser } from '../shim/shim.ts';
+
+/** Where a job lives: `<root>/jobs/<jobId>`, with the same parts on every agent. */
+export interface JobFolder {
+  readonly root: string;
+  readonly work: string;
+  readonly home: string;
+  readonly temp: string;
+  readonly steps: string;
+}
+
+/** What a checkpoint takes along. */
+export const PORTABLE_PARTS = ['work', 'home', 'temp'] as const;
+
+export function jobFolder(data: string, jobId: string): JobFolder {
+  const root = join(data, 'jobs', jobId);
+  return { root, work: join(root, 'work'), home: join(root, 'home'), temp: join(root, 'temp'), steps: join(root, 'steps') };
+}
+
+export async function makeJobFolder(folder: JobFolder, user: StepUser | null): Promise<void> {
+  await mkdir(folder.root, { recursive: true, mode: 0o711 });
+  for (const part of [folder.work, folder.home, folder.temp, folder.steps]) await mkdir(part, { recursive: true, mode: part === folder.steps ? 0o711 : 0o700 });
+  for (const part of PORTABLE_PARTS) await giveTree(join(folder.root, part), user);
+}
+
+/** `chown -R` is one process; a walk of our own would be fifty thousand calls. */
+export async function giveTree(path: string, user: StepUser | null): Promise<void> {
+  if (user) await promisify(execFile)('chown', ['-R', '-h', `${user.uid}:${user.gid}`, '--', path]);
+}
+
+export async function removeJobFolder(folder: JobFolder): Promise<void> {
+  await rm(folder.root, { recursive: true, force: true, maxRetries: 3 });
+}

@@ -1,0 +1,68 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Grant } from '@holdfast/contract/agent/protocol.ts';
+import type { Conclusion } from '@holdfast/core/pipeline/pipeline.ts';
+
+/**
+ * What the next step can see, beside the files: carried by every checkpoint and kept on disk after
+ * every change, so that an agent that restarts goes on where it was.
+ */
+export interface StepView {
+  readonly outputs: { readonly [name: string]: string };
+  /** GitHub's words: success, failure, cancelled, skipped. */
+  readonly outcome: string;
+  readonly conclusion: string;
+}
+
+export interface JobState {
+  readonly next: number;
+  readonly steps: { readonly [id: string]: StepView };
+  readonly env: { readonly [name: string]: string };
+  readonly path: readonly string[];
+  readonly masks: readonly string[];
+  readonly failed: boolean;
+  readonly checkpoint: string | null;
+  readonly layers: readonly string[];
+  readonly notPortable: string | null;
+  /** Where the job's folder lay when this was written. */
+  readonly root: string;
+}
+
+/** The step that runs now: enough to find its shim again. */
+export interface RunningStep {
+  readonly index: number;
+  readonly attemptId: string;
+  readonly name: string;
+}
+
+export interface JobFile {
+  readonly grant: Omit<Grant, 'secrets'>;
+  readonly state: JobState;
+  readonly running: RunningStep | null;
+}
+
+export const GITHUB_WORDS: Record<Conclusion, string> = { succeeded: 'success', failed: 'failure', cancelled: 'cancelled', skipped: 'skipped' };
+
+export function freshState(root: string): JobState {
+  return { next: 0, steps: {}, env: {}, path: [], masks: [], failed: false, checkpoint: null, layers: [], notPortable: null, root };
+}
+
+/** Moves absolute paths below the old root to the new one: agents may keep jobs in different places. */
+export function moveRoot(state: JobState, root: string): JobState {
+  if (state.root === root) return state;
+  const move = (text: string) => text.replaceAll(state.root, root);
+  const values = Object.entries(state.env).map(([name, value]) => [name, move(value)]);
+  return { ...state, root, env: Object.fromEntries(values), path: state.path.map(move) };
+}
+
+export function writeJobFile(folder: string, file: JobFile): void {
+  const path = join(folder, 'job.json');
+  writeFileSync(`${path}.tmp`, JSON.stringify(file), { mode: 0o600 });
+  renameSync(`${path}.tmp`, path);
+}
+
+export function readJobFile(folder: string): JobFile | null {
+  const path = join(folder, 'job.json');
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as JobFile) : null;
+}
+

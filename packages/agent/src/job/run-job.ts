@@ -1,0 +1,239 @@
+import { join } from 'node:path';
+import type { Grant, Report, ReportResult, StepFinished } from '@holdfast/contract/agent/protocol.ts';
+import { newId } from '@holdfast/contract/id.ts';
+import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
+import type { Logger } from 'pino';
+import { Checkpoints } from '../checkpoint/checkpoint.ts';
+import type { ControllerClient } from '../link/controller-client.ts';
+import { isClaimed, killGroup, type StepUser } from '../shim/shim.ts';
+import { createPerformer, type PerformStep } from '../steps/actions/perform-step.ts';
+import { LogStream } from '../steps/log-stream.ts';
+import { Masks } from '../steps/masks.ts';
+import { failedResult, type StepResult, type StepRun } from '../steps/run-step.ts';
+import { evaluateEnv, expressionsIn, statusOf, type StepScope, valuesOf } from '../steps/step-world.ts';
+import { type JobFolder, jobFolder, makeJobFolder, removeJobFolder } from './job-folder.ts';
+import { freshState, GITHUB_WORDS, type JobState, readJobFile, type RunningStep, writeJobFile } from './job-state.ts';
+
+/**
+ * One job under one lease: restore or begin, step after step, each closed by a checkpoint, then
+ * the outputs. Everything is on disk before it matters, so the agent may die at any line.
+ */
+export interface JobWorld {
+  readonly data: string;
+  readonly agentId: string;
+  readonly agentName: string;
+  readonly client: ControllerClient;
+  readonly report: (report: Report) => Promise<ReportResult>;
+  readonly patienceSeconds: number;
+  readonly identityFile: string;
+  readonly user: StepUser | null;
+  readonly log: Logger;
+}
+
+const LOG_PATIENCE_MS = 15_000;
+const JOB_MINUTES = 360;
+
+export class JobRun {
+  readonly grant: Grant;
+  private readonly world: JobWorld;
+  private readonly folder: JobFolder;
+  private readonly stop = new AbortController();
+  private readonly checkpoints: Checkpoints;
+  private readonly perform: PerformStep;
+  private readonly masks: Masks;
+  private state: JobState;
+  private fenced = false;
+  private cancelled = false;
+
+  constructor(world: JobWorld, grant: Grant) {
+    this.world = world;
+    this.grant = grant;
+    this.folder = jobFolder(world.data, grant.jobId);
+    this.checkpoints = new Checkpoints(this.folder, world.client, world.user);
+    this.perform = createPerformer({ client: world.client, agentId: world.agentId });
+    this.masks = new Masks(Object.values(grant.secrets));
+    this.state = freshState(this.folder.root);
+  }
+
+  /** The run was cancelled: the step is stopped, later ones see cancelled(). */
+  cancel(): void {
+    if (this.cancelled) return;
+    this.cancelled = true;
+    this.stop.abort();
+  }
+
+  /** The lease is somebody else's: stop at once and say nothing more. */
+  fence(): void {
+    this.fenced = true;
+    this.stop.abort();
+    killGroup(join(this.folder.steps, String(this.state.next)), 'SIGKILL');
+  }
+
+  async run(): Promise<void> {
+    const { jobId } = this.grant;
+    try {
+      const running = await this.prepare();
+      const limit = setTimeout(() => this.stop.abort(), this.minutes() * 60_000);
+      await this.runSteps(running);
+      clearTimeout(limit);
+      if (!this.fenced) await this.finish();
+    } catch (error) {
+      this.world.log.error({ err: error, job: jobId }, 'job broke');
+      if (!this.fenced) await this.world.report({ kind: 'jobFinished', jobId, epoch: this.grant.epoch, conclusion: 'failed', outputs: {}, reason: this.masks.hide((error as Error).message) });
+    }
+    await removeJobFolder(this.folder);
+  }
+
+  private minutes(): number {
+    const { definition } = this.grant;
+    return Number(expressionsIn(this.folder).value(definition.timeoutMinutes, this.grant.values as never, statusOf(this.state, false)) ?? JOB_MINUTES) || JOB_MINUTES;
+  }
+
+  /** Goes on with what is on disk, restores a checkpoint, or begins. */
+  private async prepare(): Promise<RunningStep | null> {
+    const kept = readJobFile(this.folder.root);
+    if (kept && kept.grant.epoch === this.grant.epoch) {
+      this.state = kept.state;
+      for (const mask of kept.state.masks) this.masks.add(mask);
+      this.checkpoints.forget();
+      return kept.running;
+    }
+    await removeJobFolder(this.folder);
+    await makeJobFolder(this.folder, this.world.user);
+    if (this.grant.resume) {
+      this.state = await this.checkpoints.restore(this.grant.resume.checkpoint);
+      for (const mask of this.state.masks) this.masks.add(mask);
+    }
+    this.keep(null);
+    return null;
+  }
+
+  private keep(running: RunningStep | null): void {
+    const { secrets: _, ...grant } = this.grant;
+    writeJobFile(this.folder.root, { grant, state: this.state, running });
+  }
+
+  private async runSteps(running: RunningStep | null): Promise<void> {
+    const { steps } = this.grant.definition;
+    for (let index = this.state.next; index < steps.length && !this.fenced; index += 1) {
+      await this.runOne(steps[index] as StepDefinition, index, running?.index === index ? running : null);
+    }
+  }
+
+  private async runOne(step: StepDefinition, index: number, running: RunningStep | null): Promise<void> {
+    const attemptId = running?.attemptId ?? newId();
+    const base = this.stepRun(index, attemptId);
+    const name = running?.name ?? this.nameOf(step, base);
+    const { jobId, epoch } = this.grant;
+    const reattached = running !== null && isClaimed(base.dir);
+    if (running === null) {
+      this.keep({ index, attemptId, name });
+      void this.world.report({ kind: 'stepStarted', jobId, epoch, attemptId, index, name });
+    }
+    const result = running !== null && !reattached ? failedResult('the agent restarted before the step had begun') : await this.perform(base, step);
+    if (this.fenced) return base.log.close(0);
+    const tolerated = result.outcome === 'failed' && this.tolerates(step, base);
+    const conclusion: Conclusion = tolerated ? 'succeeded' : result.outcome;
+    this.state = this.afterStep(step, { index, result, conclusion });
+    const checkpoint = await this.checkpoint(step, result);
+    this.state = { ...this.state, checkpoint: checkpoint ?? this.state.checkpoint };
+    await base.log.close(LOG_PATIENCE_MS);
+    this.keep(null);
+    const finished: StepFinished = {
+      kind: 'stepFinished', jobId, epoch, attemptId, index, name, conclusion,
+      outcome: result.outcome, exitCode: result.exitCode, signal: result.signal, reason: result.reason, logBytes: base.log.bytes,
+      outputs: maskAll(result.outputs, this.masks), annotations: result.annotations, summary: result.summary ? this.masks.hide(result.summary) : null,
+      checkpoint, notPortable: this.state.notPortable,
+    };
+    const answer = this.world.report(finished);
+    // The next step waits until a controller knows: a step that counts is never run again.
+    const { outcome } = await answer;
+    if (outcome === 'fenced') this.fence();
+  }
+
+  private stepRun(index: number, attemptId: string): StepRun {
+    const { world, grant, folder } = this;
+    const status = statusOf(this.state, this.cancelled);
+    const agentWorld = { grant, folder, agentName: world.agentName };
+    const expressions = expressionsIn(folder);
+    const bare: StepScope = { steps: this.state.steps, inputs: null, env: {}, actionPath: null };
+    const workflowEnv = evaluateEnv(expressions, grant.workflowEnv, { values: valuesOf(agentWorld, bare, status), status });
+    const jobEnv = evaluateEnv(expressions, grant.definition.env, { values: valuesOf(agentWorld, { ...bare, env: workflowEnv }, status), status });
+    return {
+      world: agentWorld,
+      scope: { ...bare, env: { ...workflowEnv, ...jobEnv, ...this.state.env } },
+      path: this.state.path,
+      status,
+      expressions,
+      masks: this.masks,
+      log: new LogStream((chunk) => world.client.appendLog({ jobId: grant.jobId, epoch: grant.epoch, attemptId, index, ...chunk })),
+      dir: join(folder.steps, String(index)),
+      patienceSeconds: world.patienceSeconds,
+      identityFile: world.identityFile,
+      user: world.user,
+      stopped: this.stop.signal,
+    };
+  }
+
+  private nameOf(step: StepDefinition, run: StepRun): string {
+    const given = textOf(run.expressions.value(step.name, valuesOf(run.world, run.scope, run.status), run.status));
+    if (given !== '') return this.masks.hide(given);
+    if (step.action.kind === 'uses') return `Run ${step.action.uses}`;
+    return `Run ${typeof step.action.script === 'string' ? step.action.script.split('\n')[0] : 'script'}`;
+  }
+
+  private tolerates(step: StepDefinition, run: StepRun): boolean {
+    return run.expressions.value(step.continueOnError, valuesOf(run.world, run.scope, run.status), run.status) === true;
+  }
+
+  private afterStep(step: StepDefinition, { index, result, conclusion }: { readonly index: number; readonly result: StepResult; readonly conclusion: Conclusion }): JobState {
+    const { state } = this;
+    const view = { outputs: result.outputs, outcome: GITHUB_WORDS[result.outcome], conclusion: GITHUB_WORDS[conclusion] };
+    return {
+      ...state,
+      next: index + 1,
+      steps: step.id ? { ...state.steps, [step.id]: view } : state.steps,
+      env: { ...state.env, ...result.env },
+      path: [...state.path, ...result.path],
+      masks: this.masks.list().filter((mask) => !Object.values(this.grant.secrets).includes(mask)),
+      failed: state.failed || conclusion === 'failed',
+      notPortable: state.notPortable ?? result.notPortable,
+    };
+  }
+
+  /** Nothing to restore where nothing could go on: after the last step, or when not portable. */
+  private async checkpoint(step: StepDefinition, result: StepResult): Promise<string | null> {
+    const last = this.state.next >= this.grant.definition.steps.length;
+    if (last || this.state.notPortable !== null || result.outcome === 'cancelled' || policyOf(step) === 'never') return null;
+    try {
+      return await this.checkpoints.save(this.state);
+    } catch (error) {
+      // Without this checkpoint a lost agent costs one more step, and nothing else.
+      this.world.log.warn({ err: error, job: this.grant.jobId }, 'checkpoint failed');
+      return null;
+    }
+  }
+
+  private async finish(): Promise<void> {
+    const run = this.stepRun(this.state.next, newId());
+    await run.log.close(0);
+    const values = valuesOf(run.world, run.scope, run.status);
+    const outputs = textMembers(run.expressions.value(this.grant.definition.outputs, values, run.status));
+    const conclusion = this.cancelled ? 'cancelled' : this.state.failed ? 'failed' : 'succeeded';
+    const timedOut = this.stop.signal.aborted && !this.cancelled;
+    await this.world.report({ kind: 'jobFinished', jobId: this.grant.jobId, epoch: this.grant.epoch, conclusion: timedOut ? 'failed' : conclusion, outputs: maskAll(outputs, this.masks), reason: timedOut ? 'it took longer than its timeout-minutes' : null });
+    for (let index = 0; index < this.grant.definition.steps.length; index += 1) killGroup(join(this.folder.steps, String(index)), 'SIGKILL');
+  }
+}
+
+function policyOf(step: StepDefinition): string {
+  const { env } = step;
+  if (env === null || typeof env !== 'object' || !('members' in env)) return 'auto';
+  return String(env.members.find(([name]) => name === 'HOLDFAST_CHECKPOINT')?.[1] ?? 'auto');
+}
+
+/** GitHub drops an output that contains a secret; so do we, by hiding it. */
+function maskAll(values: Record<string, string>, masks: Masks): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, masks.hide(value)]));
+}

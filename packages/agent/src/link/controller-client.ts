@@ -1,0 +1,91 @@
+import type { Readable } from 'node:stream';
+import { errorOf } from '@holdfast/contract/api/client.ts';
+import * as protocol from '@holdfast/contract/agent/protocol.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { z } from 'zod';
+
+/** The agent's calls, to whichever controller answers. */
+export class ControllerClient {
+  private readonly controllers: readonly string[];
+  private readonly token: string;
+  private favourite = 0;
+
+  constructor(controllers: readonly string[], token: string) {
+    this.controllers = controllers;
+    this.token = token;
+  }
+
+  hello(message: z.input<typeof protocol.hello>): Promise<protocol.HelloAnswer> {
+    return this.json('/agent/v1/hello', { body: message, schema: protocol.helloAnswer });
+  }
+
+  exchange(message: z.input<typeof protocol.exchange>): Promise<protocol.ExchangeAnswer> {
+    return this.json('/agent/v1/exchange', { body: message, schema: protocol.exchangeAnswer });
+  }
+
+  async offers(agentId: string, signal: AbortSignal): Promise<void> {
+    await this.call('/agent/v1/offers', { body: { agentId }, timeoutMs: 30_000, signal });
+  }
+
+  async appendLog(chunk: protocol.LogAppend): Promise<void> {
+    await this.call('/agent/v1/logs', { body: chunk });
+  }
+
+  async putBlob(bytes: () => Readable): Promise<string> {
+    const answer = await this.send('/agent/v1/blobs', bytes);
+    return ((await answer.json()) as { digest: string }).digest;
+  }
+
+  async publish(query: { readonly agentId: string; readonly jobId: string; readonly epoch: number; readonly name: string }, bytes: () => Readable): Promise<{ name: string; digest: string }> {
+    const words = new URLSearchParams({ ...query, epoch: String(query.epoch) });
+    const answer = await this.send(`/agent/v1/artifacts?${words}`, bytes);
+    return protocol.publishAnswer.parse(await answer.json());
+  }
+
+  async getBlob(digest: string): Promise<ReadableStream<Uint8Array>> {
+    const answer = await this.tryAll((controller) => fetch(new URL(`/agent/v1/blobs/${digest}`, controller), { headers: this.headers(), signal: AbortSignal.timeout(600_000) }));
+    return answer.body as ReadableStream<Uint8Array>;
+  }
+
+  private async json<Schema extends z.ZodType>(path: string, { body, schema }: { readonly body: unknown; readonly schema: Schema }): Promise<z.output<Schema>> {
+    return schema.parse(await (await this.call(path, { body })).json());
+  }
+
+  private call(path: string, { body, timeoutMs = 10_000, signal }: { readonly body: unknown; readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<Response> {
+    const text = JSON.stringify(body);
+    return this.tryAll((controller) => {
+      const limit = AbortSignal.timeout(timeoutMs);
+      return fetch(new URL(path, controller), { method: 'POST', headers: { ...this.headers(), 'content-type': 'application/json' }, body: text, signal: signal ? AbortSignal.any([limit, signal]) : limit });
+    });
+  }
+
+  private send(path: string, bytes: () => Readable): Promise<Response> {
+    return this.tryAll((controller) =>
+      fetch(new URL(path, controller), { method: 'PUT', headers: { ...this.headers(), 'content-type': 'application/octet-stream' }, body: bytes() as unknown as RequestInit['body'], duplex: 'half', signal: AbortSignal.timeout(600_000) } as RequestInit),
+    );
+  }
+
+  private headers(): Record<string, string> {
+    return { authorization: `Bearer ${this.token}` };
+  }
+
+  /** One round over the controllers, beginning with the one that answered last. */
+  private async tryAll(request: (controller: string) => Promise<Response>): Promise<Response> {
+    let last: unknown;
+    for (let tried = 0; tried < this.controllers.length; tried += 1) {
+      const controller = this.controllers[this.favourite % this.controllers.length] as string;
+      try {
+        const answer = await request(controller);
+        if (answer.ok) return answer;
+        const error = await errorOf(answer);
+        if (error.kind !== 'unavailable') throw error;
+        last = error;
+      } catch (error) {
+        if (error instanceof HoldfastError && error.kind !== 'unavailable') throw error;
+        last = error;
+      }
+      this.favourite += 1;
+    }
+    throw new HoldfastError('controllerUnreachable', `no controller answers at ${this.controllers.join(', ')}`, { cause: last });
+  }
+}

@@ -1,0 +1,33 @@
+import { parseArgs } from 'node:util';
+import { HoldfastError, KINDS } from '@holdfast/contract/errors.ts';
+import pino from 'pino';
+import { Agent } from './agent.ts';
+import { readAgentConfig } from './config.ts';
+import { stopInstances } from './host/stop-instances.ts';
+
+/** `holdfast agent`: until SIGTERM or SIGINT. */
+const TEXTS = ['controller', 'token', 'token-file', 'name', 'labels', 'zone', 'slots', 'address', 'data', 'step-user'] as const;
+
+try {
+  const options = { ...Object.fromEntries(TEXTS.map((name) => [name, { type: 'string' as const }])), host: { type: 'boolean' as const }, 'stop-instances': { type: 'boolean' as const } };
+  const { values } = parseArgs({ options });
+  const config = readAgentConfig(values as Record<string, string | boolean | undefined>, process.env);
+  if (values['stop-instances']) {
+    await stopInstances(config.data);
+    process.exit(0);
+  }
+  const log = pino({ level: config.logLevel, base: { process: 'agent', name: config.name } });
+  const agent = new Agent(config, log);
+  agent.start();
+  process.send?.({ ready: true });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      void agent.stop().finally(() => process.exit(0));
+      setTimeout(() => process.exit(1), 10_000).unref();
+    });
+  }
+} catch (error) {
+  const known = error instanceof HoldfastError;
+  process.stderr.write(`holdfast agent: ${known ? error.located : (error as Error).stack}\n`);
+  process.exit(known ? KINDS[error.kind].exit : 1);
+}

@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, watch } from 'node:fs';
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+
+/** The agent's side of shim.sh: start one, find one again, wait for its end, end it. */
+export interface ShimCommand {
+  readonly words: readonly string[];
+  readonly cwd: string;
+  readonly env: { readonly [name: string]: string };
+  readonly patienceSeconds: number;
+  readonly identityFile: string;
+  readonly user: StepUser | null;
+}
+
+/** As root, steps and instances run as somebody else. */
+export interface StepUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export type ShimEnd =
+  | { readonly kind: 'exit'; readonly code: number }
+  | { readonly kind: 'signal'; readonly signal: string }
+  | { readonly kind: 'abandoned' }
+  /** The shim itself is gone without a word: somebody killed it. */
+  | { readonly kind: 'shimLost' };
+
+const SCRIPT = fileURLToPath(new URL('./shim.sh', import.meta.url));
+const LOOK_MS = 200;
+
+export async function startShim(dir: string, command: ShimCommand): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const line = command.words.map(quote).join(' ');
+  await writeFile(join(dir, 'command'), `cd ${quote(command.cwd)} || exit 1\nexec ${line}\n`, { mode: 0o600 });
+  await giveTo(command.user, dir, join(dir, 'command'));
+  const child = spawn('/bin/sh', [SCRIPT, dir, String(command.patienceSeconds), command.identityFile], {
+    detached: true,
+    stdio: 'ignore',
+    cwd: '/',
+    env: { ...command.env },
+    ...(command.user ?? {}),
+  });
+  child.on('error', () => {});
+  child.unref();
+  await new Promise<void>((done) => child.once('spawn', done).once('error', () => done()));
+}
+
+async function giveTo(user: StepUser | null, ...paths: string[]): Promise<void> {
+  for (const path of user ? paths : []) await chown(path, (user as StepUser).uid, (user as StepUser).gid);
+  if (!user) return;
+  await chmod(paths[0] as string, 0o711);
+}
+
+export function isClaimed(dir: string): boolean {
+  return existsSync(join(dir, 'claim'));
+}
+
+export async function waitForEnd(dir: string): Promise<ShimEnd> {
+  const startedAt = performance.now();
+  for (;;) {
+    const end = readEnd(dir);
+    if (end) return end;
+    if (!isAlive(dir) && performance.now() - startedAt > 2_000) {
+      // The exit file may have come between the two looks.
+      const last = readEnd(dir);
+      if (last) return last;
+      killGroup(dir, 'SIGKILL');
+      return existsSync(join(dir, 'abandoned')) ? { kind: 'abandoned' } : { kind: 'shimLost' };
+    }
+    await changed(dir);
+  }
+}
+
+function readEnd(dir: string): ShimEnd | null {
+  const file = join(dir, 'exit');
+  if (!existsSync(file)) return null;
+  const [kind, code] = readFileSync(file, 'utf8').trim().split(' ');
+  if (kind === 'signal') return { kind: 'signal', signal: signalName(Number(code) - 128) };
+  return { kind: 'exit', code: Number(code) };
+}
+
+function signalName(number: number): string {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
+}
+
+/** Identity is pid and start time: a pid alone may be another process by now. */
+export function isAlive(dir: string): boolean {
+  const shim = readShim(dir);
+  return shim !== null && startTimeOf(shim.pid) === shim.startTime;
+}
+
+function readShim(dir: string): { readonly pid: number; readonly startTime: string } | null {
+  const file = join(dir, 'shim');
+  if (!existsSync(file)) return null;
+  const [pid, startTime = ''] = readFileSync(file, 'utf8').trim().split(' ');
+  return { pid: Number(pid), startTime };
+}
+
+/** Signals everything the command started that stayed in its group. */
+export function killGroup(dir: string, signal: NodeJS.Signals): void {
+  const shim = readShim(dir);
+  if (!shim) return;
+  try {
+    process.kill(-shim.pid, signal);
+  } catch {
+    // Nobody is left in the group.
+  }
+}
+
+/** Somebody of the group outlived the command. */
+export function hasSurvivors(dir: string): boolean {
+  const shim = readShim(dir);
+  if (!shim || startTimeOf(shim.pid) === shim.startTime) return false;
+  try {
+    process.kill(-shim.pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function changed(dir: string): Promise<void> {
+  return new Promise((done) => {
+    const finish = () => {
+      clearTimeout(timer);
+      watcher?.close();
+      done();
+    };
+    const timer = setTimeout(finish, LOOK_MS);
+    let watcher: ReturnType<typeof watch> | undefined;
+    try {
+      watcher = watch(dir, (_event, name) => {
+        if (name === 'exit') finish();
+      });
+      watcher.on('error', () => {});
+    } catch {
+      // The folder is gone; the next look says so.
+    }
+  });
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LogAppend } from '@holdfast/contract/agent/protocol.ts';
+import { LIMITS } from '@holdfast/contract/limits.ts';
+
+/**
+ * A step's log on its way to a controller: numbered by byte offset, sent in order, tried until it
+ * is taken. Text waits in memory only up to a bound; the spool on disk is the source.
+ */
+export type SendChunk = (chunk: Pick<LogAppend, 'offset' | 'text'>) => Promise<void>;
+
+const FLUSH_MS = 200;
+const CHUNK_CHARACTERS = 256 * 1024;
+
+export class LogStream {
+  private readonly send: SendChunk;
+  private parts: string[] = [];
+  private sent = 0;
+  private total = 0;
+  private closed = false;
+  private readonly pump: Promise<void>;
+
+  constructor(send: SendChunk) {
+    this.send = send;
+    this.pump = this.run();
+  }
+
+  write(text: string): void {
+    if (this.total > LIMITS.stepLogBytes) return;
+    this.parts.push(text);
+    this.total += Buffer.byteLength(text);
+    if (this.total > LIMITS.stepLogBytes) this.parts.push('the log is longer than its limit; the rest is not kept\n');
+  }
+
+  get bytes(): number {
+    return this.total;
+  }
+
+  /** How much is not taken yet: whoever reads the spool waits while it is too much. */
+  get backlog(): number {
+    return this.total - this.sent;
+  }
+
+  /** Resolves when everything is taken, or after `patienceMs`. */
+  async close(patienceMs: number): Promise<void> {
+    this.closed = true;
+    await Promise.race([this.pump, sleep(patienceMs, undefined, { ref: false })]);
+  }
+
+  private async run(): Promise<void> {
+    while (!this.closed || this.parts.length > 0) {
+      if (this.parts.length === 0) {
+        await sleep(FLUSH_MS);
+        continue;
+      }
+      const text = this.parts.join('');
+      this.parts = [];
+      for (let at = 0; at < text.length; at += CHUNK_CHARACTERS) await this.deliver(text.slice(at, at + CHUNK_CHARACTERS));
+      if (!this.closed) await sleep(FLUSH_MS);
+    }
+  }
+
+  private async deliver(text: string): Promise<void> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        await this.send({ offset: this.sent, text });
+        this.sent += Buffer.byteLength(text);
+        return;
+      } catch {
+        await sleep(Math.min(2_000, 100 * 2 ** failures));
+      }
+    }
+  }
+}

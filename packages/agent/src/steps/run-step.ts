@@ -1,0 +1,173 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StepFinished } from '@holdfast/contract/agent/protocol.ts';
+import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import type { Expressions, StatusView } from '@holdfast/core/pipeline/ports.ts';
+import { textOf } from '@holdfast/workflow/expressions.ts';
+import { giveTree } from '../job/job-folder.ts';
+import { hasSurvivors, isClaimed, killGroup, type ShimEnd, startShim, type StepUser, waitForEnd } from '../shim/shim.ts';
+import { defaultEnvironment, withPath } from './default-environment.ts';
+import { readLines, readPairs } from './environment-files.ts';
+import type { LogStream } from './log-stream.ts';
+import type { Masks } from './masks.ts';
+import { OutputReader } from './output-reader.ts';
+import { shellFor } from './shells.ts';
+import { evaluateEnv, type StepScope, type StepWorld, valuesOf } from './step-world.ts';
+
+/** What running one step gave. */
+export interface StepResult {
+  readonly outcome: Conclusion;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly reason: string | null;
+  readonly outputs: Record<string, string>;
+  readonly env: Record<string, string>;
+  readonly path: readonly string[];
+  readonly annotations: StepFinished['annotations'];
+  readonly summary: string | null;
+  readonly notPortable: string | null;
+}
+
+export interface StepRun {
+  readonly world: StepWorld;
+  readonly scope: StepScope;
+  readonly path: readonly string[];
+  readonly status: StatusView;
+  readonly expressions: Expressions;
+  readonly masks: Masks;
+  readonly log: LogStream;
+  /** The shim's folder: existing and claimed means the step runs already, and is re-attached. */
+  readonly dir: string;
+  readonly patienceSeconds: number;
+  readonly identityFile: string;
+  readonly user: StepUser | null;
+  readonly stopped: AbortSignal;
+}
+
+const TAIL_MS = 100;
+const TERM_GRACE_MS = 7_500;
+const BACKLOG_BYTES = 8 * 1024 * 1024;
+
+export const PLAIN_RESULT: StepResult = { outcome: 'succeeded', exitCode: null, signal: null, reason: null, outputs: {}, env: {}, path: [], annotations: [], summary: null, notPortable: null };
+
+export function failedResult(reason: string): StepResult {
+  return { ...PLAIN_RESULT, outcome: 'failed', reason };
+}
+
+export async function runStep(run: StepRun, step: StepDefinition): Promise<StepResult> {
+  if (step.action.kind !== 'run') throw new Error('runStep is for run steps');
+  const files = environmentFiles(run.dir);
+  const script = prepare(run, step, files);
+  run.log.write(`${run.masks.hide(`> ${script.text.split('\n').join('\n> ')}`)}\n`);
+  if (!isClaimed(run.dir)) await launch(run, script, files);
+  const { end, timedOut, annotations, outputs } = await attend(run, step);
+  const result = resultOf(end, { timedOut, stopped: run.stopped.aborted });
+  const pairs = await readPairs(files.GITHUB_OUTPUT as string);
+  return {
+    ...PLAIN_RESULT,
+    ...result,
+    annotations,
+    outputs: { ...outputs, ...pairs },
+    env: await readPairs(files.GITHUB_ENV as string),
+    path: await readLines(files.GITHUB_PATH as string),
+    summary: (await readFile(files.GITHUB_STEP_SUMMARY as string, 'utf8').catch(() => '')).slice(0, 1024 * 1024) || null,
+    notPortable: hasSurvivors(run.dir) ? 'a step left a process running' : null,
+  };
+}
+
+function environmentFiles(dir: string): Record<string, string> {
+  const file = (name: string) => join(dir, 'files', name);
+  return { GITHUB_OUTPUT: file('output'), GITHUB_ENV: file('env'), GITHUB_PATH: file('path'), GITHUB_STEP_SUMMARY: file('summary'), GITHUB_STATE: file('state') };
+}
+
+interface Script {
+  readonly text: string;
+  readonly env: Record<string, string>;
+  readonly cwd: string;
+  readonly shell: ReturnType<typeof shellFor>;
+}
+
+/** The same from the same state, so that a re-attached step logs the same lines at the same offsets. */
+function prepare(run: StepRun, step: StepDefinition, files: Record<string, string>): Script {
+  const { world, scope, expressions, status } = run;
+  const own = evaluateEnv(expressions, step.env, { values: valuesOf(world, scope, status), status });
+  const seen = valuesOf(world, { ...scope, env: { ...scope.env, ...own } }, status);
+  const { script, shell, workingDirectory } = step.action as Extract<StepDefinition['action'], { kind: 'run' }>;
+  const { definition } = world.grant;
+  const place = textOf(expressions.value(workingDirectory, seen, status)) || definition.workingDirectory || '';
+  return {
+    text: textOf(expressions.value(script, seen, status)).trimEnd(),
+    env: withPath({ ...defaultEnvironment(world, scope, files), ...scope.env, ...own }, run.path),
+    cwd: isAbsolute(place) ? place : join(world.folder.work, place),
+    shell: shellFor(shell ?? definition.shell),
+  };
+}
+
+async function launch(run: StepRun, script: Script, files: Record<string, string>): Promise<void> {
+  const { dir, user } = run;
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(join(dir, 'files'), { recursive: true, mode: 0o711 });
+  for (const file of Object.values(files)) await writeFile(file, '');
+  const scriptFile = join(dir, `script.${script.shell.extension}`);
+  await writeFile(scriptFile, `${script.text}\n`, { mode: 0o644 });
+  await giveTree(dir, user);
+  await startShim(dir, { words: script.shell.words(scriptFile), cwd: script.cwd, env: script.env, patienceSeconds: run.patienceSeconds, identityFile: run.identityFile, user });
+}
+
+interface Attended {
+  readonly end: ShimEnd;
+  readonly timedOut: number | null;
+  readonly annotations: StepFinished['annotations'];
+  readonly outputs: Record<string, string>;
+}
+
+/** Follows the output until the shim's end; stops the step on cancel and at its time limit. */
+async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
+  const { dir, log, masks, expressions, world, scope, status } = run;
+  const annotations: StepFinished['annotations'] = [];
+  const outputs: Record<string, string> = {};
+  const reader = new OutputReader(join(dir, 'output'), masks, {
+    text: (text) => log.write(text),
+    command: (command) => {
+      if (command.kind === 'annotation') annotations.push({ level: command.level, message: command.message, place: command.place });
+      if (command.kind === 'setOutput') outputs[command.name] = command.value;
+    },
+  });
+  const minutes = Number(expressions.value(step.timeoutMinutes, valuesOf(world, scope, status), status) ?? 0);
+  let ended = false;
+  let timedOut: number | null = null;
+  const ending = waitForEnd(dir).finally(() => {
+    ended = true;
+  });
+  const stop = async () => {
+    killGroup(dir, 'SIGTERM');
+    await sleep(TERM_GRACE_MS, undefined, { ref: false });
+    if (!ended) killGroup(dir, 'SIGKILL');
+  };
+  const onAbort = () => void stop();
+  run.stopped.addEventListener('abort', onAbort, { once: true });
+  if (run.stopped.aborted) onAbort();
+  const timer = minutes > 0 ? setTimeout(() => void ((timedOut = minutes), stop()), minutes * 60_000) : undefined;
+  while (!ended) {
+    if (log.backlog < BACKLOG_BYTES) await reader.read(false);
+    await Promise.race([ending, sleep(TAIL_MS, undefined, { ref: false })]);
+  }
+  clearTimeout(timer);
+  run.stopped.removeEventListener('abort', onAbort);
+  const end = await ending;
+  await reader.read(true);
+  return { end, timedOut, annotations, outputs };
+}
+
+function resultOf(end: ShimEnd, how: { readonly timedOut: number | null; readonly stopped: boolean }): Pick<StepResult, 'outcome' | 'exitCode' | 'signal' | 'reason'> {
+  const code = end.kind === 'exit' ? end.code : null;
+  const signal = end.kind === 'signal' ? end.signal : null;
+  if (how.stopped) return { outcome: 'cancelled', exitCode: code, signal, reason: 'cancelled' };
+  if (how.timedOut !== null) return { outcome: 'failed', exitCode: code, signal, reason: `it took longer than timeout-minutes: ${how.timedOut}` };
+  if (code === 0) return { outcome: 'succeeded', exitCode: 0, signal: null, reason: null };
+  if (end.kind === 'exit') return { outcome: 'failed', exitCode: code, signal: null, reason: `exit code ${code}` };
+  if (end.kind === 'signal') return { outcome: 'failed', exitCode: null, signal, reason: `ended by ${signal}` };
+  return { outcome: 'failed', exitCode: null, signal: null, reason: end.kind === 'abandoned' ? 'its agent was gone for too long' : 'its shim was killed' };
+}
+

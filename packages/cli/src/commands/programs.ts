@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import type { Command } from 'commander';
+import { programPath } from '../program-path.ts';
+import { ExitWith } from '../terminal/exit-with.ts';
+
+/** `controller`, `agent`, `router`: the long-running programs, each in its own process. */
+const PROGRAMS = {
+  controller: 'one controller replica; start as many as wanted',
+  agent: 'runs jobs, and with --host instances of releases',
+  router: 'the data plane of one environment',
+} as const;
+
+export function addPrograms(program: Command): void {
+  for (const [name, description] of Object.entries(PROGRAMS)) {
+    program
+      .command(name)
+      .description(description)
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .helpOption(false)
+      .action(async () => {
+        const words = process.argv.slice(process.argv.indexOf(name) + 1);
+        const globalController = program.opts<{ controller?: string }>().controller;
+        const child = spawn(process.execPath, [programPath(name as keyof typeof PROGRAMS), ...words, ...(globalController && !words.includes('--controller') ? ['--controller', globalController] : [])], { stdio: 'inherit' });
+        for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+        const code = await new Promise<number>((done) => child.once('exit', (status) => done(status ?? 1)));
+        if (code !== 0) throw new ExitWith(code);
+      });
+  }
+}

@@ -1,0 +1,153 @@
+import type { JobDefinition, Template } from '@holdfast/core/pipeline/pipeline.ts';
+import { z } from 'zod';
+
+/**
+ * What an agent and a controller say to each other (docs/protocol.md §2). Unknown fields are
+ * ignored; answers never grow new required fields.
+ */
+const id = z.uuid();
+const epoch = z.int().min(0);
+const values = z.record(z.string(), z.json());
+const conclusion = z.enum(['succeeded', 'failed', 'cancelled', 'skipped']);
+
+export const hello = z.object({
+  protocol: z.object({ version: z.int(), min: z.int() }),
+  agentId: id,
+  sessionId: id,
+  name: z.string().min(1).max(100),
+  labels: z.array(z.string()),
+  zone: z.string().default(''),
+  slots: z.int().min(0).max(1000),
+  host: z.boolean(),
+  /** Where routers reach instances of this agent. */
+  address: z.string(),
+});
+
+export const timers = z.object({
+  heartbeatMs: z.int(),
+  lostMs: z.int(),
+});
+
+export const helloAnswer = z.object({
+  protocol: z.object({ version: z.int(), min: z.int() }),
+  timers,
+});
+
+const leased = { jobId: id, epoch };
+const attempt = { ...leased, attemptId: id, index: z.int().min(0) };
+
+export const report = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('leaseAcknowledged'), ...leased }),
+  z.object({ kind: z.literal('stepStarted'), ...attempt, name: z.string() }),
+  z.object({
+    kind: z.literal('stepFinished'),
+    ...attempt,
+    name: z.string(),
+    conclusion,
+    /** What the step itself did, before continue-on-error. */
+    outcome: conclusion,
+    exitCode: z.int().nullable(),
+    signal: z.string().nullable(),
+    reason: z.string().nullable(),
+    logBytes: z.int(),
+    outputs: values,
+    annotations: z.array(z.object({ level: z.enum(['error', 'warning', 'notice']), message: z.string(), place: z.string().nullable() })),
+    summary: z.string().nullable(),
+    /** Blob that another agent restores to go on at the next step; null: this step wrote none. */
+    checkpoint: z.string().nullable(),
+    /** Set when the job stopped being portable with this step: why it could not go on elsewhere. */
+    notPortable: z.string().nullable(),
+  }),
+  z.object({ kind: z.literal('jobFinished'), ...leased, conclusion, outputs: values, reason: z.string().nullable() }),
+]);
+
+export const observation = z.object({
+  id,
+  generation: z.int(),
+  epoch,
+  state: z.enum(['starting', 'ready', 'unready', 'draining', 'stopped', 'crashed']),
+  port: z.int().nullable(),
+  reason: z.string().nullable(),
+  startMs: z.int().nullable(),
+});
+
+export const exchange = z.object({
+  agentId: id,
+  sessionId: id,
+  freeSlots: z.int().min(0),
+  reports: z.array(z.object({ number: z.int().min(1), report })),
+  instances: z.array(observation),
+  /** Leases this agent holds but whose grants it no longer has: it restarted. */
+  wanted: z.array(id).default([]),
+  bye: z.boolean().default(false),
+});
+
+export const grant = z.object({
+  jobId: id,
+  runId: id,
+  epoch,
+  name: z.string(),
+  definition: z.custom<JobDefinition>(),
+  workflowEnv: z.custom<Template>(),
+  /** The contexts of the expression language: github, inputs, vars, needs, matrix, strategy. */
+  values,
+  secrets: z.record(z.string(), z.string()),
+  source: z.object({ digest: z.string(), commit: z.string() }),
+  /** Where a lost agent left off; null: from the first step. */
+  resume: z.object({ index: z.int(), checkpoint: z.string() }).nullable(),
+});
+
+const readiness = z.object({
+  path: z.string(),
+  successes: z.int(),
+  intervalMs: z.int(),
+  timeoutMs: z.int(),
+  latencyMs: z.int(),
+  probes: z.array(z.object({ path: z.string(), status: z.int(), json: values.nullable() })),
+});
+
+export const order = z.object({
+  id,
+  generation: z.int(),
+  epoch,
+  desired: z.enum(['run', 'drain', 'stop']),
+  release: z.string(),
+  releaseDigest: z.string(),
+  artifact: z.object({ name: z.string(), digest: z.string() }),
+  command: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
+  graceMs: z.int(),
+  readiness,
+});
+
+export const exchangeAnswer = z.object({
+  results: z.array(z.object({ number: z.int(), outcome: z.enum(['accepted', 'fenced', 'refused']), reason: z.string().nullable() })),
+  /** Every lease this agent holds; one that is not listed is lost. */
+  leases: z.array(z.object({ jobId: id, epoch, acknowledged: z.boolean(), cancel: z.boolean() })),
+  grants: z.array(grant),
+  /** Every instance this agent should have; one that is not listed is to be stopped. */
+  orders: z.array(order),
+});
+
+export const logAppend = z.object({
+  jobId: id,
+  epoch,
+  attemptId: id,
+  index: z.int(),
+  offset: z.int().min(0),
+  text: z.string(),
+});
+
+export const publishAnswer = z.object({ id, name: z.string(), digest: z.string() });
+
+export type Hello = z.infer<typeof hello>;
+export type HelloAnswer = z.infer<typeof helloAnswer>;
+export type Report = z.infer<typeof report>;
+export type StepFinished = Extract<Report, { kind: 'stepFinished' }>;
+export type InstanceObservation = z.infer<typeof observation>;
+export type Exchange = z.infer<typeof exchange>;
+export type ExchangeAnswer = z.infer<typeof exchangeAnswer>;
+export type Grant = z.infer<typeof grant>;
+export type Order = z.infer<typeof order>;
+export type LogAppend = z.infer<typeof logAppend>;
+export type ReportResult = ExchangeAnswer['results'][number];

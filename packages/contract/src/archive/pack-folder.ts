@@ -1,0 +1,74 @@
+import { createReadStream } from 'node:fs';
+import { lstat, readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Pack, pack } from 'tar-stream';
+
+/**
+ * A folder as a tar stream. `canonical`: sorted by bytes, no owner, no times, modes reduced to
+ * 0644/0755, so that the same bytes in give the same digest out, on any machine. `faithful` keeps
+ * modes and times, for checkpoints. Sockets and devices are left out.
+ */
+export interface PackOptions {
+  readonly form: 'canonical' | 'faithful';
+  /** Paths relative to the folder; given ones only (files, links and folders), else everything. */
+  readonly only?: ReadonlySet<string>;
+  /** Folders (relative) that are not entered. */
+  readonly skip?: ReadonlySet<string>;
+}
+
+export function packFolder(folder: string, options: PackOptions): Readable {
+  const archive = pack();
+  void addAll(archive, folder, options).then(
+    () => void archive.finalize(),
+    (error: Error) => archive.destroy(error),
+  );
+  return archive as unknown as Readable;
+}
+
+async function addAll(archive: Pack, folder: string, options: PackOptions): Promise<void> {
+  for await (const path of walk(folder, '', options)) {
+    if (options.only && !options.only.has(path)) continue;
+    await addEntry(archive, folder, { path, options });
+  }
+}
+
+async function* walk(folder: string, below: string, options: PackOptions): AsyncGenerator<string> {
+  const entries = await readdir(join(folder, below), { withFileTypes: true });
+  entries.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+  for (const entry of entries) {
+    const path = below === '' ? entry.name : `${below}/${entry.name}`;
+    if (options.skip?.has(path)) continue;
+    yield path;
+    if (entry.isDirectory()) yield* walk(folder, path, options);
+  }
+}
+
+async function addEntry(archive: Pack, folder: string, { path, options }: { readonly path: string; readonly options: PackOptions }): Promise<void> {
+  const full = join(folder, path);
+  const stats = await lstat(full);
+  const canonical = options.form === 'canonical';
+  const executable = (stats.mode & 0o111) !== 0 || stats.isDirectory();
+  const header = {
+    name: stats.isDirectory() ? `${path}/` : path,
+    mode: canonical ? (executable ? 0o755 : 0o644) : stats.mode & 0o7777,
+    mtime: canonical ? new Date(0) : stats.mtime,
+    uid: 0,
+    gid: 0,
+    uname: '',
+    gname: '',
+  };
+  if (stats.isDirectory()) return write(archive, { ...header, type: 'directory' });
+  if (stats.isSymbolicLink()) return write(archive, { ...header, mode: 0o777, type: 'symlink', linkname: await readlink(full) });
+  if (!stats.isFile()) return;
+  const entry = archive.entry({ ...header, type: 'file', size: stats.size });
+  if (stats.size === 0) return void entry.end(Buffer.alloc(0));
+  await pipeline(createReadStream(full, { end: stats.size - 1 }), entry);
+}
+
+function write(archive: Pack, header: Parameters<Pack['entry']>[0]): Promise<void> {
+  return new Promise((done, fail) => {
+    archive.entry(header, (error) => (error ? fail(error) : done()));
+  });
+}

@@ -1,0 +1,59 @@
+import { createWriteStream } from 'node:fs';
+import { chmod, mkdir, rm, symlink, utimes } from 'node:fs/promises';
+import { dirname, isAbsolute, join, normalize } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { extract, type Header } from 'tar-stream';
+import { HoldfastError } from '../errors.ts';
+
+/**
+ * Unpacks below `folder` and nowhere else: names that are absolute or climb are refused, and a
+ * file never follows a link that the archive itself made (tar's classic escape).
+ */
+export async function unpackFolder(archive: Readable, folder: string): Promise<void> {
+  const unpacking = extract();
+  const links = new Set<string>();
+  const folders: { readonly path: string; readonly header: Header }[] = [];
+  const fed = pipeline(archive, unpacking);
+  fed.catch(() => {});
+  for await (const entry of unpacking) {
+    const path = safePath(entry.header.name, links);
+    await place(join(folder, path), entry as unknown as Readable & { header: Header });
+    if (entry.header.type === 'symlink') links.add(path);
+    if (entry.header.type === 'directory') folders.push({ path: join(folder, path), header: entry.header });
+  }
+  await fed;
+  // Times and modes of folders last: writing into them changes the one and may need the other.
+  for (const { path, header } of folders.reverse()) {
+    await chmod(path, header.mode ?? 0o755);
+    if (header.mtime) await utimes(path, header.mtime, header.mtime);
+  }
+}
+
+function safePath(name: string, links: ReadonlySet<string>): string {
+  const path = normalize(name).replace(/\/$/, '');
+  const parts = path.split('/');
+  const throughLink = parts.some((_, index) => index > 0 && links.has(parts.slice(0, index).join('/')));
+  if (isAbsolute(path) || parts.includes('..') || throughLink || path.includes('\0')) {
+    throw new HoldfastError('artifactTampered', `the archive holds the path ${JSON.stringify(name)}, which leads out of its folder`);
+  }
+  return path;
+}
+
+async function place(path: string, entry: Readable & { readonly header: Header }): Promise<void> {
+  const { header } = entry;
+  if (header.type === 'directory') {
+    await mkdir(path, { recursive: true });
+    return void entry.resume();
+  }
+  await mkdir(dirname(path), { recursive: true });
+  if (header.type === 'symlink') {
+    await rm(path, { force: true });
+    await symlink(header.linkname ?? '', path);
+    return void entry.resume();
+  }
+  await rm(path, { force: true, recursive: true });
+  await pipeline(entry, createWriteStream(path, { mode: header.mode ?? 0o644, flags: 'wx' }));
+  await chmod(path, header.mode ?? 0o644);
+  if (header.mtime) await utimes(path, header.mtime, header.mtime);
+}

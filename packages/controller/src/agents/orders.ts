@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import type { Order } from '@holdfast/contract/agent/protocol.ts';
+import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
+import { secretAt } from '@holdfast/postgres/access/secret-store.ts';
+import { type EnvironmentRow, environmentById } from '@holdfast/postgres/rollout/environment-store.ts';
+import { findRelease, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+import { type InstanceRow, ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
+import { findRepository } from '@holdfast/postgres/run/repository-store.ts';
+import { SECRET_REFERENCE, secretMissing, secretPurpose } from '../vault/secret-references.ts';
+import type { Services } from '../services.ts';
+
+/** What this agent should host, complete: an instance that is not listed is to be stopped. */
+export async function ordersOf(services: Services, sql: Queryable, agentId: string): Promise<Order[]> {
+  const rows = await ordersFor(sql, agentId);
+  return Promise.all(rows.map((row) => orderOf(services, sql, row)));
+}
+
+async function orderOf(services: Services, sql: Queryable, row: InstanceRow): Promise<Order> {
+  const release = (await findRelease(sql, row.release_id)) as ReleaseRow;
+  const environment = (await environmentById(sql, row.environment_id)) as EnvironmentRow;
+  const { config } = release;
+  const digest = releaseDigest(release);
+  return {
+    id: row.id,
+    generation: row.generation,
+    epoch: row.epoch,
+    desired: row.desired,
+    release: release.id,
+    releaseDigest: digest,
+    artifact: { name: release.artifact_name, digest: release.artifact_digest },
+    command: [...config.target.command],
+    env: {
+      ...(await fillSecrets(services, sql, { release, env: config.target.env })),
+      HOLDFAST_APP: environment.app,
+      HOLDFAST_ENVIRONMENT: environment.name,
+      HOLDFAST_RELEASE: digest,
+      HOLDFAST_RELEASE_NUMBER: String(release.number),
+      HOLDFAST_INSTANCE: row.id,
+      HOLDFAST_SCHEMA_VERSION: '0',
+    },
+    graceMs: config.drain.grace,
+    readiness: readinessOf(config),
+  };
+}
+
+/** The identity that a ready instance must report: artifact, configuration and secret versions. */
+export function releaseDigest(release: Pick<ReleaseRow, 'id' | 'artifact_digest'>): string {
+  return `sha256:${createHash('sha256').update(`${release.id}\n${release.artifact_digest}`).digest('hex')}`;
+}
+
+function readinessOf({ readiness }: EnvironmentConfig): Order['readiness'] {
+  return {
+    path: readiness.path,
+    successes: readiness.successes,
+    intervalMs: readiness.interval,
+    timeoutMs: readiness.timeout,
+    latencyMs: readiness.latency,
+    probes: readiness.probes.map((probe) => ({ path: probe.path, status: probe.expect.status, json: probe.expect.json ?? null })),
+  };
+}
+
+/** The versions frozen with the release, not the newest: a changed secret is another release. */
+async function fillSecrets(services: Services, sql: Queryable, { release, env }: { readonly release: ReleaseRow; readonly env: Record<string, string> }): Promise<Record<string, string>> {
+  const repository = release.repository_id ? ((await findRepository(sql, release.repository_id))?.name ?? '') : '';
+  const opened = new Map<string, string>();
+  for (const [name, version] of Object.entries(release.secret_versions)) {
+    const secret = await secretAt(sql, repository, name, version);
+    if (!secret) throw secretMissing(name);
+    opened.set(name, services.vault.open(secretPurpose(secret.repository, secret.name, secret.version), secret.sealed));
+  }
+  return Object.fromEntries(Object.entries(env).map(([key, text]) => [key, text.replace(SECRET_REFERENCE, (_, name: string) => opened.get(name) ?? '')]));
+}

@@ -1,0 +1,17 @@
+import type { Database } from '@holdfast/postgres/database.ts';
+import { noteSigns } from '@holdfast/postgres/agent/agent-store.ts';
+
+/** Heartbeats are kept in memory and written as one statement per replica and second (protocol §2). */
+export class SignsOfLife {
+  private readonly seen = new Set<string>();
+
+  note(agentId: string): void {
+    this.seen.add(agentId);
+  }
+
+  async flush(database: Database): Promise<void> {
+    const ids = [...this.seen];
+    this.seen.clear();
+    await noteSigns(database, ids);
+  }
+}

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
+import { newId } from '@holdfast/contract/id.ts';
+import type { BlobStore, StoredBlob } from './blob-store.ts';
+
+/**
+ * Blobs as files named by their digest. Written under a temporary name, synced, renamed, and the
+ * folder synced, so that a name always stands for whole, durable bytes.
+ */
+export function directoryStore(root: string): BlobStore {
+  return {
+    put: (bytes, limit) => put(root, bytes, limit),
+    read: (digest) => read(root, digest),
+    has: async (digest) => existsSync(pathOf(root, digest)),
+    remove: (digest) => rm(pathOf(root, digest), { force: true }),
+    sweepDrafts: (olderThanMs) => sweepDrafts(root, olderThanMs),
+  };
+}
+
+function pathOf(root: string, digest: string): string {
+  const match = /^sha256:([0-9a-f]{64})$/.exec(digest);
+  if (!match) throw new HoldfastError('requestInvalid', `expected a digest sha256:…, found ${JSON.stringify(digest.slice(0, 100))}`);
+  const hex = match[1] as string;
+  return join(root, 'sha256', hex.slice(0, 2), hex);
+}
+
+async function put(root: string, bytes: Readable, limit: number): Promise<StoredBlob> {
+  const draft = join(root, 'drafts', newId());
+  await mkdir(dirname(draft), { recursive: true, mode: 0o700 });
+  const hash = createHash('sha256');
+  let length = 0;
+  const meter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      length += chunk.length;
+      hash.update(chunk);
+      done(length > limit ? new HoldfastError('limitExceeded', `more than ${limit} bytes`) : null, chunk);
+    },
+  });
+  try {
+    await pipeline(bytes, meter, createWriteStream(draft, { mode: 0o600 }));
+    const digest = `sha256:${hash.digest('hex')}`;
+    await settle(draft, pathOf(root, digest));
+    return { digest, bytes: length };
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw systemCode(error) === 'ENOSPC' ? new HoldfastError('diskFull', 'the blob store has no space left', { cause: error }) : error;
+  }
+}
+
+async function settle(draft: string, path: string): Promise<void> {
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await sync(draft);
+  await rename(draft, path);
+  await sync(folder);
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The stream fails at its end when the bytes are not what their name says. */
+async function read(root: string, digest: string): Promise<{ readonly stream: Readable; readonly bytes: number }> {
+  const path = pathOf(root, digest);
+  const found = await stat(path).catch(() => null);
+  if (!found) throw new HoldfastError('blobUnknown', `there is no blob ${digest}`);
+  const hash = createHash('sha256');
+  const check = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+    flush(done) {
+      const actual = `sha256:${hash.digest('hex')}`;
+      done(actual === digest ? null : new HoldfastError('artifactTampered', `the stored bytes of ${digest} are ${actual}`));
+    },
+  });
+  const source = createReadStream(path);
+  source.on('error', (error) => check.destroy(error));
+  return { stream: source.pipe(check), bytes: found.size };
+}
+
+async function sweepDrafts(root: string, olderThanMs: number): Promise<void> {
+  const folder = join(root, 'drafts');
+  for (const name of await readdir(folder).catch(() => [])) {
+    const found = await stat(join(folder, name)).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > olderThanMs) await rm(join(folder, name), { force: true });
+  }
+}
+
+export function textStream(text: string): Readable {
+  return Readable.from([Buffer.from(text, 'utf8')]);
+}

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { DEFAULT_TIMERS, type LivenessTimers } from '@holdfast/core/pipeline/liveness.ts';
+
+/** Everything a controller is told from outside. The only reader of argv and env in this process. */
+export interface ControllerConfig {
+  readonly name: string;
+  readonly databaseUrl: string;
+  readonly blobs: string;
+  readonly work: string;
+  readonly host: string;
+  readonly port: number;
+  readonly masterKey: Buffer;
+  readonly adminTokenFile: string | null;
+  readonly dashboard: string | null;
+  readonly timers: LivenessTimers;
+  readonly logLevel: string;
+  readonly slackWebhook: string | null;
+  readonly webhook: { readonly url: string; readonly secret: string | null } | null;
+  readonly databaseConnections: number;
+}
+
+export function readControllerConfig(values: { readonly [option: string]: string | undefined }, env: NodeJS.ProcessEnv): ControllerConfig {
+  const required = (option: string, variable: string): string => {
+    const given = values[option] ?? env[variable];
+    if (given) return given;
+    throw new HoldfastError('usageInvalid', `--${option} (or ${variable}) is missing`);
+  };
+  const databaseUrl = secretText(values['database-file'] ?? env.HOLDFAST_DATABASE_FILE, env.HOLDFAST_DATABASE) ?? values.database;
+  if (!databaseUrl) throw new HoldfastError('usageInvalid', 'give --database-file FILE, or HOLDFAST_DATABASE in the environment');
+  const { host, port } = parseListen(values.listen ?? env.HOLDFAST_LISTEN ?? '127.0.0.1:7070');
+  const slack = secretText(env.HOLDFAST_SLACK_WEBHOOK_FILE, env.HOLDFAST_SLACK_WEBHOOK);
+  return {
+    name: values.name ?? `${hostname()}-${process.pid}`,
+    databaseUrl: databaseUrl.trim(),
+    blobs: resolve(required('blobs', 'HOLDFAST_BLOBS')),
+    work: resolve(values.work ?? env.HOLDFAST_WORK ?? required('blobs', 'HOLDFAST_BLOBS'), '..', `controller-${port}`),
+    host,
+    port,
+    masterKey: readMasterKey(required('master-key-file', 'HOLDFAST_MASTER_KEY_FILE')),
+    adminTokenFile: values['admin-token-file'] ?? env.HOLDFAST_ADMIN_TOKEN_FILE ?? null,
+    dashboard: values.dashboard ?? env.HOLDFAST_DASHBOARD ?? null,
+    timers: readTimers(env),
+    logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
+    slackWebhook: slack ?? null,
+    webhook: env.HOLDFAST_WEBHOOK_URL ? { url: env.HOLDFAST_WEBHOOK_URL, secret: secretText(env.HOLDFAST_WEBHOOK_SECRET_FILE, undefined) ?? null } : null,
+    databaseConnections: Number(env.HOLDFAST_DATABASE_CONNECTIONS ?? 10),
+  };
+}
+
+function readTimers(env: NodeJS.ProcessEnv): LivenessTimers {
+  const timers = {
+    suspectMs: Number(env.HOLDFAST_AGENT_SUSPECT_MS ?? DEFAULT_TIMERS.suspectMs),
+    lostMs: Number(env.HOLDFAST_AGENT_LOST_MS ?? DEFAULT_TIMERS.lostMs),
+  };
+  if (timers.suspectMs >= 1_000 && timers.lostMs > timers.suspectMs) return timers;
+  throw new HoldfastError('usageInvalid', 'HOLDFAST_AGENT_SUSPECT_MS must be at least 1000 and HOLDFAST_AGENT_LOST_MS larger than it');
+}
+
+function secretText(file: string | undefined, plain: string | undefined): string | undefined {
+  return file ? readFileSync(file, 'utf8').trim() : plain;
+}
+
+function readMasterKey(file: string): Buffer {
+  const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
+  if (key.length === 32) return key;
+  throw new HoldfastError('usageInvalid', `${file} must hold 32 bytes in base64, found ${key.length}`);
+}
+
+export function parseListen(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[?([^\]]*)\]?:)?(\d{1,5})$/.exec(text);
+  if (!match || Number(match[2]) > 65_535) throw new HoldfastError('usageInvalid', `expected HOST:PORT, found ${text}`);
+  return { host: match[1] || '127.0.0.1', port: Number(match[2]) };
+}

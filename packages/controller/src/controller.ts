@@ -1,0 +1,106 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
+import { Database } from '@holdfast/postgres/database.ts';
+import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { placeEvents } from '@holdfast/postgres/events/event-store.ts';
+import { takeGeneration } from '@holdfast/postgres/generation.ts';
+import { migrate } from '@holdfast/postgres/migrate.ts';
+import { createExpressions } from '@holdfast/workflow/expressions.ts';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { Liveness } from './agents/liveness.ts';
+import { SignsOfLife } from './agents/signs.ts';
+import { directoryStore } from './blob/directory-store.ts';
+import type { ControllerConfig } from './config.ts';
+import { watchEnvironment } from './environments/watch-environment.ts';
+import { ensureAdminToken } from './first-start.ts';
+import { GitMirrors } from './git/mirrors.ts';
+import { createServer } from './http/server.ts';
+import { sweep } from './janitor.ts';
+import { type DutyHandler, performDuties } from './loop/duties.ts';
+import { Hints } from './loop/hints.ts';
+import { Loop } from './loop/loop.ts';
+import { configuredNotifiers, sendOutbox } from './notify/send-outbox.ts';
+import { performControllerJob } from './runs/perform-controller-job.ts';
+import type { Services } from './services.ts';
+import { pollRepository } from './triggers/poll-repository.ts';
+import { readInbox } from './triggers/read-inbox.ts';
+import { openVault } from './vault/vault.ts';
+
+/** The program as a value: the tests start it on a free port and stop it again. */
+export interface RunningController {
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+export async function startController(config: ControllerConfig, log: Logger): Promise<RunningController> {
+  const services = await openServices(config, log);
+  const stopping = new AbortController();
+  const signs = new SignsOfLife();
+  const app = await createServer({ services, signs, stopping: stopping.signal });
+  const address = await listen(app, config);
+  const loops = startLoops(services, signs);
+  log.info({ address, generation: services.generation }, 'controller is ready');
+  return {
+    address,
+    stop: async () => {
+      stopping.abort();
+      await app.close();
+      await Promise.all(loops.map((loop) => loop.stop()));
+      await services.hints.stop();
+      await services.database.close();
+    },
+  };
+}
+
+async function openServices(config: ControllerConfig, log: Logger): Promise<Services> {
+  const database = new Database(config.databaseUrl, { connections: config.databaseConnections, name: `holdfast ${config.name}` });
+  await mkdir(config.blobs, { recursive: true, mode: 0o700 });
+  await mkdir(config.work, { recursive: true, mode: 0o700 });
+  await migrate(database);
+  const generation = await takeGeneration(database);
+  const vault = await openVault(database, config.masterKey);
+  if (config.adminTokenFile) await ensureAdminToken(database, config.adminTokenFile);
+  for (const duty of ['liveness', 'sequencer', 'janitor']) await ensureDuty(database, duty, 'installation');
+  const hints = new Hints(database, log);
+  await hints.start();
+  return { config, database, generation, blobs: directoryStore(config.blobs), vault, hints, mirrors: new GitMirrors(join(config.work, 'git')), expressions: createExpressions(), log };
+}
+
+async function listen(app: FastifyInstance, config: ControllerConfig): Promise<string> {
+  try {
+    return await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    if (systemCode(error) !== 'EADDRINUSE') throw error;
+    throw new HoldfastError('portTaken', `${config.host}:${config.port} is in use by another process`);
+  }
+}
+
+function startLoops(services: Services, signs: SignsOfLife): readonly Loop[] {
+  const { database, hints, config, log } = services;
+  const handlers = dutyHandlers(services);
+  const notifiers = configuredNotifiers(services);
+  const duties = new Loop({ name: 'duties', everyMs: 250, log, work: () => performDuties({ database, holder: config.name, handlers, log }) });
+  const outbox = new Loop({ name: 'outbox', everyMs: 1_000, log, work: () => sendOutbox(services, notifiers) });
+  const heartbeats = new Loop({ name: 'heartbeats', everyMs: 1_000, log, work: () => signs.flush(database) });
+  hints.on('duty', () => duties.notify());
+  return [duties.start(), outbox.start(), heartbeats.start()];
+}
+
+function dutyHandlers(services: Services): { readonly [kind: string]: DutyHandler } {
+  const liveness = new Liveness();
+  return {
+    repository: (duty) => pollRepository(services, duty),
+    inbox: (duty) => readInbox(services, duty),
+    controllerJob: (duty) => performControllerJob(services, duty),
+    environment: (duty) => watchEnvironment(services, duty),
+    liveness: () => liveness.look(services),
+    janitor: () => sweep(services),
+    sequencer: async () => {
+      const placed = await placeEvents(services.database);
+      if (placed > 0) services.hints.send('events');
+      return placed > 0 ? 20 : 200;
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createZstdCompress } from 'node:zlib';
+import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { LIMITS } from '@holdfast/contract/limits.ts';
+import type { BlobStore, StoredBlob } from '../blob/blob-store.ts';
+import { checkRef, checkUrl, git } from './git.ts';
+
+/**
+ * Bare mirrors of watched repositories on this controller's disk: a cache, filled again from the
+ * host when it is gone. What a run needs leaves it for the blob store at once.
+ */
+export interface Repository {
+  readonly id: string;
+  readonly url: string;
+}
+
+export interface Commit {
+  readonly sha: string;
+  readonly author: string;
+  readonly subject: string;
+}
+
+export class GitMirrors {
+  private readonly root: string;
+  private readonly queues = new Map<string, Promise<unknown>>();
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /** Ref → commit at the host, branches and tags. */
+  async refs(repository: Repository): Promise<Record<string, string>> {
+    checkUrl(repository.url);
+    const listed = await git(null, ['ls-remote', '--heads', '--tags', '--', repository.url]);
+    const refs: Record<string, string> = {};
+    for (const line of listed.split('\n')) {
+      const [commit, ref] = line.split('\t');
+      if (!commit || !ref) continue;
+      // An annotated tag is listed twice; the peeled line names its commit.
+      refs[ref.replace(/\^\{\}$/, '')] = commit;
+    }
+    return refs;
+  }
+
+  /** Brings the mirror up to date and returns its folder. One fetch a repository at a time. */
+  fetch(repository: Repository): Promise<string> {
+    const before = this.queues.get(repository.id) ?? Promise.resolve();
+    const next = before.catch(() => {}).then(() => this.fetchNow(repository));
+    this.queues.set(repository.id, next);
+    return next;
+  }
+
+  private async fetchNow(repository: Repository): Promise<string> {
+    checkUrl(repository.url);
+    const folder = join(this.root, `${repository.id}.git`);
+    if (!existsSync(join(folder, 'HEAD'))) {
+      await mkdir(this.root, { recursive: true, mode: 0o700 });
+      await git(null, ['init', '--quiet', '--bare', '--', folder]);
+      await git(folder, ['config', 'uploadpack.allowAnySHA1InWant', 'true']);
+    }
+    await git(folder, ['fetch', '--quiet', '--prune', '--force', '--', repository.url, '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']);
+    return folder;
+  }
+
+  async resolve(mirror: string, ref: string): Promise<{ readonly ref: string; readonly commit: string }> {
+    const name = checkRef(ref);
+    for (const full of [name.startsWith('refs/') ? name : null, `refs/heads/${name}`, `refs/tags/${name}`]) {
+      const commit = full ? await git(mirror, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${full}^{commit}`]).catch(() => '') : '';
+      if (full && commit) return { ref: full, commit: commit.trim() };
+    }
+    if (/^[0-9a-f]{40}$/.test(name)) return { ref: name, commit: name };
+    throw new HoldfastError('gitFailed', `the repository has no branch, tag or commit ${name}`);
+  }
+
+  async defaultBranch(repository: Repository): Promise<string> {
+    const listed = await git(null, ['ls-remote', '--symref', '--', repository.url, 'HEAD']);
+    return /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(listed)?.[1] ?? 'main';
+  }
+
+  async readFile(mirror: string, commit: string, path: string): Promise<string | null> {
+    return git(mirror, ['cat-file', 'blob', `${commit}:${path}`]).catch(() => null);
+  }
+
+  async listFolder(mirror: string, commit: string, folder: string): Promise<readonly string[]> {
+    const listed = await git(mirror, ['ls-tree', '--name-only', '-z', commit, '--', `${folder}/`]).catch(() => '');
+    return listed.split('\0').filter((name) => name !== '');
+  }
+
+  /** Every action.yml of the commit at once, because the parser asks for them synchronously. */
+  async readActions(mirror: string, commit: string): Promise<ReadonlyMap<string, string>> {
+    const listed = await git(mirror, ['ls-tree', '-r', '--name-only', '-z', commit]);
+    const paths = listed.split('\0').filter((path) => /(^|\/)action\.ya?ml$/.test(path));
+    const texts = await Promise.all(paths.map(async (path) => [path, (await this.readFile(mirror, commit, path)) ?? ''] as const));
+    return new Map(texts);
+  }
+
+  async log(mirror: string, from: string | null, to: string, limit: number): Promise<readonly Commit[]> {
+    const range = from ? `${from}..${to}` : to;
+    const text = await git(mirror, ['log', `--max-count=${limit}`, '--format=%H%x1f%an%x1f%s', range, '--']).catch(() => '');
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const [sha = '', author = '', subject = ''] = line.split('\x1f');
+        return { sha, author, subject };
+      });
+  }
+
+  /** The commit with `depth` of its history (0: all), as a packed `.git` that a checkout unpacks. */
+  async capture(mirror: string, what: { readonly commit: string; readonly depth: number }, blobs: BlobStore): Promise<StoredBlob> {
+    const draft = await mkdtemp(join(tmpdir(), 'holdfast-source-'));
+    try {
+      await git(null, ['init', '--quiet', '--', draft]);
+      const depth = what.depth > 0 ? [`--depth=${what.depth}`] : [];
+      await git(draft, ['fetch', '--quiet', '--no-tags', ...depth, '--', `file://${mirror}`, what.commit]);
+      await git(draft, ['update-ref', '--no-deref', 'HEAD', what.commit]);
+      await rm(join(draft, '.git', 'FETCH_HEAD'), { force: true });
+      return await blobs.put(packFolder(join(draft, '.git'), { form: 'canonical' }).pipe(createZstdCompress()), LIMITS.artifactBytes);
+    } finally {
+      await rm(draft, { recursive: true, force: true });
+    }
+  }
+}

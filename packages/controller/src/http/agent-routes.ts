@@ -1,0 +1,95 @@
+import { Readable } from 'node:stream';
+import * as protocol from '@holdfast/contract/agent/protocol.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { LIMITS } from '@holdfast/contract/limits.ts';
+import { PROTOCOL } from '@holdfast/contract/versions.ts';
+import { greetAgent } from '@holdfast/postgres/agent/agent-store.ts';
+import { renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
+import { heldJob } from '@holdfast/postgres/agent/lease-store.ts';
+import { appendLog } from '@holdfast/postgres/run/log-store.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { exchange } from '../agents/exchange.ts';
+import { publish } from '../releases/publish.ts';
+import { parse } from './bind.ts';
+import { requireCaller } from './caller.ts';
+import type { ServerParts } from './server.ts';
+
+/** /agent/v1: two lanes (exchange, offers), logs, and bytes in and out (docs/protocol.md §2). */
+const OFFER_WAIT_MS = 20_000;
+const offers = z.object({ agentId: z.uuid() });
+const publication = z.object({ agentId: z.uuid(), jobId: z.uuid(), epoch: z.coerce.number().int(), name: z.string() });
+
+export function agentRoutes(app: FastifyInstance, { services, signs, stopping }: ServerParts): void {
+  const { database, hints, config } = services;
+  app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+  const agent = (request: FastifyRequest) => requireCaller(database, request, 'agent');
+
+  app.post('/agent/v1/hello', async (request): Promise<protocol.HelloAnswer> => {
+    await agent(request);
+    const hello = parse(protocol.hello, request.body, 'hello');
+    checkProtocol(hello.protocol);
+    await greetAgent(database, { id: hello.agentId, name: hello.name, session_id: hello.sessionId, labels: hello.labels, zone: hello.zone, slots: hello.slots, host: hello.host, address: hello.address });
+    return { protocol: PROTOCOL, timers: { heartbeatMs: Math.min(3_000, config.timers.suspectMs / 2), lostMs: config.timers.lostMs } };
+  });
+
+  app.post('/agent/v1/exchange', async (request) => {
+    await agent(request);
+    const message = parse(protocol.exchange, request.body, 'the exchange');
+    signs.note(message.agentId);
+    return exchange(services, message);
+  });
+
+  app.post('/agent/v1/offers', async (request) => {
+    await agent(request);
+    const { agentId } = parse(offers, request.body, 'the poll');
+    const gone = new AbortController();
+    request.raw.on('close', () => gone.abort());
+    signs.note(agentId);
+    await hints.wait(['jobs', 'orders'], OFFER_WAIT_MS, AbortSignal.any([stopping, gone.signal]));
+    return {};
+  });
+
+  app.post('/agent/v1/logs', async (request) => {
+    await agent(request);
+    const chunk = parse(protocol.logAppend, request.body, 'the log');
+    if (chunk.offset > LIMITS.stepLogBytes) throw new HoldfastError('limitExceeded', `the log of a step is at most ${LIMITS.stepLogBytes} bytes`);
+    await appendLog(database, chunk);
+    hints.send('run');
+    return {};
+  });
+
+  app.put('/agent/v1/blobs', async (request) => {
+    await agent(request);
+    const stored = await services.blobs.put(bodyStream(request), LIMITS.workspaceBytes);
+    await renewBlob(database, stored.digest, stored.bytes);
+    return stored;
+  });
+
+  app.get('/agent/v1/blobs/:digest', async (request, reply) => {
+    await agent(request);
+    const { digest } = parse(z.object({ digest: z.string() }), request.params, 'the path');
+    const { stream, bytes } = await services.blobs.read(digest);
+    return reply.type('application/octet-stream').header('content-length', bytes).send(stream);
+  });
+
+  app.put('/agent/v1/artifacts', async (request) => {
+    await agent(request);
+    const asked = parse(publication, request.query, 'the query');
+    // Asked before the bytes are taken, so that a fenced job does not fill the disk.
+    if (!(await heldJob(database, asked))) throw new HoldfastError('fenceStale', 'the job that wants to publish is held by somebody else now');
+    const artifact = await publish(services, asked, bodyStream(request));
+    hints.send('events');
+    return { id: artifact.id, name: artifact.name, digest: artifact.digest };
+  });
+}
+
+export function checkProtocol(theirs: { readonly version: number; readonly min: number }): void {
+  if (theirs.version >= PROTOCOL.min && theirs.min <= PROTOCOL.version) return;
+  throw new HoldfastError('protocolUnsupported', `this controller speaks protocol ${PROTOCOL.min} to ${PROTOCOL.version}, the other side ${theirs.min} to ${theirs.version}`);
+}
+
+function bodyStream(request: FastifyRequest): Readable {
+  if (request.body instanceof Readable) return request.body;
+  throw new HoldfastError('requestInvalid', 'expected a body of type application/octet-stream');
+}

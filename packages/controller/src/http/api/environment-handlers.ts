@@ -1,0 +1,146 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { newId } from '@holdfast/contract/id.ts';
+import { mergeHistograms, quantileMs } from '@holdfast/core/analysis/histogram.ts';
+import { hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { listReleases } from '@holdfast/postgres/release/release-store.ts';
+import { environmentById, findEnvironment, listEnvironments, type EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
+import { findRollout, listRollouts, type RolloutRequest, type RolloutRow, requestOfRollout } from '@holdfast/postgres/rollout/rollout-store.ts';
+import { intervalsBetween, type IntervalRow } from '@holdfast/postgres/rollout/router-store.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
+import { decide } from '@holdfast/core/rollout/decide.ts';
+import type { z } from 'zod';
+import { specialFunctions } from '../../environments/special-functions.ts';
+import { nameOf } from '../../environments/watch-environment.ts';
+import { artifactNamed } from '../../releases/find-artifact.ts';
+import { startDeploy, startRollback } from '../../releases/start-rollout.ts';
+import { verifyArtifact } from '../../releases/verify-artifact.ts';
+import type { Handlers } from '../bind.ts';
+import { diffReleases } from './diff-releases.ts';
+import { describeEnvironment, describeReleases, describeRollout } from './describe-environment.ts';
+import { describePlan } from './describe-plan.ts';
+
+export const environmentHandlers: Handlers = {
+  listEnvironments: async ({ database }) => {
+    const rows = await listEnvironments(database);
+    return { items: await Promise.all(rows.map((row) => describeEnvironment(database, row))), next: null };
+  },
+
+  showEnvironment: async ({ database }, { params }) => describeEnvironment(database, await requireEnvironment(database, params)),
+
+  listReleases: async ({ database }, { params, query }) => {
+    const environment = await requireEnvironment(database, params);
+    const rows = await listReleases(database, environment.id, query.limit);
+    return { items: await describeReleases(database, environment, rows), next: null };
+  },
+
+  diffReleases: async (services, { params, query }) => {
+    const difference = await diffReleases(services, await requireEnvironment(services.database, params), query);
+    return { ...difference, config: difference.config.map((entry) => structuredClone(entry) as { path: string; from: z.core.util.JSONType; to: z.core.util.JSONType }) };
+  },
+
+  planDeploy: async ({ database }, { params }) => describePlan(database, await requireEnvironment(database, params)),
+
+  deploy: async (services, { params, body }) => {
+    const artifact = await artifactNamed(services.database, body.artifact);
+    const environment = await requireEnvironment(services.database, params);
+    await verifyArtifact(services, artifact);
+    const latest = (await listReleases(services.database, environment.id, 1))[0];
+    const started = await services.database.transaction((sql) =>
+      startDeploy(services, sql, {
+        app: environment.app,
+        environment: environment.name,
+        config: environment.config,
+        artifact,
+        askedBy: `api ${body.id ?? newId()}`,
+        repository: latest?.repository_id ? { id: latest.repository_id, name: '' } : null,
+        commit: artifact.commit,
+        automatedSince: null,
+      }),
+    );
+    services.hints.send('duty');
+    return { rollout: started.id, sentence: `release ${started.number} of ${nameOf(environment)} is being rolled out` };
+  },
+
+  rollBack: async (services, { params, body }) => {
+    const environment = await requireEnvironment(services.database, params);
+    const started = await services.database.transaction((sql) => startRollback(sql, { environment, to: body?.to ?? null, askedBy: `api ${body?.id ?? newId()}` }));
+    services.hints.send('duty');
+    return { rollout: started.id, sentence: `${nameOf(environment)} goes back to release ${started.number}` };
+  },
+
+  listRollouts: async ({ database }, { params, query }) => {
+    const environment = await requireEnvironment(database, params);
+    const rows = await listRollouts(database, environment.id, query.limit);
+    return { items: await Promise.all(rows.map((row) => describeRollout(database, environment, row))), next: null };
+  },
+
+  showRollout: async ({ database }, { params }) => {
+    const { row, environment } = await requireRollout(database, params.id);
+    return describeRollout(database, environment, row);
+  },
+
+  showTraffic: async ({ database }, { params }) => {
+    const { row, environment } = await requireRollout(database, params.id);
+    const from = Math.floor(row.started_at.getTime() / 1000) - 15;
+    const to = row.ended_at ? Math.ceil(row.ended_at.getTime() / 1000) + 15 : Math.ceil(Date.now() / 1000);
+    return { points: pointsOf(await intervalsBetween(database, nameOf(environment), from, to)) };
+  },
+
+  steerRollout: async ({ database, hints }, { params, body }) => {
+    const { row } = await requireRollout(database, params.id);
+    const id = newId();
+    const request: RolloutRequest =
+      params.verb === 'advance'
+        ? { id, kind: 'advance', full: body?.full ?? false }
+        : params.verb === 'abort'
+          ? { id, kind: 'abort', reason: body?.reason ?? 'aborted by hand' }
+          : { id, kind: params.verb };
+    checkFit(row, request);
+    await database.transaction(async (sql) => {
+      await requestOfRollout(sql, row.id, request);
+      await hastenDuty(sql, 'environment', row.environment_id);
+    });
+    hints.send('duty');
+    return { did: `rollout ${row.id}: ${params.verb}` };
+  },
+};
+
+/** Asked of the machine itself, so that the refusal is its own sentence. */
+function checkFit(row: RolloutRow, request: RolloutRequest): void {
+  const decided = decide(row.data, request, { now: Date.now(), special: specialFunctions });
+  if (!decided.ok) throw new HoldfastError('rolloutRefused', decided.refusal.sentence);
+}
+
+export async function requireEnvironment(sql: Queryable, { app, environment }: { readonly app: string; readonly environment: string }): Promise<EnvironmentRow> {
+  const row = await findEnvironment(sql, app, environment);
+  if (row) return row;
+  const known = (await listEnvironments(sql)).map(nameOf).join(', ');
+  throw new HoldfastError('environmentUnknown', `there is no environment ${app}/${environment}, expected one of ${known || '(none: nothing was ever deployed)'}`);
+}
+
+async function requireRollout(sql: Queryable, id: string): Promise<{ readonly row: RolloutRow; readonly environment: EnvironmentRow }> {
+  const row = await findRollout(sql, id);
+  if (!row) throw new HoldfastError('rolloutUnknown', `there is no rollout ${id}`);
+  return { row, environment: (await environmentById(sql, row.environment_id)) as EnvironmentRow };
+}
+
+export function pointsOf(intervals: readonly IntervalRow[]) {
+  const seconds = new Map<number, IntervalRow['counts'][number][]>();
+  for (const { second, counts } of intervals) seconds.set(second, [...(seconds.get(second) ?? []), ...counts]);
+  return [...seconds.entries()].sort(([a], [b]) => a - b).map(([second, counts]) => ({ at: new Date(second * 1000).toISOString(), groups: groupsOf(counts) }));
+}
+
+function groupsOf(counts: readonly IntervalRow['counts'][number][]) {
+  const names = [...new Set(counts.map((entry) => entry.name))];
+  return names.map((name) => {
+    const own = counts.filter((entry) => entry.name === name);
+    const latency = own.reduce((all, entry) => mergeHistograms(all, entry.latency), {});
+    return {
+      name,
+      requests: own.reduce((sum, entry) => sum + entry.requests, 0),
+      failed: own.reduce((sum, entry) => sum + entry.failed, 0),
+      p95Ms: quantileMs(latency, 0.95),
+    };
+  });
+}
+

@@ -1,0 +1,8 @@
+import type { Handlers } from '../bind.ts';
+import { accessHandlers } from './access-handlers.ts';
+import { deliveryHandlers } from './delivery-handlers.ts';
+import { environmentHandlers } from './environment-handlers.ts';
+import { installationHandlers } from './installation-handlers.ts';
+import { runHandlers } from './run-handlers.ts';
+
+export const apiHandlers: Handlers = { ...runHandlers, ...environmentHandlers, ...deliveryHandlers, ...installationHandlers, ...accessHandlers };

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { newId } from '@holdfast/contract/id.ts';
+import { findAgent, listAgents, type SeenAgent, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
+import { isDuplicate } from '@holdfast/postgres/database.ts';
+import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { findRepository, insertRepository, listRepositories, removeRepository, type RepositoryRow } from '@holdfast/postgres/run/repository-store.ts';
+import { checkUrl } from '../../git/git.ts';
+import type { Handlers } from '../bind.ts';
+import { repositoryView, time } from './views.ts';
+
+const INTENTS = { pause: 'pause', resume: 'work', drain: 'drain' } as const;
+
+function stateOf(agent: SeenAgent) {
+  if (agent.state !== 'online') return agent.state as 'suspect' | 'lost' | 'offline';
+  return agent.intent === 'pause' ? 'paused' : agent.intent === 'drain' ? 'draining' : 'online';
+}
+
+export const installationHandlers: Handlers = {
+  listRepositories: async ({ database }) => ({ items: (await listRepositories(database)).map(repositoryView), next: null }),
+
+  addRepository: async ({ database, vault, hints, mirrors }, { body }) => {
+    checkUrl(body.url);
+    const id = body.id ?? newId();
+    // Looking at it first tells a wrong address at once, to the person who typed it.
+    await mirrors.refs({ id, url: body.url });
+    const webhookSecret = randomBytes(32).toString('base64url');
+    await database
+      .transaction(async (sql) => {
+        await insertRepository(sql, { id, name: body.name, url: body.url, poll_seconds: body.pollSeconds, webhook_secret: vault.seal(`webhook ${id}`, webhookSecret) });
+        await ensureDuty(sql, 'repository', id);
+        await ensureDuty(sql, 'inbox', id);
+      })
+      .catch((error: unknown) => {
+        throw isDuplicate(error) ? new HoldfastError('nameTaken', `there is a repository ${body.name} already`) : error;
+      });
+    hints.send('duty');
+    return { ...repositoryView((await findRepository(database, id)) as RepositoryRow), webhookSecret };
+  },
+
+  removeRepository: async ({ database }, { params }) => {
+    const gone = await removeRepository(database, params.name);
+    if (!gone) throw new HoldfastError('repositoryUnknown', `there is no repository ${params.name}`);
+    return { did: `repository ${params.name} is no longer watched` };
+  },
+
+  listAgents: async ({ database }) => ({
+    items: (await listAgents(database)).map((agent) => ({ id: agent.id, name: agent.name, state: stateOf(agent), labels: agent.labels, zone: agent.zone, slots: agent.slots, busy: agent.busy, host: agent.host, lastSeenAt: time(agent.seen_at) })),
+    next: null,
+  }),
+
+  pauseAgent: async ({ database, hints }, { params }) => {
+    const agent = await findAgent(database, params.id);
+    if (!agent) throw new HoldfastError('agentUnknown', `there is no agent ${params.id}`);
+    await setAgentIntent(database, agent.id, INTENTS[params.verb]);
+    hints.send('jobs');
+    return { did: `agent ${agent.name}: ${params.verb}` };
+  },
+};

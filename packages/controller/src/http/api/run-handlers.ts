@@ -1,0 +1,158 @@
+import type { JobView, StepView } from '@holdfast/contract/api/resources.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { newId } from '@holdfast/contract/id.ts';
+import type { JobDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import { findAgent } from '@holdfast/postgres/agent/agent-store.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
+import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
+import { type AttemptRow, attemptsOf } from '@holdfast/postgres/run/attempt-store.ts';
+import { findTrigger, receiveTrigger } from '@holdfast/postgres/run/inbox-store.ts';
+import { readLog } from '@holdfast/postgres/run/log-store.ts';
+import { findRepository, takeRunNumber } from '@holdfast/postgres/run/repository-store.ts';
+import { findRun, insertRun, type JobRow, jobsOf, listRuns, type RunRow } from '@holdfast/postgres/run/run-store.ts';
+import { changeRun } from '../../runs/change-run.ts';
+import type { Handlers } from '../bind.ts';
+import { runSummary, time } from './views.ts';
+import { whySentence } from './why.ts';
+
+export const runHandlers: Handlers = {
+  listRuns: async ({ database }, { query }) => {
+    const rows = await listRuns(database, { limit: query.limit + 1, before: query.cursor ?? null, repository: query.repository ?? null, state: query.state ?? null });
+    const shown = rows.slice(0, query.limit);
+    return { items: shown.map(runSummary), next: rows.length > query.limit ? (shown.at(-1)?.id ?? null) : null };
+  },
+
+  startRun: async ({ database, hints }, { body }) => {
+    const repository = await findRepository(database, body.repository);
+    if (!repository) throw new HoldfastError('repositoryUnknown', `there is no repository ${body.repository}`);
+    const id = body.id ?? newId();
+    await database.transaction(async (sql) => {
+      await receiveTrigger(sql, { id, repositoryId: repository.id, delivery: `api ${id}`, kind: 'dispatch', payload: { ...(body.ref ? { ref: body.ref } : {}), ...(body.workflow ? { workflow: body.workflow } : {}), inputs: body.inputs } });
+      await ensureDuty(sql, 'inbox', repository.id);
+      await hastenDuty(sql, 'inbox', repository.id);
+    });
+    hints.send('duty');
+    return { trigger: id };
+  },
+
+  showTrigger: async ({ database }, { params }) => {
+    const row = await findTrigger(database, params.id);
+    if (!row) throw new HoldfastError('runUnknown', `there is no trigger ${params.id}`);
+    return { id: row.id, state: row.state, runs: [...row.runs], reason: row.reason };
+  },
+
+  showRun: async ({ database }, { params }) => {
+    const row = await requireRun(database, params.id);
+    const [jobs, attempts] = await Promise.all([jobsOf(database, row.id), attemptsOf(database, row.id)]);
+    return { ...runSummary(row), jobs: await Promise.all(jobs.map((job) => jobView(database, { row, job, attempts: attempts.filter((attempt) => attempt.job_id === job.id) }))) };
+  },
+
+  cancelRun: async (services, { params, body }) => {
+    const sentence = await services.database.transaction(async (sql) => {
+      const refused = await changeRun(services, sql, { runId: params.id, event: { kind: 'cancelRequested', reason: body?.force ? 'cancelled by force' : 'cancelled by hand' } });
+      if (refused === null && body?.force) await endCancelledJobs(services, sql, params.id);
+      return refused;
+    });
+    if (sentence !== null) throw new HoldfastError('requestInvalid', sentence);
+    for (const hint of ['jobs', 'orders', 'duty', 'events'] as const) services.hints.send(hint);
+    return { did: `run ${params.id} is being cancelled` };
+  },
+
+  rerunRun: async (services, { params }) => {
+    const id = newId();
+    await services.database.transaction(async (sql) => {
+      const row = await requireRun(sql, params.id);
+      if (row.source === '') throw new HoldfastError('requestInvalid', 'this run never had a valid workflow file; push a mended one');
+      const number = await takeRunNumber(sql, row.repository_id);
+      const github = { ...row.contexts.github, run_id: id, run_number: String(number) };
+      const run = { id, state: 'queued' as const, definition: row.definition, contexts: { ...row.contexts, github }, jobs: [], cancelRequested: false, reason: null };
+      await insertRun(sql, { run, repositoryId: row.repository_id, number, name: row.name, event: row.event, ref: row.ref, commit: row.commit, message: row.message, definitionHash: row.definition_hash, source: row.source, config: row.config });
+      await appendEvent(sql, { topic: 'run', subject: id, kind: 'created', data: { repository: row.repository, number, name: row.name } });
+      await changeRun(services, sql, { runId: id, event: { kind: 'advance' } });
+    });
+    for (const hint of ['jobs', 'duty', 'events'] as const) services.hints.send(hint);
+    return { run: id };
+  },
+
+  readLog: async ({ database }, { params, query }) => {
+    const row = await requireRun(database, params.id);
+    const jobs = await jobsOf(database, row.id);
+    const job = jobs.find((candidate) => candidate.id === params.job || candidate.key === params.job || candidate.name === params.job);
+    if (!job) throw new HoldfastError('jobUnknown', `run ${row.number} has no job ${params.job}, expected one of ${jobs.map((entry) => entry.key).join(', ')}`);
+    const attempts = (await attemptsOf(database, row.id)).filter((attempt) => attempt.job_id === job.id && attempt.step_index === params.step);
+    const attempt = query.attempt === undefined ? attempts.at(-1) : attempts.find((candidate) => candidate.number === query.attempt);
+    if (!attempt) return { text: '', next: 0, ended: job.ended_at !== null };
+    const { text, next } = await readLog(database, attempt.id, query.offset);
+    return { text, next, ended: attempt.ended_at !== null && text === '' };
+  },
+
+  why: async ({ database }, { params }) => ({ sentence: await whySentence(database, params.id) }),
+};
+
+async function requireRun(sql: Queryable, id: string): Promise<RunRow> {
+  const row = await findRun(sql, id);
+  if (!row) throw new HoldfastError('runUnknown', `there is no run ${id}`);
+  return row;
+}
+
+async function endCancelledJobs(services: Parameters<typeof changeRun>[0], sql: Queryable, runId: string): Promise<void> {
+  for (const job of await jobsOf(sql, runId)) {
+    if (job.ended_at !== null) continue;
+    await changeRun(services, sql, { runId, event: { kind: 'jobEnded', jobId: job.id, conclusion: 'cancelled', outputs: {}, reason: 'cancelled by force' } });
+  }
+}
+
+interface JobParts {
+  readonly row: RunRow;
+  readonly job: JobRow;
+  readonly attempts: readonly (AttemptRow & { readonly agent: string | null })[];
+}
+
+async function jobView(sql: Queryable, { row, job, attempts }: JobParts): Promise<JobView> {
+  const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
+  return {
+    id: job.id,
+    key: job.key,
+    name: job.name,
+    needs: [...definition.needs],
+    state: job.state,
+    reason: job.reason,
+    agent: job.agent_id ? ((await findAgent(sql, job.agent_id))?.name ?? null) : null,
+    resume: { step: job.not_portable === null ? job.resume_index : 0, portable: job.not_portable === null, why: job.not_portable },
+    outputs: job.outputs as JobView['outputs'],
+    queuedAt: time(job.queued_at),
+    startedAt: time(job.started_at),
+    endedAt: time(job.ended_at),
+    steps: definition.steps.map((_, index) => stepView(definition, { index, attempts: attempts.filter((attempt) => attempt.step_index === index) })),
+  };
+}
+
+function stepView(definition: JobDefinition, { index, attempts }: { readonly index: number; readonly attempts: JobParts['attempts'] }): StepView {
+  const last = attempts.at(-1);
+  return {
+    index,
+    name: last?.name ?? nameBeforeRun(definition, index),
+    state: (last?.state as StepView['state']) ?? 'queued',
+    attempts: attempts.map((attempt) => ({
+      id: attempt.id,
+      number: attempt.number,
+      agent: attempt.agent,
+      state: attempt.state as StepView['attempts'][number]['state'],
+      exitCode: attempt.exit_code,
+      reason: attempt.reason,
+      startedAt: time(attempt.started_at),
+      endedAt: time(attempt.ended_at),
+    })),
+    annotations: [...(last?.annotations ?? [])],
+    summary: last?.summary ?? null,
+  };
+}
+
+function nameBeforeRun(definition: JobDefinition, index: number): string {
+  const step = definition.steps[index];
+  if (typeof step?.name === 'string') return step.name;
+  if (step?.action.kind === 'uses') return `Run ${step.action.uses}`;
+  const script = step?.action.kind === 'run' && typeof step.action.script === 'string' ? step.action.script : '';
+  return `Run ${script.split('\n')[0]}`.trim();
+}

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import type { Route } from '@holdfast/contract/api/route.ts';
+import { type RouteName, type Routes, routes } from '@holdfast/contract/api/routes.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { recallAnswer, rememberAnswer } from '@holdfast/postgres/access/idempotency-store.ts';
+import type { TokenRow } from '@holdfast/postgres/access/token-store.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { Services } from '../services.ts';
+import { requireCaller } from './caller.ts';
+
+/** Joins a declared route to its handler: who may call, what came in, and one answer a key. */
+type Out<T> = T extends z.ZodType ? z.output<T> : never;
+type In<T> = T extends z.ZodType ? z.input<T> : never;
+
+export interface Given<R extends Route> {
+  readonly params: Out<R['params']>;
+  readonly query: Out<R['query']>;
+  readonly body: Out<R['body']>;
+  readonly caller: TokenRow;
+}
+
+export type Handlers = { readonly [Name in RouteName]?: (services: Services, given: Given<Routes[Name]>) => Promise<In<Routes[Name]['answer']>> };
+
+export function bindAll(app: FastifyInstance, services: Services, handlers: Handlers): void {
+  for (const [name, handler] of Object.entries(handlers)) bind(app, services, { name: name as RouteName, handler: handler as AnyHandler });
+}
+
+type AnyHandler = (services: Services, given: Given<Route>) => Promise<unknown>;
+
+function bind(app: FastifyInstance, services: Services, { name, handler }: { readonly name: RouteName; readonly handler: AnyHandler }): void {
+  const declared: Route = routes[name];
+  app.route({
+    method: declared.method,
+    url: declared.path,
+    handler: async (request) => {
+      const caller = await requireCaller(services.database, request, declared.scope);
+      const given = {
+        caller,
+        params: parse(declared.params, request.params, 'the path'),
+        query: parse(declared.query, request.query, 'the query'),
+        body: parse(declared.body, request.body ?? undefined, 'the body'),
+      } as Given<Route>;
+      return once(services, { name, request, caller }, () => handler(services, given));
+    },
+  });
+}
+
+export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const path = issue && issue.path.length > 0 ? ` at ${issue.path.join('.')}` : '';
+  throw new HoldfastError('requestInvalid', `${where} is not valid${path}: ${issue?.message}`);
+}
+
+interface Asked {
+  readonly name: RouteName;
+  readonly request: FastifyRequest;
+  readonly caller: TokenRow;
+}
+
+/** Idempotency-Key: the same key with the same body gets the first answer again, for 24 hours. */
+async function once(services: Services, { name, request, caller }: Asked, perform: () => Promise<unknown>): Promise<unknown> {
+  const given = request.headers['idempotency-key'];
+  if (typeof given !== 'string' || given === '' || request.method === 'GET') return perform();
+  const bodyHash = createHash('sha256').update(JSON.stringify([request.url, request.body ?? null])).digest();
+  const key = { token: caller.id, route: name, key: given.slice(0, 200), bodyHash };
+  const known = await recallAnswer(services.database, key);
+  if (known && !known.same) throw new HoldfastError('idempotencyConflict', 'this Idempotency-Key was used with another body');
+  if (known) return known.answer;
+  const answer = await perform();
+  await rememberAnswer(services.database, key, name === 'createToken' || name === 'addRepository' ? { ...(answer as object), text: undefined, webhookSecret: undefined } : answer);
+  return answer;
+}

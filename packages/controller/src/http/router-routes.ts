@@ -1,0 +1,39 @@
+import * as protocol from '@holdfast/contract/router/protocol.ts';
+import { compareVersion } from '@holdfast/core/traffic/traffic.ts';
+import { hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { findEnvironment } from '@holdfast/postgres/rollout/environment-store.ts';
+import { keepIntervals, noteWorker } from '@holdfast/postgres/rollout/router-store.ts';
+import type { FastifyInstance } from 'fastify';
+import { checkProtocol } from './agent-routes.ts';
+import { parse } from './bind.ts';
+import { requireCaller } from './caller.ts';
+import type { ServerParts } from './server.ts';
+
+/** /router/v1/sync: a worker acknowledges, counts, and waits for a newer snapshot. */
+export function routerRoutes(app: FastifyInstance, { services, stopping }: ServerParts): void {
+  const { database, hints } = services;
+  app.post('/router/v1/sync', async (request): Promise<protocol.SyncAnswer> => {
+    await requireCaller(database, request, 'router');
+    const sync = parse(protocol.sync, request.body, 'the sync');
+    checkProtocol(sync.protocol);
+    const [app = '', name = ''] = sync.environment.split('/');
+    const gone = new AbortController();
+    request.raw.on('close', () => gone.abort());
+    const moved = await noteWorker(database, sync);
+    await keepIntervals(database, sync);
+    const environment = await findEnvironment(database, app, name);
+    if (moved && environment) {
+      await hastenDuty(database, 'environment', environment.id);
+      hints.send('duty');
+    }
+    const newer = async () => {
+      const found = await findEnvironment(database, app, name);
+      return found && compareVersion(found.snapshot, sync.acknowledged) > 0 ? found.snapshot : null;
+    };
+    const at = await newer();
+    if (at || sync.waitMs === 0 || sync.bye) return { snapshot: at as protocol.SyncAnswer['snapshot'] };
+    await hints.wait(['snapshot'], sync.waitMs, AbortSignal.any([stopping, gone.signal]));
+    return { snapshot: (await newer()) as protocol.SyncAnswer['snapshot'] };
+  });
+}
+

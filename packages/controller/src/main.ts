@@ -1,0 +1,30 @@
+import { parseArgs } from 'node:util';
+import { HoldfastError, KINDS } from '@holdfast/contract/errors.ts';
+import pino from 'pino';
+import { readControllerConfig } from './config.ts';
+import { startController } from './controller.ts';
+
+/** `holdfast controller`: one replica, until SIGTERM or SIGINT. */
+const NAMES = ['name', 'database', 'database-file', 'blobs', 'work', 'listen', 'master-key-file', 'admin-token-file', 'dashboard'] as const;
+
+try {
+  const { values } = parseArgs({ options: Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])) });
+  const config = readControllerConfig(values as Record<string, string | undefined>, process.env);
+  const log = pino({ level: config.logLevel, base: { process: 'controller', name: config.name }, redact: ['*.token', '*.authorization', '*.secret', 'req.headers.authorization'] });
+  const running = await startController(config, log);
+  process.send?.({ ready: running.address });
+  const stop = () => {
+    log.info('stopping');
+    running.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+    setTimeout(() => process.exit(1), 10_000).unref();
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+} catch (error) {
+  const known = error instanceof HoldfastError;
+  process.stderr.write(`holdfast controller: ${known ? error.located : (error as Error).stack}\n`);
+  process.exit(known ? KINDS[error.kind].exit : 1);
+}

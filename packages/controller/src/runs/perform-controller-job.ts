@@ -1,0 +1,136 @@
+import { readConfig, findEnvironment } from '@holdfast/contract/config/read-config.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { newId } from '@holdfast/contract/id.ts';
+import type { JobDefinition, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import { isFinal } from '@holdfast/core/rollout/rollout.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
+import { type Duty, dropDuty, holdDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { requestOfRollout, type RolloutRow, rolloutAskedBy } from '@holdfast/postgres/rollout/rollout-store.ts';
+import { type AttemptRow, endAttempt, startAttempt } from '@holdfast/postgres/run/attempt-store.ts';
+import { findJob, findRun, type JobRow, type RunRow } from '@holdfast/postgres/run/run-store.ts';
+import { isEnded } from '@holdfast/core/pipeline/pipeline.ts';
+import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
+import { valuesOf } from '../agents/grants.ts';
+import { artifactNamed } from '../releases/find-artifact.ts';
+import { startDeploy } from '../releases/start-rollout.ts';
+import { verifyArtifact } from '../releases/verify-artifact.ts';
+import type { Services } from '../services.ts';
+import { changeRun } from './change-run.ts';
+import { logRollout } from './log-rollout.ts';
+
+/**
+ * A job whose steps are the controller's own (deploy): no agent, no slot. Each look moves it one
+ * step on; a rollout is found again by (run, job, step, matrix), so any replica can go on.
+ */
+const LOOK_MS = 300;
+
+interface ControllerJob {
+  readonly row: RunRow;
+  readonly job: JobRow;
+  readonly definition: JobDefinition;
+}
+
+export async function performControllerJob(services: Services, duty: Duty): Promise<number | null> {
+  const dueInMs = await services.database.transaction(async (sql) => {
+    if (!(await holdDuty(sql, duty))) return 0;
+    const job = await findJob(sql, duty.id);
+    if (!job || isEnded(job.state)) {
+      await dropDuty(sql, duty.kind, duty.id);
+      return null;
+    }
+    const row = (await findRun(sql, job.run_id)) as RunRow;
+    const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
+    if (job.state === 'queued') await changeRun(services, sql, { runId: row.id, event: { kind: 'jobStarted', jobId: job.id } });
+    return step(services, sql, { row, job, definition });
+  });
+  for (const hint of ['events', 'duty', 'jobs', 'run'] as const) services.hints.send(hint);
+  return dueInMs;
+}
+
+async function step(services: Services, sql: Queryable, at: ControllerJob): Promise<number> {
+  const attempts = await attemptsOfJob(sql, at.job.id);
+  const index = attempts.filter((attempt) => attempt.ended_at !== null).length;
+  const failed = attempts.some((attempt) => attempt.state === 'failed');
+  const current = at.definition.steps[index];
+  if (!current) {
+    const conclusion = at.job.cancel ? 'cancelled' : failed ? 'failed' : 'succeeded';
+    const reason = attempts.find((attempt) => attempt.state === 'failed')?.reason ?? null;
+    await changeRun(services, sql, { runId: at.row.id, event: { kind: 'jobEnded', jobId: at.job.id, conclusion, outputs: {}, reason } });
+    return 0;
+  }
+  const running = attempts.find((attempt) => attempt.step_index === index && attempt.ended_at === null);
+  const attemptId = running?.id ?? newId();
+  const status = { success: !failed && !at.job.cancel, failure: failed, cancelled: at.job.cancel };
+  const values = await valuesOf(sql, at);
+  const name = textOf(services.expressions.value(current.name, values, status)) || `Run ${current.action.kind === 'uses' ? current.action.uses : ''}`;
+  if (!running) await startAttempt(sql, { id: attemptId, jobId: at.job.id, index, name, agentId: null, epoch: at.job.epoch });
+  const end = (state: string, reason: string | null) => endAttempt(sql, { id: attemptId, state, counted: true, exitCode: null, signal: null, reason, outputs: {}, annotations: [], summary: null });
+  if (!running && !services.expressions.condition(current.condition, values, status)) {
+    await end('skipped', null);
+    return 0;
+  }
+  return deployStep(services, sql, { at, current, index, attemptId, end, inputs: textMembers(services.expressions.value(withOf(current), values, status)) });
+}
+
+function withOf(current: StepDefinition) {
+  return current.action.kind === 'uses' ? current.action.with : null;
+}
+
+async function attemptsOfJob(sql: Queryable, jobId: string): Promise<readonly AttemptRow[]> {
+  return (await sql.query<AttemptRow>('SELECT * FROM attempt WHERE job_id = $1 ORDER BY step_index, number', [jobId])).rows;
+}
+
+interface DeployStep {
+  readonly at: ControllerJob;
+  readonly current: StepDefinition;
+  readonly index: number;
+  readonly attemptId: string;
+  readonly end: (state: string, reason: string | null) => Promise<void>;
+  readonly inputs: Record<string, string>;
+}
+
+async function deployStep(services: Services, sql: Queryable, deploy: DeployStep): Promise<number> {
+  const { at, index, attemptId, end, inputs } = deploy;
+  const askedBy = `${at.row.id}/${at.job.key}/${index}/${at.job.matrix_index}`;
+  const rollout = await rolloutAskedBy(sql, askedBy);
+  if (!rollout) return at.job.cancel ? endNow(end, 'cancelled') : beginDeploy(services, sql, { at, askedBy, inputs, end });
+  await logRollout(sql, rollout, attemptId);
+  if (at.job.cancel && !isFinal(rollout.state)) {
+    await requestOfRollout(sql, rollout.id, { id: `cancel ${at.job.id}`, kind: 'abort', reason: `run ${at.row.number} was cancelled` });
+    services.hints.send('duty');
+  }
+  if (!isFinal(rollout.state)) return LOOK_MS;
+  await end(rollout.state === 'done' ? 'succeeded' : 'failed', rollout.state === 'done' ? null : sentenceOf(rollout));
+  return 0;
+}
+
+async function endNow(end: DeployStep['end'], state: string): Promise<number> {
+  await end(state, null);
+  return 0;
+}
+
+function sentenceOf(rollout: RolloutRow): string {
+  return `the rollout ${rollout.state}${rollout.data.reason ? `: ${rollout.data.reason}` : ''}`;
+}
+
+interface Beginning {
+  readonly at: ControllerJob;
+  readonly askedBy: string;
+  readonly inputs: Record<string, string>;
+  readonly end: DeployStep['end'];
+}
+
+async function beginDeploy(services: Services, sql: Queryable, { at, askedBy, inputs, end }: Beginning): Promise<number> {
+  try {
+    if (at.row.config === null) throw new HoldfastError('configInvalid', 'holdfast/deploy needs a holdfast.yaml in the repository, and this commit has none');
+    const found = findEnvironment(readConfig('holdfast.yaml', at.row.config), inputs.environment ?? '');
+    const artifact = await artifactNamed(sql, inputs.artifact ?? '');
+    await verifyArtifact(services, artifact);
+    await startDeploy(services, sql, { app: found.app, environment: found.environment, config: found.config, artifact, askedBy, repository: { id: at.row.repository_id, name: at.row.repository }, commit: at.row.commit, automatedSince: at.row.created_at });
+    return LOOK_MS;
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.kind === 'unavailable') throw error;
+    await end('failed', error.located);
+    return 0;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Latency histogram with relative error (DDSketch, Masson et al., VLDB 2019): bucket i holds
+ * values in (γ^(i-1), γ^i] ms with γ = 1.02, so that a quantile is within 1 % of the truth and two
+ * histograms merge by adding counts.
+ */
+export type Histogram = { readonly [bucket: string]: number };
+
+const GAMMA = 1.02;
+const LN_GAMMA = 0.01980262729617973;
+const FLOOR_MS = 0.01;
+
+export function bucketOf(ms: number): number {
+  return Math.ceil(Math.log(ms < FLOOR_MS ? FLOOR_MS : ms) / LN_GAMMA);
+}
+
+/** The middle of the bucket: 2γ^i/(γ+1). */
+export function bucketValueMs(bucket: number): number {
+  return (2 * GAMMA ** bucket) / (GAMMA + 1);
+}
+
+export function bucketUpperMs(bucket: number): number {
+  return GAMMA ** bucket;
+}
+
+export function mergeHistograms(a: Histogram, b: Histogram): Histogram {
+  const merged: { [bucket: string]: number } = { ...a };
+  for (const [bucket, count] of Object.entries(b)) merged[bucket] = (merged[bucket] ?? 0) + count;
+  return merged;
+}
+
+export function countOf(histogram: Histogram): number {
+  return Object.values(histogram).reduce((sum, count) => sum + count, 0);
+}
+
+/** null while empty. */
+export function quantileMs(histogram: Histogram, q: number): number | null {
+  const buckets = sortedBuckets(histogram);
+  const total = countOf(histogram);
+  let seen = 0;
+  for (const bucket of buckets) {
+    seen += histogram[bucket] ?? 0;
+    if (seen >= q * total) return bucketValueMs(bucket);
+  }
+  return null;
+}
+
+/** How many values are above `ms`. Counts whole buckets: a bucket that `ms` falls into is not above. */
+export function countAbove(histogram: Histogram, ms: number): number {
+  let above = 0;
+  for (const [bucket, count] of Object.entries(histogram)) {
+    if (GAMMA ** (Number(bucket) - 1) >= ms) above += count;
+  }
+  return above;
+}
+
+function sortedBuckets(histogram: Histogram): number[] {
+  return Object.keys(histogram)
+    .map(Number)
+    .sort((a, b) => a - b);
+}

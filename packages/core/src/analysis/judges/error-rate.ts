@@ -1,0 +1,62 @@
+import type { Evidence, MetricVerdict, Rule, Verdict } from '../analysis.ts';
+import { proportionInterval } from '../confidence-sequence.ts';
+import { logEvidence } from '../error-process.ts';
+import type { SpecialFunctions } from '../ports.ts';
+
+/**
+ * Worse: the e-process rejects equality at α *and* the observed difference exceeds the user's
+ * margin. Not worse: the candidate's upper bound lies below stable's lower bound plus the margin.
+ */
+export function judgeErrorRate(
+  evidence: Evidence,
+  rule: Rule & { readonly share: number },
+  special: SpecialFunctions,
+): MetricVerdict {
+  const { candidate, stable } = evidence;
+  const alpha = rule.share;
+  const [lowC, highC] = proportionInterval({ n: candidate.units, bad: candidate.failedUnits }, alpha / 2, special);
+  const [lowS, highS] = proportionInterval({ n: stable.units, bad: stable.failedUnits }, alpha / 2, special);
+  const rateC = rate(candidate);
+  const rateS = rate(stable);
+  const estimate = rateC === null || rateS === null ? null : rateC - rateS;
+  const strength = logEvidence(evidence.logRatios);
+  const worse = estimate !== null && estimate > rule.errorIncrease && strength >= Math.log(1 / alpha);
+  const fine = estimate !== null && highC < lowS + rule.errorIncrease;
+  const verdict: Verdict = worse ? 'worse' : fine ? 'notWorse' : 'undecided';
+  return {
+    metric: 'errorRate',
+    verdict,
+    candidate: rateC,
+    baseline: rateS,
+    estimate,
+    interval: estimate === null ? null : [lowC - highS, highC - lowS],
+    margin: rule.errorIncrease,
+    n: { candidate: candidate.units, baseline: stable.units },
+    alpha,
+    sentence: sentenceOf(verdict, { rateC, rateS, estimate, rule }),
+  };
+}
+
+function rate(arm: { readonly units: number; readonly failedUnits: number }): number | null {
+  return arm.units === 0 ? null : arm.failedUnits / arm.units;
+}
+
+interface Words {
+  readonly rateC: number | null;
+  readonly rateS: number | null;
+  readonly estimate: number | null;
+  readonly rule: Rule;
+}
+
+function sentenceOf(verdict: Verdict, { rateC, rateS, estimate, rule }: Words): string {
+  if (rateC === null || rateS === null || estimate === null) return 'no requests on both sides yet';
+  const seen = `${percent(rateC)} of the candidate's requests failed, ${percent(rateS)} of stable's`;
+  const margin = `${percent(rule.errorIncrease)} points`;
+  if (verdict === 'worse') return `${seen}: more than the allowed ${margin}, and not by chance`;
+  if (verdict === 'notWorse') return `${seen}: certainly less than ${margin} apart`;
+  return `${seen}: neither harm nor its absence is certain at ${margin}`;
+}
+
+function percent(fraction: number): string {
+  return `${(fraction * 100).toFixed(2)} %`;
+}

@@ -1,0 +1,61 @@
+import type { Evidence, MetricVerdict, Rule, Verdict } from '../analysis.ts';
+import { proportionInterval } from '../confidence-sequence.ts';
+import { countAbove, countOf, quantileMs } from '../histogram.ts';
+import type { SpecialFunctions } from '../ports.ts';
+
+/**
+ * "p95 rises by more than 50 ms" as a question about proportions (reference/rollouts.md §2.4 G):
+ * let q be the baseline's p95. If the candidate's p95 lies above q + 50 ms, more than 5 % of its
+ * requests are slower than q + 50 ms. Compare that share with the baseline's share above q; both
+ * by confidence sequences, so that looking often costs nothing.
+ */
+export function judgeLatency(
+  evidence: Evidence,
+  rule: Rule & { readonly share: number },
+  special: SpecialFunctions,
+): MetricVerdict {
+  const candidate = evidence.candidate.latency;
+  const baseline = evidence.baseline.latency;
+  const q = quantileMs(baseline, rule.latencyQuantile);
+  const own = quantileMs(candidate, rule.latencyQuantile);
+  const n = { candidate: countOf(candidate), baseline: countOf(baseline) };
+  const base = {
+    metric: 'latency' as const,
+    candidate: own,
+    baseline: q,
+    estimate: own === null || q === null ? null : own - q,
+    margin: rule.latencyIncreaseMs,
+    n,
+    alpha: rule.share,
+  };
+  if (q === null || own === null) {
+    return { ...base, verdict: 'undecided', interval: null, sentence: 'no latencies on both sides yet' };
+  }
+  const bound = q + rule.latencyIncreaseMs;
+  const slow = proportionInterval({ n: n.candidate, bad: countAbove(candidate, bound) }, rule.share / 2, special);
+  const usual = proportionInterval({ n: n.baseline, bad: countAbove(baseline, q) }, rule.share / 2, special);
+  const allowed = 1 - rule.latencyQuantile;
+  const worse = slow[0] > Math.max(usual[1], allowed);
+  const verdict: Verdict = worse ? 'worse' : slow[1] < allowed ? 'notWorse' : 'undecided';
+  const interval: readonly [number, number] = [
+    boundOf(candidate, 1 - slow[1], q),
+    boundOf(candidate, 1 - slow[0], q),
+  ];
+  return { ...base, verdict, interval, sentence: sentenceOf(verdict, { own, q, rule }) };
+}
+
+/** Reads a bound on the share of slow requests back as a bound on the quantile's difference. */
+function boundOf(candidate: Parameters<typeof quantileMs>[0], quantile: number, q: number): number {
+  return (quantileMs(candidate, Math.min(1, Math.max(0, quantile))) ?? q) - q;
+}
+
+function sentenceOf(
+  verdict: Verdict,
+  { own, q, rule }: { readonly own: number; readonly q: number; readonly rule: Rule },
+): string {
+  const name = `p${Math.round(rule.latencyQuantile * 100)}`;
+  const seen = `${name} is ${own.toFixed(0)} ms on the candidate, ${q.toFixed(0)} ms on the baseline`;
+  if (verdict === 'worse') return `${seen}: more than the allowed ${rule.latencyIncreaseMs} ms apart, and not by chance`;
+  if (verdict === 'notWorse') return `${seen}: certainly within ${rule.latencyIncreaseMs} ms`;
+  return `${seen}: neither harm nor its absence is certain at ${rule.latencyIncreaseMs} ms`;
+}

@@ -1,0 +1,71 @@
+import type { Queryable } from '../database.ts';
+
+/**
+ * A duty is a row somebody leases. The epoch is its fence: whoever took the duty over has a higher
+ * one, and the slower holder's save finds no row.
+ */
+export interface Duty {
+  readonly kind: string;
+  readonly id: string;
+  readonly epoch: number;
+  readonly failures: number;
+}
+
+export async function ensureDuty(sql: Queryable, kind: string, id: string): Promise<void> {
+  await sql.query('INSERT INTO duty (kind, id) VALUES ($1, $2) ON CONFLICT (kind, id) DO NOTHING', [kind, id]);
+}
+
+export async function dropDuty(sql: Queryable, kind: string, id: string): Promise<void> {
+  await sql.query('DELETE FROM duty WHERE kind = $1 AND id = $2', [kind, id]);
+}
+
+/** Makes a duty due now; only a hint, the scan would find it anyway. */
+export async function hastenDuty(sql: Queryable, kind: string, id: string): Promise<void> {
+  await sql.query('UPDATE duty SET due_at = least(due_at, clock_timestamp()) WHERE kind = $1 AND id = $2', [kind, id]);
+}
+
+export async function claimDuties(sql: Queryable, holder: string, options: { readonly limit: number; readonly leaseMs: number }): Promise<readonly Duty[]> {
+  const claimed = await sql.query<Duty>(
+    `UPDATE duty SET holder = $1, epoch = epoch + 1, leased_until = clock_timestamp() + $3 * interval '1 millisecond'
+     WHERE (kind, id) IN (
+       SELECT kind, id FROM duty
+       WHERE parked IS NULL AND due_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+       ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING kind, id, epoch, failures`,
+    [holder, options.limit, options.leaseMs],
+  );
+  return claimed.rows;
+}
+
+/** Locks the duty for the rest of the transaction; false when somebody else has taken it over. */
+export async function holdDuty(sql: Queryable, duty: Duty): Promise<boolean> {
+  const held = await sql.query('SELECT 1 FROM duty WHERE kind = $1 AND id = $2 AND epoch = $3 FOR UPDATE', [duty.kind, duty.id, duty.epoch]);
+  return held.rowCount === 1;
+}
+
+export async function releaseDuty(sql: Queryable, duty: Duty, dueInMs: number): Promise<void> {
+  await sql.query(
+    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = 0, due_at = clock_timestamp() + $4 * interval '1 millisecond'
+     WHERE kind = $1 AND id = $2 AND epoch = $3`,
+    [duty.kind, duty.id, duty.epoch, dueInMs],
+  );
+}
+
+export async function failDuty(sql: Queryable, duty: Duty, failure: { readonly dueInMs: number; readonly parked: string | null }): Promise<void> {
+  await sql.query(
+    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = failures + 1, parked = $5,
+            due_at = clock_timestamp() + $4 * interval '1 millisecond'
+     WHERE kind = $1 AND id = $2 AND epoch = $3`,
+    [duty.kind, duty.id, duty.epoch, failure.dueInMs, failure.parked],
+  );
+}
+
+export async function countParked(sql: Queryable): Promise<number> {
+  const found = await sql.query<{ parked: number }>('SELECT count(*)::int AS parked FROM duty WHERE parked IS NOT NULL');
+  return found.rows[0]?.parked ?? 0;
+}
+
+export async function parkedReason(sql: Queryable, kind: string, id: string): Promise<string | null> {
+  const found = await sql.query<{ parked: string | null }>('SELECT parked FROM duty WHERE kind = $1 AND id = $2', [kind, id]);
+  return found.rows[0]?.parked ?? null;
+}

@@ -1,0 +1,42 @@
+import type { JsonObject } from '@holdfast/core/kernel/json.ts';
+import type { Queryable } from '../database.ts';
+
+export interface EventRow {
+  readonly position: number;
+  readonly at: Date;
+  readonly topic: string;
+  readonly subject: string;
+  readonly kind: string;
+  readonly data: JsonObject;
+}
+
+export async function appendEvent(sql: Queryable, event: { readonly topic: string; readonly subject: string; readonly kind: string; readonly data?: JsonObject }): Promise<void> {
+  await sql.query('INSERT INTO event (topic, subject, kind, data) VALUES ($1, $2, $3, $4)', [event.topic, event.subject, event.kind, JSON.stringify(event.data ?? {})]);
+}
+
+/**
+ * The sequencer's one action: committed events get their place. A reader by `id > n` would lose an
+ * event whose transaction commits late; a place is given only to what is already visible.
+ */
+export async function placeEvents(sql: Queryable): Promise<number> {
+  const placed = await sql.query(
+    `WITH next AS (SELECT id FROM event WHERE position IS NULL ORDER BY id LIMIT 1000 FOR UPDATE),
+          placed AS (SELECT id, nextval('event_position') AS position FROM (SELECT id FROM next ORDER BY id) ordered)
+     UPDATE event SET position = placed.position FROM placed WHERE event.id = placed.id`,
+  );
+  return placed.rowCount ?? 0;
+}
+
+export async function readEvents(sql: Queryable, after: number, limit: number): Promise<readonly EventRow[]> {
+  const found = await sql.query<EventRow>('SELECT position, at, topic, subject, kind, data FROM event WHERE position > $1 ORDER BY position LIMIT $2', [after, limit]);
+  return found.rows;
+}
+
+export async function lastPosition(sql: Queryable): Promise<number> {
+  const found = await sql.query<{ position: number }>('SELECT coalesce(max(position), 0) AS position FROM event');
+  return found.rows[0]?.position ?? 0;
+}
+
+export async function forgetOldEvents(sql: Queryable): Promise<void> {
+  await sql.query(`DELETE FROM event WHERE position IS NOT NULL AND at < clock_timestamp() - interval '30 days'`);
+}

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorOf } from '@holdfast/contract/api/client.ts';
+import { type Sync, type SyncAnswer, syncAnswer } from '@holdfast/contract/router/protocol.ts';
+import { PROTOCOL } from '@holdfast/contract/versions.ts';
+import { compareVersion, type Snapshot, type Version } from '@holdfast/core/traffic/traffic.ts';
+import type { Logger } from 'pino';
+import type { Counter } from '../proxy/counter.ts';
+
+/**
+ * One worker's line to the controllers: it acknowledges, hands over counts, and waits for a newer
+ * snapshot. Without any controller the worker routes on as it does. Two requests are in flight at
+ * most: the waiting one, and a quick one that carries news (an acknowledgement, the last second).
+ */
+export interface LinkOptions {
+  readonly controllers: readonly string[];
+  readonly token: string;
+  readonly environment: string;
+  readonly routerId: string;
+  readonly workerId: string;
+  readonly counter: Counter;
+  readonly inFlight: () => { readonly [instance: string]: number };
+  readonly apply: (snapshot: Snapshot) => void;
+  readonly log: Logger;
+}
+
+const WAIT_MS = 10_000;
+const REPORT_EVERY_MS = 500;
+const DRAIN_REPORT_MS = 50;
+
+export class ControllerLink {
+  private readonly options: LinkOptions;
+  private acknowledged: Version = { generation: 0, revision: 0 };
+  private readonly stopping = new AbortController();
+  private favourite = 0;
+  private loops: Promise<void>[] = [];
+  private reporting: Promise<void> | undefined;
+  private draining = false;
+
+  constructor(options: LinkOptions, start: Snapshot | null) {
+    this.options = options;
+    if (start) this.take(start);
+  }
+
+  start(): void {
+    this.loops = [this.follow(), this.reportRegularly()];
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.allSettled(this.loops);
+    await this.send({ waitMs: 0, bye: true }).catch(() => {});
+  }
+
+  private async follow(): Promise<void> {
+    for (let failures = 0; !this.stopping.signal.aborted; ) {
+      try {
+        this.hear(await this.send({ waitMs: WAIT_MS, signal: this.stopping.signal }));
+        failures = 0;
+      } catch (error) {
+        if (this.stopping.signal.aborted) return;
+        failures += 1;
+        if (failures === this.options.controllers.length + 1) this.options.log.warn({ err: error }, 'no controller answers; routing on by the last snapshot');
+        await sleep(Math.min(2_000, 50 * 2 ** failures) * (0.5 + Math.random() / 2));
+      }
+    }
+  }
+
+  private async reportRegularly(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      await sleep(this.draining ? DRAIN_REPORT_MS : REPORT_EVERY_MS, undefined, { signal: this.stopping.signal }).catch(() => {});
+      await this.report();
+    }
+  }
+
+  /** A quick round: what was acknowledged and counted, without waiting for anything new. */
+  private async report(): Promise<void> {
+    this.reporting ??= this.send({ waitMs: 0 })
+      .then((answer) => this.hear(answer))
+      .catch(() => {})
+      .finally(() => {
+        this.reporting = undefined;
+      });
+    await this.reporting;
+  }
+
+  private hear(answer: SyncAnswer): void {
+    if (!answer.snapshot) return;
+    const moved = this.take(answer.snapshot);
+    if (moved) void this.report();
+  }
+
+  /** A lower version is refused: a late answer of a slower controller must not turn traffic back. */
+  private take(snapshot: Snapshot): boolean {
+    if (compareVersion(snapshot, this.acknowledged) <= 0) return false;
+    this.options.apply(snapshot);
+    this.acknowledged = { generation: snapshot.generation, revision: snapshot.revision };
+    return true;
+  }
+
+  private async send(how: { readonly waitMs: number; readonly bye?: boolean; readonly signal?: AbortSignal }): Promise<SyncAnswer> {
+    const { environment, routerId, workerId, counter } = this.options;
+    const inFlight = this.options.inFlight();
+    this.draining = Object.keys(inFlight).length > 0;
+    const batch = counter.closed();
+    const body: Sync = { protocol: PROTOCOL, routerId, workerId, environment, acknowledged: this.acknowledged, inFlight, intervals: batch, waitMs: how.waitMs, bye: how.bye ?? false };
+    const answer = await this.post(body, how);
+    counter.forget(batch);
+    return answer;
+  }
+
+  private async post(body: Sync, how: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<SyncAnswer> {
+    const { controllers, token } = this.options;
+    const controller = controllers[this.favourite % controllers.length] as string;
+    const limit = AbortSignal.timeout(how.waitMs + 5_000);
+    try {
+      const answer = await fetch(new URL('/router/v1/sync', controller), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: how.signal ? AbortSignal.any([limit, how.signal]) : limit,
+      });
+      if (!answer.ok) throw await errorOf(answer);
+      return syncAnswer.parse(await answer.json());
+    } catch (error) {
+      this.favourite += 1;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import cluster from 'node:cluster';
+import { parseArgs } from 'node:util';
+import { HoldfastError, KINDS } from '@holdfast/contract/errors.ts';
+import { newId } from '@holdfast/contract/id.ts';
+import { readRouterConfig } from './config.ts';
+import { startWorker } from './worker.ts';
+
+/**
+ * `holdfast router`. The first process is the socket holder: it binds and forks and does nothing
+ * else, so that it never needs replacing. SIGHUP replaces the workers one after another.
+ */
+const NAMES = ['controller', 'token', 'token-file', 'environment', 'listen', 'driver', 'data', 'workers'] as const;
+
+if (cluster.isPrimary) hold();
+else await work();
+
+function hold(): void {
+  const config = configured();
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  cluster.setupPrimary({ args: process.argv.slice(2) });
+  const routerId = newId();
+  let stopping = false;
+  const fork = () => cluster.fork({ HOLDFAST_ROUTER_ID: routerId });
+  for (let count = 0; count < config.workers; count += 1) fork();
+  cluster.on('exit', (worker, code) => {
+    if (code === 2 || code === 3) process.exit(code);
+    if (!stopping && !worker.exitedAfterDisconnect) setTimeout(fork, 100);
+    if (stopping && Object.keys(cluster.workers ?? {}).length === 0) process.exit(0);
+  });
+  cluster.on('listening', () => process.send?.({ ready: true }));
+  process.on('SIGHUP', () => void replaceWorkers(fork));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      stopping = true;
+      for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGTERM');
+      setTimeout(() => process.exit(0), 65_000).unref();
+    });
+  }
+}
+
+/** A new worker listens before an old one is asked to go. */
+async function replaceWorkers(fork: () => ReturnType<typeof cluster.fork>): Promise<void> {
+  for (const old of Object.values(cluster.workers ?? {})) {
+    const fresh = fork();
+    await new Promise((done) => fresh.once('listening', done).once('exit', done));
+    if (!old || fresh.isDead()) return;
+    old.exitedAfterDisconnect = true;
+    old.process.kill('SIGTERM');
+  }
+}
+
+async function work(): Promise<void> {
+  try {
+    const running = await startWorker(configured(), process.env.HOLDFAST_ROUTER_ID ?? newId());
+    const stop = () => void running.stop().then(() => process.exit(0));
+    process.once('SIGTERM', stop);
+    process.on('SIGINT', () => {});
+    process.once('disconnect', stop);
+  } catch (error) {
+    end(error);
+  }
+}
+
+function configured() {
+  try {
+    const { values } = parseArgs({ options: Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])) });
+    return readRouterConfig(values as Record<string, string | undefined>, process.env);
+  } catch (error) {
+    return end(error);
+  }
+}
+
+function end(error: unknown): never {
+  const failure = (error as { code?: string }).code === 'EADDRINUSE' ? new HoldfastError('portTaken', `the router's port is in use by another process`) : error;
+  const known = failure instanceof HoldfastError;
+  process.stderr.write(`holdfast router: ${known ? failure.located : (failure as Error).stack}\n`);
+  process.exit(known ? KINDS[failure.kind].exit : 1);
+}

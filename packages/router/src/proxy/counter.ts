@@ -1,0 +1,91 @@
+import type { GroupCounts } from '@holdfast/contract/router/protocol.ts';
+import { bucketOf } from '@holdfast/core/analysis/histogram.ts';
+import type { TrafficGroup } from '@holdfast/core/traffic/traffic.ts';
+
+/**
+ * Counts by group and second. Where users are sticky, the unit of judgement is (user bucket,
+ * second), counted once: one unlucky user with a page of forty failing requests is one failure.
+ * A second is handed over when it is closed and kept until a controller took it.
+ */
+interface Open {
+  requests: number;
+  failed: number;
+  units: Set<number> | null;
+  failedUnits: Set<number> | null;
+  latency: Record<string, number>;
+  readonly group: Pick<TrafficGroup, 'name' | 'release'>;
+}
+
+export interface Interval {
+  readonly second: number;
+  readonly groups: GroupCounts[];
+}
+
+const KEPT_SECONDS = 600;
+
+export class Counter {
+  private second = 0;
+  private open = new Map<string, Open>();
+  private waiting: Interval[] = [];
+  private readonly clock: () => number;
+
+  constructor(clock: () => number) {
+    this.clock = clock;
+  }
+
+  count(group: Pick<TrafficGroup, 'name' | 'release'>, answer: { readonly failed: boolean; readonly ms: number; readonly bucket: number | null }): void {
+    this.turn();
+    const entry = this.entryOf(group, answer.bucket !== null);
+    entry.requests += 1;
+    if (answer.failed) entry.failed += 1;
+    if (answer.bucket !== null) {
+      entry.units?.add(answer.bucket);
+      if (answer.failed) entry.failedUnits?.add(answer.bucket);
+    }
+    const bucket = String(bucketOf(answer.ms));
+    entry.latency[bucket] = (entry.latency[bucket] ?? 0) + 1;
+  }
+
+  /** Closed seconds, oldest first; the same again until they are forgotten. */
+  closed(): Interval[] {
+    this.turn();
+    return this.waiting.slice(0, 30);
+  }
+
+  forget(taken: readonly Interval[]): void {
+    const seconds = new Set(taken.map((interval) => interval.second));
+    this.waiting = this.waiting.filter((interval) => !seconds.has(interval.second));
+  }
+
+  private turn(): void {
+    const now = Math.floor(this.clock() / 1000);
+    if (now === this.second) return;
+    if (this.open.size > 0) {
+      this.waiting.push({ second: this.second, groups: [...this.open.values()].map(close) });
+      if (this.waiting.length > KEPT_SECONDS) this.waiting.shift();
+      this.open = new Map();
+    }
+    this.second = now;
+  }
+
+  private entryOf(group: Pick<TrafficGroup, 'name' | 'release'>, sticky: boolean): Open {
+    const key = `${group.name} ${group.release}`;
+    const known = this.open.get(key);
+    if (known) return known;
+    const made: Open = { requests: 0, failed: 0, units: sticky ? new Set() : null, failedUnits: sticky ? new Set() : null, latency: {}, group: { name: group.name, release: group.release } };
+    this.open.set(key, made);
+    return made;
+  }
+}
+
+function close(open: Open): GroupCounts {
+  return {
+    name: open.group.name,
+    release: open.group.release,
+    requests: open.requests,
+    failed: open.failed,
+    units: open.units?.size ?? open.requests,
+    failedUnits: open.failedUnits?.size ?? open.failed,
+    latency: open.latency,
+  };
+}

@@ -1,0 +1,102 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { answerHeaders, forwardedHeaders } from './headers.ts';
+import type { Instance } from './instance.ts';
+import type { RequestBody } from './request-body.ts';
+
+/**
+ * One try of one request on one instance. Streams both ways with back-pressure. Resolves with what
+ * happened; never throws. `nothingWritten`: no connection came about, so any request may be tried
+ * elsewhere. `noAnswer`: it was sent, but no byte came back.
+ */
+export type Outcome =
+  | { readonly kind: 'answered'; readonly status: number; readonly firstByteMs: number }
+  | { readonly kind: 'nothingWritten' | 'noAnswer' | 'brokenAnswer'; readonly error: Error }
+  | { readonly kind: 'clientGone' };
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: RequestBody;
+  readonly idempotent: boolean;
+  readonly extraHeaders: readonly string[];
+}
+
+export function forward(exchange: Exchange, instance: Instance): Promise<Outcome> {
+  const { request, response } = exchange;
+  return new Promise((resolve) => {
+    const handler = new Relay(exchange, resolve);
+    instance.pool(exchange.idempotent).dispatch(
+      {
+        method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
+        path: request.url ?? '/',
+        headers: forwardedHeaders(request),
+        body: exchange.body.open() as Dispatcher.DispatchOptions['body'],
+        idempotent: false,
+      },
+      handler,
+    );
+    response.once('close', () => handler.clientClosed());
+  });
+}
+
+class Relay implements Dispatcher.DispatchHandler {
+  private readonly exchange: Exchange;
+  private readonly settle: (outcome: Outcome) => void;
+  private readonly startedAt = performance.now();
+  private controller: Dispatcher.DispatchController | undefined;
+  private firstByteMs = 0;
+  private status = 0;
+  private settled = false;
+  private readonly resume = () => this.controller?.resume();
+
+  constructor(exchange: Exchange, settle: (outcome: Outcome) => void) {
+    this.exchange = exchange;
+    this.settle = settle;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.exchange.response.destroyed) controller.abort(new Error('client gone'));
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status < 200) return;
+    const { response, extraHeaders } = this.exchange;
+    this.status = status;
+    this.firstByteMs = performance.now() - this.startedAt;
+    response.writeHead(status, [...answerHeaders((controller.rawHeaders ?? []) as Buffer[]), ...extraHeaders]);
+    response.on('drain', this.resume);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.exchange.response.write(chunk)) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.exchange.response.end();
+    this.finish({ kind: 'answered', status: this.status, firstByteMs: this.firstByteMs });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.exchange.response.destroyed) return this.finish({ kind: 'clientGone' });
+    if (this.status > 0) {
+      // Headers are out: the only honest end is a broken one.
+      this.exchange.response.destroy();
+      return this.finish({ kind: 'brokenAnswer', error });
+    }
+    this.finish({ kind: this.controller ? 'noAnswer' : 'nothingWritten', error });
+  }
+
+  clientClosed(): void {
+    if (this.settled || this.exchange.response.writableFinished) return;
+    this.controller?.abort(new Error('client gone'));
+  }
+
+  private finish(outcome: Outcome): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.exchange.response.off('drain', this.resume);
+    this.settle(outcome);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Upstream } from '@holdfast/core/traffic/traffic.ts';
+import { Pool } from 'undici';
+
+/**
+ * One instance as a worker sees it. Two pools: idempotent requests may reuse a connection for as
+ * long as it lives; others only one that was idle for less than a second, because the app's side
+ * closes first and a POST on a dying connection ends in doubt (measured.md §3).
+ */
+const FRESH_IDLE_MS = 900;
+const REUSED_IDLE_MS = 4_000;
+const COOL_DOWN_MS = 1_000;
+
+export class Instance {
+  readonly upstream: Upstream;
+  inFlight = 0;
+  private readonly reused: Pool;
+  private readonly fresh: Pool;
+  private coolUntil = 0;
+
+  constructor(upstream: Upstream, options: { readonly headersTimeoutMs: number }) {
+    this.upstream = upstream;
+    const origin = `http://${upstream.host}:${upstream.port}`;
+    const shared = { headersTimeout: options.headersTimeoutMs, bodyTimeout: 0, connect: { timeout: 2_000 }, pipelining: 1 };
+    this.reused = new Pool(origin, { ...shared, keepAliveTimeout: REUSED_IDLE_MS, keepAliveMaxTimeout: REUSED_IDLE_MS });
+    this.fresh = new Pool(origin, { ...shared, keepAliveTimeout: FRESH_IDLE_MS, keepAliveMaxTimeout: FRESH_IDLE_MS, keepAliveTimeoutThreshold: 100 });
+  }
+
+  pool(idempotent: boolean): Pool {
+    return idempotent ? this.reused : this.fresh;
+  }
+
+  /** A connection was refused: others are tried first for a moment. */
+  coolDown(now: number): void {
+    this.coolUntil = now + COOL_DOWN_MS;
+  }
+
+  isCool(now: number): boolean {
+    return now < this.coolUntil;
+  }
+
+  /** Lets what is in flight finish and closes idle connections, so that the app sees them closed before it learns. */
+  async release(): Promise<void> {
+    await Promise.allSettled([this.reused.close(), this.fresh.close()]);
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.allSettled([this.reused.destroy(), this.fresh.destroy()]);
+  }
+}

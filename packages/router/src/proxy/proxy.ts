@@ -1,0 +1,88 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RouterLimits } from '../config.ts';
+import type { Counter } from './counter.ts';
+import { forward, type Outcome } from './forward.ts';
+import { readBody, type RequestBody } from './request-body.ts';
+import { RetryBudget } from './retry-budget.ts';
+import type { Claim, RoutingTable } from './routing-table.ts';
+import { type Bucket, bucketFor } from './sticky.ts';
+
+/**
+ * A request from a user: claim an instance, forward, count; on a failure that lost nothing, try
+ * another one. Methods that may not be repeated are repeated only when nothing was written.
+ */
+export interface ProxyOptions {
+  readonly table: RoutingTable;
+  readonly counter: Counter;
+  readonly limits: RouterLimits;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+const TRIES = 3;
+
+export class Proxy {
+  private readonly options: ProxyOptions;
+  private readonly budget: RetryBudget;
+
+  constructor(options: ProxyOptions) {
+    this.options = options;
+    this.budget = new RetryBudget(options.limits.retryShare);
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { table, now, random } = this.options;
+    const sticky = table.current?.sticky ?? { kind: 'none' };
+    this.budget.noteRequest(now());
+    const user = bucketFor(request, sticky, random);
+    const body = await readBody(request).catch(() => null);
+    // A client that broke off while sending is owed nothing.
+    if (body === null) return void response.destroy();
+    await this.tryInstances(request, response, { user, body });
+  }
+
+  private async tryInstances(request: IncomingMessage, response: ServerResponse, { user, body }: { readonly user: Bucket; readonly body: RequestBody }): Promise<void> {
+    const { table, counter, limits, now } = this.options;
+    const idempotent = IDEMPOTENT.has(request.method ?? 'GET');
+    const exclude = new Set<string>();
+    for (let tried = 1; ; tried += 1) {
+      const claim = table.claim({ bucket: user.bucket, exclude }, now());
+      if (!claim) return refuse(response, 503, 'no instance of this application is ready');
+      if (claim.instance.inFlight > limits.inFlightPerInstance) {
+        claim.instance.inFlight -= 1;
+        return refuse(response, 503, 'the application is overloaded');
+      }
+      const startedAt = now();
+      const extraHeaders = user.setCookie ? ['set-cookie', user.setCookie] : [];
+      const outcome = await forward({ request, response, body, idempotent, extraHeaders }, claim.instance);
+      claim.instance.inFlight -= 1;
+      const again = this.mayRetry(outcome, { tried, idempotent, body });
+      if (outcome.kind === 'nothingWritten') claim.instance.coolDown(now());
+      if (!again) return this.conclude({ response, claim, outcome, user, startedAt, counter });
+      exclude.add(claim.instance.upstream.id);
+    }
+  }
+
+  private mayRetry(outcome: Outcome, at: { readonly tried: number; readonly idempotent: boolean; readonly body: RequestBody }): boolean {
+    if (at.tried >= TRIES || !at.body.replayable) return false;
+    const harmless = outcome.kind === 'nothingWritten' || (outcome.kind === 'noAnswer' && at.idempotent);
+    return harmless && this.budget.take(this.options.now());
+  }
+
+  private conclude(end: { readonly response: ServerResponse; readonly claim: Claim; readonly outcome: Outcome; readonly user: Bucket; readonly startedAt: number; readonly counter: Counter }): void {
+    const { response, claim, outcome, user, startedAt, counter } = end;
+    if (outcome.kind === 'clientGone') return;
+    const answered = outcome.kind === 'answered';
+    const ms = answered ? outcome.firstByteMs : this.options.now() - startedAt;
+    counter.count(claim.group, { failed: !answered || outcome.status >= 500, ms, bucket: user.bucket });
+    if (outcome.kind === 'nothingWritten' || outcome.kind === 'noAnswer') refuse(response, 502, 'the instance did not answer');
+  }
+}
+
+function refuse(response: ServerResponse, status: number, sentence: string): void {
+  if (response.headersSent || response.destroyed) return;
+  const text = `${sentence}\n`;
+  response.writeHead(status, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(text), ...(status === 503 ? { 'retry-after': '1' } : {}) });
+  response.end(text);
+}

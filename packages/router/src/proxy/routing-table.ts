@@ -1,0 +1,95 @@
+import { groupOfBucket, SmoothChoice } from '@holdfast/core/traffic/split.ts';
+import type { Snapshot, TrafficGroup } from '@holdfast/core/traffic/traffic.ts';
+import { Instance } from './instance.ts';
+
+/**
+ * The snapshot in a form a request can be answered from. Swapping it and claiming an instance both
+ * happen without a pause in between (one thread), so that no request can claim an instance that a
+ * newer snapshot has let go of; the acknowledgement is sent after the swap.
+ */
+export interface Claim {
+  readonly group: TrafficGroup;
+  readonly instance: Instance;
+}
+
+export interface Route {
+  readonly bucket: number | null;
+  readonly exclude: ReadonlySet<string>;
+}
+
+export class RoutingTable {
+  private snapshot: Snapshot | null = null;
+  private readonly instances = new Map<string, Instance>();
+  private readonly leaving = new Map<string, Instance>();
+  private readonly choice = new SmoothChoice();
+  private turn = 0;
+  private readonly headersTimeoutMs: number;
+
+  constructor(options: { readonly headersTimeoutMs: number }) {
+    this.headersTimeoutMs = options.headersTimeoutMs;
+  }
+
+  get current(): Snapshot | null {
+    return this.snapshot;
+  }
+
+  swap(snapshot: Snapshot): void {
+    const named = new Map(snapshot.groups.flatMap((group) => group.upstreams).map((upstream) => [upstream.id, upstream]));
+    for (const [id, upstream] of named) {
+      if (!this.instances.has(id)) this.instances.set(id, new Instance(upstream, { headersTimeoutMs: this.headersTimeoutMs }));
+    }
+    this.snapshot = snapshot;
+    for (const [id, instance] of this.instances) {
+      if (named.has(id)) continue;
+      this.instances.delete(id);
+      this.leaving.set(id, instance);
+      void instance.release().finally(() => this.leaving.delete(id));
+    }
+  }
+
+  /** Chooses by bucket or by turns, then the least busy instance of the group; falls over to another group. */
+  claim(route: Route, now: number): Claim | null {
+    if (!this.snapshot) return null;
+    const { groups } = this.snapshot;
+    const first = route.bucket === null ? this.choice.next(groups) : groupOfBucket(groups, route.bucket);
+    const order = first ? [first, ...groups.filter((group) => group !== first && group.share > 0)] : groups;
+    for (const group of order) {
+      const instance = this.pick(group, route, now);
+      if (instance) {
+        instance.inFlight += 1;
+        return { group, instance };
+      }
+    }
+    return null;
+  }
+
+  private pick(group: TrafficGroup, route: Route, now: number): Instance | null {
+    const alive = group.upstreams.flatMap(({ id }) => {
+      const instance = this.instances.get(id);
+      return instance && !route.exclude.has(id) ? [instance] : [];
+    });
+    const warm = alive.filter((instance) => !instance.isCool(now));
+    const choices = warm.length > 0 ? warm : alive;
+    this.turn += 1;
+    let best: Instance | null = null;
+    for (let offset = 0; offset < choices.length; offset += 1) {
+      const instance = choices[(this.turn + offset) % choices.length] as Instance;
+      if (best === null || instance.inFlight < best.inFlight) best = instance;
+    }
+    return best;
+  }
+
+  /** What is in flight on instances that a snapshot has let go of: the drain waits for these. */
+  draining(): { readonly [instance: string]: number } {
+    const busy = [...this.leaving].filter(([, instance]) => instance.inFlight > 0);
+    return Object.fromEntries(busy.map(([id, instance]) => [id, instance.inFlight]));
+  }
+
+  isLeaving(instance: Instance): boolean {
+    return this.leaving.has(instance.upstream.id);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.instances.values()].map((instance) => instance.destroy()));
+  }
+}
