@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
 import { ArtifactCache } from './host/artifact-cache.ts';
 import { Host } from './host/host.ts';
+import { agentActions } from './job/agent-actions.ts';
 import { readJobFile } from './job/job-state.ts';
 import { JobRun } from './job/run-job.ts';
 import { ControllerClient } from './link/controller-client.ts';
@@ -131,7 +132,7 @@ export class Agent {
       this.rouse();
       return answered;
     };
-    const job = new JobRun({ data: config.data, agentId, agentName: config.name, client, report, patienceSeconds: Math.max(1, Math.floor(lostMs / 1000) - 3), identityFile, user: config.stepUser, log }, grant);
+    const job = new JobRun({ data: config.data, actions: agentActions(client, agentId), agentName: config.name, client, report, patienceSeconds: Math.max(1, Math.floor(lostMs / 1000) - 3), identityFile, user: config.stepUser, log }, grant);
     this.jobs.set(grant.jobId, job);
     void report({ kind: 'leaseAcknowledged', jobId: grant.jobId, epoch: grant.epoch });
     void job.run().finally(() => {

@@ -95,6 +95,7 @@ export class Installation {
     await Promise.all(
       this.options.agents.map((agent) => {
         const child = this.processes.start({ name: `stop-${agent.name}`, program: programPath('agent'), args: ['--stop-instances', '--controller', 'none', '--token', 'none', '--data', agent.data ?? this.layout.agent(agent.name)], env: {} });
+        child.ref();
         return new Promise((done) => child.once('exit', done));
       }),
     );

@@ -1,8 +1,12 @@
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** What lies where in a data directory of `holdfast up`. */
 export interface Layout {
   readonly root: string;
+  /** Searchable for everybody: other accounts work below it. */
+  readonly shared: string;
   readonly lock: string;
   readonly processes: string;
   readonly masterKey: string;
@@ -16,19 +20,29 @@ export interface Layout {
   router(environment: string): string;
 }
 
+/** Where an unprivileged account cannot get through (root's 0700 home), its parts lie here instead. */
+const ELSEWHERE = '/var/lib/holdfast';
+
 export function layoutOf(root: string): Layout {
+  const shared = process.getuid?.() !== 0 || isReachable(dirname(root)) ? root : join(ELSEWHERE, createHash('sha256').update(root).digest('hex').slice(0, 12));
   return {
     root,
+    shared,
     lock: join(root, 'lock'),
     processes: join(root, 'processes.json'),
     masterKey: join(root, 'master.key'),
     adminToken: join(root, 'admin.token'),
-    postgres: join(root, 'postgres'),
+    postgres: join(shared, 'postgres'),
     blobs: join(root, 'blobs'),
     logs: join(root, 'logs'),
-    cache: join(root, 'cache'),
+    cache: join(shared, 'cache'),
     tokenFile: (name) => join(root, `${name}.token`),
-    agent: (name) => join(root, name),
+    agent: (name) => join(shared, name),
     router: (environment) => join(root, 'routers', environment.replace('/', '-')),
   };
+}
+
+function isReachable(folder: string): boolean {
+  const searchable = !existsSync(folder) || (statSync(folder).mode & 0o001) !== 0;
+  return searchable && (folder === dirname(folder) || isReachable(dirname(folder)));
 }

@@ -1,11 +1,12 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import type { Layout } from './layout.ts';
 
 /** One supervisor a data directory. A lock whose owner is gone is taken over. */
 export function takeLock(layout: Layout): () => void {
-  makeRoot(layout.root);
+  makeFolder(layout.root);
+  makeFolder(layout.shared);
   for (let tried = 0; tried < 2; tried += 1) {
     try {
       writeFileSync(layout.lock, `${process.pid} ${startTimeOf(process.pid)}\n`, { flag: 'wx', mode: 0o600 });
@@ -29,9 +30,10 @@ export function lockOwner(layout: Layout): number | null {
   }
 }
 
-function makeRoot(root: string): void {
+function makeFolder(root: string): void {
   try {
-    mkdirSync(root, { recursive: true, mode: 0o711 });
+    mkdirSync(root, { recursive: true });
+    chmodSync(root, 0o711);
   } catch (error) {
     throw unwritable(root, error);
   }

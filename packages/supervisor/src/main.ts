@@ -21,11 +21,17 @@ try {
 }
 
 async function run(): Promise<void> {
-  const { values } = parseArgs({ options: Object.fromEntries(TEXTS.map((name) => [name, { type: 'string' as const }])) }) as { values: Record<string, string | undefined> };
+  const options = { ...Object.fromEntries(TEXTS.map((name) => [name, { type: 'string' as const }])), stop: { type: 'boolean' as const } };
+  const { stop: onlyStop, ...values } = parseArgs({ options }).values as { readonly stop?: boolean } & Record<string, string | undefined>;
   const data = resolve(values.data ?? '.holdfast-data');
   const unlock = takeLock(layoutOf(data));
   const log = pino({ level: process.env.HOLDFAST_LOG_LEVEL ?? 'warn', base: { process: 'supervisor' } }, pino.destination(2));
   const installation = new Installation({ data, port: readPort(values.port), controllers: readCount(values.controllers), agents: readAgents(values.agents), databaseUrlFile: values['database-file'] ?? null }, log);
+  // What an earlier supervisor left running is adopted by its file, and here only to be ended.
+  if (onlyStop) {
+    await installation.stop();
+    return unlock();
+  }
   let stopping = false;
   const stop = async () => {
     if (stopping) return;

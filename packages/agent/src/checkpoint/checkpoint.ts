@@ -15,6 +15,8 @@ import { compareScans, type Scan, scanTree } from './scan.ts';
  * order. A layer holds what changed since the one before; the manifest carries the deletions and
  * the job's state. Restoring is unpacking the layers in order.
  */
+type BlobClient = Pick<ControllerClient, 'getBlob' | 'putBlob'>;
+
 interface Layer {
   readonly blob: string;
   readonly deleted: readonly string[];
@@ -31,12 +33,12 @@ const LAYERS_MOST = 20;
 
 export class Checkpoints {
   private readonly folder: JobFolder;
-  private readonly client: ControllerClient;
+  private readonly client: BlobClient;
   private readonly user: StepUser | null;
   private scan: Scan = {};
   private layers: readonly Layer[] = [];
 
-  constructor(folder: JobFolder, client: ControllerClient, user: StepUser | null) {
+  constructor(folder: JobFolder, client: BlobClient, user: StepUser | null) {
     this.folder = folder;
     this.client = client;
     this.user = user;

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { Checkpoints } from '../checkpoint/checkpoint.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
 import { isClaimed, killGroup, type StepUser } from '../shim/shim.ts';
+import type { ActionWorld } from '../steps/actions/action-world.ts';
 import { createPerformer, type PerformStep } from '../steps/actions/perform-step.ts';
 import { LogStream } from '../steps/log-stream.ts';
 import { Masks } from '../steps/masks.ts';
@@ -21,9 +22,9 @@ import { freshState, GITHUB_WORDS, type JobState, readJobFile, type RunningStep,
  */
 export interface JobWorld {
   readonly data: string;
-  readonly agentId: string;
   readonly agentName: string;
-  readonly client: ControllerClient;
+  readonly client: Pick<ControllerClient, 'getBlob' | 'putBlob' | 'appendLog'>;
+  readonly actions: ActionWorld;
   readonly report: (report: Report) => Promise<ReportResult>;
   readonly patienceSeconds: number;
   readonly identityFile: string;
@@ -51,7 +52,7 @@ export class JobRun {
     this.grant = grant;
     this.folder = jobFolder(world.data, grant.jobId);
     this.checkpoints = new Checkpoints(this.folder, world.client, world.user);
-    this.perform = createPerformer({ client: world.client, agentId: world.agentId });
+    this.perform = createPerformer(world.actions);
     this.masks = new Masks(Object.values(grant.secrets));
     this.state = freshState(this.folder.root);
   }

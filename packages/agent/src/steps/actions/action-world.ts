@@ -1,7 +1,9 @@
-import type { ControllerClient } from '../../link/controller-client.ts';
+import type { StepRun } from '../run-step.ts';
 
-/** What built-in actions may reach beside their step. `publish` is absent where there is no server. */
+/** What built-in actions need from around them: an agent's controllers, or the work tree at hand. */
 export interface ActionWorld {
-  readonly client: Pick<ControllerClient, 'getBlob' | 'publish'>;
-  readonly agentId: string;
+  /** Fills `target` with the run's commit. */
+  checkout(run: StepRun, target: string): Promise<void>;
+  /** Seals `path` under this name. */
+  publish(run: StepRun, artifact: { readonly name: string; readonly path: string }): Promise<{ readonly name: string; readonly digest: string }>;
 }
