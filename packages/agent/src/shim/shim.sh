@@ -38,9 +38,10 @@ agent_alive() {
 watchdog=
 if [ "$patience" -gt 0 ]; then
   (
-    trap - HUP INT TERM
+    trap - HUP INT
+    trap 'kill "$nap"; exit' TERM
     missing=0
-    while sleep 1; do
+    while sleep 1 & nap=$!; wait "$nap"; do
       if agent_alive; then missing=0; else missing=$((missing + 1)); fi
       [ "$missing" -lt "$patience" ] && continue
       : > "$dir/abandoned"
@@ -58,8 +59,11 @@ while :; do
   kill -0 "$child" 2>/dev/null || break
 done
 
+# Before the watchdog's own end is remarked on.
+said=$(cat "$dir/shim.log" 2>/dev/null)
+[ -n "$watchdog" ] && kill "$watchdog" 2>/dev/null && wait "$watchdog" 2>/dev/null
+
 kind=exit
-[ "$code" -gt 128 ] && [ -s "$dir/shim.log" ] && kind=signal
+[ "$code" -gt 128 ] && [ -n "$said" ] && kind=signal
 printf '%s %s\n' "$kind" "$code" > "$dir/exit.tmp" && mv "$dir/exit.tmp" "$dir/exit"
-[ -n "$watchdog" ] && kill "$watchdog" 2>/dev/null
 exit 0

@@ -3,8 +3,9 @@ import { existsSync, readFileSync, watch } from 'node:fs';
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+import { groupMembers, startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 
 /** The agent's side of shim.sh: start one, find one again, wait for its end, end it. */
 export interface ShimCommand {
@@ -111,16 +112,12 @@ export function killGroup(dir: string, signal: NodeJS.Signals): void {
   }
 }
 
-/** Somebody of the group outlived the command. */
-export function hasSurvivors(dir: string): boolean {
+/** Somebody of the group outlived the command: looked at when the shim, too, is gone. */
+export async function hasSurvivors(dir: string): Promise<boolean> {
   const shim = readShim(dir);
-  if (!shim || startTimeOf(shim.pid) === shim.startTime) return false;
-  try {
-    process.kill(-shim.pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  if (!shim) return false;
+  for (const deadline = performance.now() + 1_000; performance.now() < deadline && isAlive(dir); ) await sleep(10);
+  return groupMembers(shim.pid).some((pid) => pid !== shim.pid);
 }
 
 function changed(dir: string): Promise<void> {

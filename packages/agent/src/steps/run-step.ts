@@ -72,7 +72,7 @@ export async function runStep(run: StepRun, step: StepDefinition): Promise<StepR
     env: await readPairs(files.GITHUB_ENV as string),
     path: await readLines(files.GITHUB_PATH as string),
     summary: (await readFile(files.GITHUB_STEP_SUMMARY as string, 'utf8').catch(() => '')).slice(0, 1024 * 1024) || null,
-    notPortable: hasSurvivors(run.dir) ? 'a step left a process running' : null,
+    notPortable: (await hasSurvivors(run.dir)) ? 'a step left a process running' : null,
   };
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /**
  * Field 22 of /proc/PID/stat: clock ticks since boot at which the process started; '' when there
@@ -6,10 +6,27 @@ import { readFileSync } from 'node:fs';
  */
 export function startTimeOf(pid: number): string | null {
   if (process.platform !== 'linux') return isThere(pid) ? '' : null;
+  const fields = statOf(pid);
+  return fields === null || fields[0] === 'Z' ? null : (fields[19] ?? null);
+}
+
+/** Living members of a process group; its zombies do not count. */
+export function groupMembers(group: number): readonly number[] {
+  if (process.platform !== 'linux') return isThere(-group) ? [group] : [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      const fields = statOf(pid);
+      return fields !== null && fields[0] !== 'Z' && fields[2] === String(group);
+    });
+}
+
+/** The fields after the command's name, which may itself hold spaces and brackets. */
+function statOf(pid: number): readonly string[] | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? null : (fields[19] ?? null);
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch {
     return null;
   }

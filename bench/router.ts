@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { ratio } from './latency.ts';
+import { CONNECTIONS } from './router/load.ts';
+import { measureProxy, type ProxyFigures } from './router/measure-proxy.ts';
+import { bareUndici } from './router/proxies/bare-undici.ts';
+import { caddy } from './router/proxies/caddy.ts';
+import { haproxy } from './router/proxies/haproxy.ts';
+import { holdfast, holdfastSticky } from './router/proxies/holdfast.ts';
+import { nginx } from './router/proxies/nginx.ts';
+import type { Workbench } from './workbench.ts';
+import { freePort } from './workbench.ts';
+
+/**
+ * What passing a request on costs, in requests per CPU second, beside three well-known proxies and
+ * the bare parts that Holdfast's router is made of. Loopback, 1 kB answers, keep-alive on both sides.
+ */
+const PROXIES = [holdfast, bareUndici, haproxy, nginx, caddy, holdfastSticky] as const;
+const UPSTREAM = fileURLToPath(new URL('./router/upstream.ts', import.meta.url));
+
+export async function measureRouter({ workbench, seconds }: { readonly workbench: Workbench; readonly seconds: number }) {
+  requireTools();
+  const upstream = await freePort();
+  await workbench.startNode({ name: 'upstream', path: UPSTREAM, args: [String(upstream)] }).message(10_000);
+  const proxies: Record<string, ProxyFigures> = {};
+  for (const proxy of PROXIES) proxies[proxy.name] = await measureProxy(workbench, proxy, { upstream, seconds: Math.ceil(seconds) });
+  return { ratios: ratiosOf(proxies), connections: CONNECTIONS, proxies };
+}
+
+/** Requests per CPU second: above 1 Holdfast needs less. p99 at each one's own half load: below 1 Holdfast is faster. */
+function ratiosOf(proxies: { readonly [name: string]: ProxyFigures }) {
+  const own = proxies.holdfast as ProxyFigures;
+  const others = Object.entries(proxies).filter(([name]) => name !== 'holdfast');
+  return {
+    requestsPerCpuSecondOver: Object.fromEntries(others.map(([name, other]) => [name, ratio(own.requestsPerCpuSecond, other.requestsPerCpuSecond)])),
+    p99AtHalfLoadOver: Object.fromEntries(others.map(([name, other]) => [name, ratio(own.half.p99Ms, other.half.p99Ms)])),
+  };
+}
+
+function requireTools(): void {
+  const missing = ['haproxy', 'nginx', 'caddy', 'wrk'].filter((name) => spawnSync(name, ['-v']).error);
+  if (missing.length > 0) throw new Error(`${missing.join(', ')} not installed: apt-get install --no-install-recommends haproxy nginx-light caddy wrk (and leave their services stopped)`);
+}

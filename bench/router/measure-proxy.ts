@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { round } from '../latency.ts';
+import { freePort, say, type Started, type Workbench } from '../workbench.ts';
+import { cpuSecondsOf } from './cpu-time.ts';
+import { CONNECTIONS, drive, type Load } from './load.ts';
+import type { BenchProxy } from './proxy.ts';
+
+export interface ProxyFigures {
+  readonly requestsPerCpuSecond: number;
+  readonly cpuSeconds: number;
+  /** Whether the proxy used a whole core: if not, something else was the limit, and the figure is a lower bound. */
+  readonly coresUsed: number;
+  readonly full: Load;
+  readonly half: Load;
+}
+
+const UP_LIMIT_MS = 20_000;
+const WARM_SECONDS = 1;
+
+/** Warm, full load with the CPU read before and after, then half of what it just did. */
+export async function measureProxy(workbench: Workbench, proxy: BenchProxy, how: { readonly upstream: number; readonly seconds: number }): Promise<ProxyFigures> {
+  const port = await freePort();
+  const running = await proxy.start(workbench, { listen: port, upstream: how.upstream });
+  await waitUntilServing(running, port);
+  const load = { port, seconds: how.seconds };
+  await drive(workbench, { ...load, seconds: WARM_SECONDS, thinkMs: 0 });
+  say(`${proxy.name}: full load`);
+  const before = cpuSecondsOf(running.pid);
+  const full = await drive(workbench, { ...load, thinkMs: 0 });
+  const cpuSeconds = cpuSecondsOf(running.pid) - before;
+  // Little's law: a connection's turn at half the rate takes twice as long as at the full one, less what the answer takes.
+  const turnMs = (CONNECTIONS / (full.perSecond / 2)) * 1000;
+  say(`${proxy.name}: half load`);
+  const half = await drive(workbench, { ...load, thinkMs: Math.max(0, turnMs - turnMs / 6) });
+  await running.stop();
+  return { requestsPerCpuSecond: round(full.requests / cpuSeconds), cpuSeconds: round(cpuSeconds), coresUsed: round((cpuSeconds * full.perSecond) / full.requests), full, half };
+}
+
+async function waitUntilServing(running: Started, port: number): Promise<void> {
+  const deadline = performance.now() + UP_LIMIT_MS;
+  while (performance.now() < deadline && running.isRunning) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } }).catch(() => null);
+    await answer?.arrayBuffer();
+    if (answer?.status === 200) return;
+    await sleep(50);
+  }
+  throw running.failure('did not serve');
+}
