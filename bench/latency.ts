@@ -9,7 +9,8 @@ export interface Latency {
 export function summarise(samples: readonly number[]): Latency {
   if (samples.length === 0) throw new Error('no sample was taken');
   const sorted = Float64Array.from(samples).sort();
-  const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number);
+  const at = (share: number) =>
+    round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number);
   return { n: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 

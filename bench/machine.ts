@@ -1,8 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { cpus, loadavg, totalmem } from 'node:os';
-import { serverBinaries } from '@holdfast/postgres/embedded/binaries.ts';
-import { tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { serverBinaries } from '@holdfast/postgres/embedded/binaries.ts';
 
 /** What a figure means nothing without: the commit, the machine, and every version that took part. */
 export interface Machine {

@@ -13,12 +13,17 @@ const BENCHMARKS = {
   router: { measure: measureRouter, seconds: 5 },
 } as const;
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { seconds: { type: 'string' } } });
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { seconds: { type: 'string' } },
+});
 const name = positionals[0] as keyof typeof BENCHMARKS;
 const benchmark = BENCHMARKS[name];
 const seconds = Number(values.seconds ?? benchmark?.seconds);
 if (!benchmark || !(seconds > 0)) {
-  process.stderr.write(`usage: npm run bench -- ${Object.keys(BENCHMARKS).join('|')} [--seconds N]   (N: length of each measurement)\n`);
+  process.stderr.write(
+    `usage: npm run bench -- ${Object.keys(BENCHMARKS).join('|')} [--seconds N]   (N: length of each measurement)\n`,
+  );
   process.exit(2);
 }
 
@@ -31,7 +36,9 @@ try {
   const result = await benchmark.measure({ workbench, seconds });
   const machine = await describeMachine();
   const tookSeconds = Math.round((performance.now() - startedAt) / 1000);
-  process.stdout.write(`${JSON.stringify({ benchmark: name, secondsEach: seconds, tookSeconds, ...machine, ...result }, null, 2)}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ benchmark: name, secondsEach: seconds, tookSeconds, ...machine, ...result }, null, 2)}\n`,
+  );
 } catch (error) {
   process.stderr.write(`bench ${name}: ${(error as Error).stack}\n`);
   process.exitCode = 1;

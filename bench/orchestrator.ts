@@ -1,5 +1,5 @@
 import { type Latency, ratio, summarise } from './latency.ts';
-import { measureBareCommits } from './orchestrator/bare-commit.ts';
+import { measureBareCommits, measureRoundTrips } from './orchestrator/bare-commit.ts';
 import { startController } from './orchestrator/controller.ts';
 import { BenchDatabase } from './orchestrator/database.ts';
 import { type HoldfastFigures, measureHoldfast } from './orchestrator/holdfast.ts';
@@ -13,14 +13,26 @@ import { say, type Workbench } from './workbench.ts';
  * PostgreSQL in one run. Holdfast is measured as two processes (controller, agents), each peer as
  * the one process it is.
  */
-export async function measureOrchestrator({ workbench, seconds }: { readonly workbench: Workbench; readonly seconds: number }) {
+export async function measureOrchestrator({
+  workbench,
+  seconds,
+}: {
+  readonly workbench: Workbench;
+  readonly seconds: number;
+}) {
   requirePeers();
   const database = await BenchDatabase.start(workbench);
   await database.create('bare');
   say('bare commits');
   const commits = await measureBareCommits(database, seconds / 2);
+  const roundTripMs = summarise(await measureRoundTrips(database, seconds / 5));
   const controller = await startController(workbench, { databaseUrl: database.url('holdfast') });
-  const holdfast = await measureHoldfast({ workbench, databaseUrl: database.url('holdfast'), controller, seconds });
+  const holdfast = await measureHoldfast({
+    workbench,
+    databaseUrl: database.url('holdfast'),
+    controller,
+    seconds,
+  });
   await controller.process.stop();
   const peers = await measurePeers(workbench, database, seconds);
   // Again at the end: when the machine changed its mind in between, the two halves show it.
@@ -29,12 +41,16 @@ export async function measureOrchestrator({ workbench, seconds }: { readonly wor
   say('profile');
   await database.restartCounting();
   const profile = {
-    oneAfterTheOther: await profileHoldfast(workbench, database, { seconds: seconds / 2, what: 'oneAfterTheOther' }),
-    manyAtOnce: await profileHoldfast(workbench, database, { seconds: seconds / 2, what: 'manyAtOnce' }),
+    oneAfterTheOther: await profileHoldfast(workbench, database, {
+      seconds: seconds / 2,
+      what: 'oneAfterTheOther',
+    }),
+    manyAgents: await profileHoldfast(workbench, database, { seconds: seconds / 2, what: 'manyAgents' }),
   };
   return {
     ratios: ratiosOf(bareCommitMs, holdfast, peers),
     bareCommitMs: { ...bareCommitMs, p50First: summarise(commits).p50, p50Last: summarise(laterCommits).p50 },
+    roundTripMs,
     holdfast,
     peers,
     profile,
@@ -42,16 +58,23 @@ export async function measureOrchestrator({ workbench, seconds }: { readonly wor
 }
 
 /** Latencies: below 1 Holdfast is faster. Throughput: above 1 Holdfast is faster. */
-function ratiosOf(bareCommitMs: Latency, holdfast: HoldfastFigures, peers: { readonly [name in PeerName]: PeerAnswer }) {
+function ratiosOf(
+  bareCommitMs: Latency,
+  holdfast: HoldfastFigures,
+  peers: { readonly [name in PeerName]: PeerAnswer },
+) {
   const stepMs = holdfast.stepAfterStep.stepMs.p50;
   const { perSecond } = holdfast.agents20Slots10;
   const names = Object.keys(peers) as PeerName[];
-  const overPeers = (of: (peer: PeerAnswer) => number) => Object.fromEntries(names.map((name) => [name, of(peers[name])]));
+  const overPeers = (of: (peer: PeerAnswer) => number) =>
+    Object.fromEntries(names.map((name) => [name, of(peers[name])]));
   return {
     stepP50OverBareCommitP50: ratio(stepMs, bareCommitMs.p50),
     stepStartedFirstP50OverBareCommitP50: ratio(holdfast.stepStartedFirst.stepMs.p50, bareCommitMs.p50),
     stepP50OverPeerP50: overPeers((peer) => ratio(stepMs, peer.chainedMs.p50)),
     stepsPerSecond20x10OverPeer: overPeers((peer) => ratio(perSecond, peer.perSecond)),
-    stepsPerSecond1x200OverPeer: overPeers((peer) => ratio(holdfast.agents1Slots200.perSecond, peer.perSecond)),
+    stepsPerSecond1x200OverPeer: overPeers((peer) =>
+      ratio(holdfast.agents1Slots200.perSecond, peer.perSecond),
+    ),
   };
 }

@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ratio } from './latency.ts';
 import { CONNECTIONS } from './router/load.ts';
-import { measureProxy, type ProxyFigures } from './router/measure-proxy.ts';
+import { measureProxy, mergeRounds, type ProxyFigures } from './router/measure-proxy.ts';
+import { profileRouter } from './router/profile.ts';
 import { bareUndici } from './router/proxies/bare-undici.ts';
 import { caddy } from './router/proxies/caddy.ts';
 import { haproxy } from './router/proxies/haproxy.ts';
@@ -18,13 +19,25 @@ import { freePort } from './workbench.ts';
 const PROXIES = [holdfast, bareUndici, haproxy, nginx, caddy, holdfastSticky] as const;
 const UPSTREAM = fileURLToPath(new URL('./router/upstream.ts', import.meta.url));
 
-export async function measureRouter({ workbench, seconds }: { readonly workbench: Workbench; readonly seconds: number }) {
+export async function measureRouter({
+  workbench,
+  seconds,
+}: {
+  readonly workbench: Workbench;
+  readonly seconds: number;
+}) {
   requireTools();
   const upstream = await freePort();
   await workbench.startNode({ name: 'upstream', path: UPSTREAM, args: [String(upstream)] }).message(10_000);
-  const proxies: Record<string, ProxyFigures> = {};
-  for (const proxy of PROXIES) proxies[proxy.name] = await measureProxy(workbench, proxy, { upstream, seconds: Math.ceil(seconds) });
-  return { ratios: ratiosOf(proxies), connections: CONNECTIONS, proxies };
+  const rounds = new Map<string, ProxyFigures[]>(PROXIES.map((proxy) => [proxy.name, []]));
+  // There and back again: what drifts during the run meets everybody once early and once late.
+  for (const proxy of [...PROXIES, ...PROXIES.toReversed()]) {
+    const figures = await measureProxy(workbench, proxy, { upstream, seconds: Math.ceil(seconds / 2) });
+    rounds.get(proxy.name)?.push(figures);
+  }
+  const proxies = Object.fromEntries([...rounds].map(([name, figures]) => [name, mergeRounds(figures)]));
+  const profile = await profileRouter(workbench, { upstream, seconds: Math.ceil(seconds / 2) });
+  return { ratios: ratiosOf(proxies), connections: CONNECTIONS, proxies, profile };
 }
 
 /** Requests per CPU second: above 1 Holdfast needs less. p99 at each one's own half load: below 1 Holdfast is faster. */
@@ -32,12 +45,19 @@ function ratiosOf(proxies: { readonly [name: string]: ProxyFigures }) {
   const own = proxies.holdfast as ProxyFigures;
   const others = Object.entries(proxies).filter(([name]) => name !== 'holdfast');
   return {
-    requestsPerCpuSecondOver: Object.fromEntries(others.map(([name, other]) => [name, ratio(own.requestsPerCpuSecond, other.requestsPerCpuSecond)])),
-    p99AtHalfLoadOver: Object.fromEntries(others.map(([name, other]) => [name, ratio(own.half.p99Ms, other.half.p99Ms)])),
+    requestsPerCpuSecondOver: Object.fromEntries(
+      others.map(([name, other]) => [name, ratio(own.requestsPerCpuSecond, other.requestsPerCpuSecond)]),
+    ),
+    p99AtHalfLoadOver: Object.fromEntries(
+      others.map(([name, other]) => [name, ratio(own.half.p99Ms, other.half.p99Ms)]),
+    ),
   };
 }
 
 function requireTools(): void {
   const missing = ['haproxy', 'nginx', 'caddy', 'wrk'].filter((name) => spawnSync(name, ['-v']).error);
-  if (missing.length > 0) throw new Error(`${missing.join(', ')} not installed: apt-get install --no-install-recommends haproxy nginx-light caddy wrk (and leave their services stopped)`);
+  if (missing.length > 0)
+    throw new Error(
+      `${missing.join(', ')} not installed: apt-get install --no-install-recommends haproxy nginx-light caddy wrk (and leave their services stopped)`,
+    );
 }

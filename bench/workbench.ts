@@ -36,7 +36,11 @@ export class Workbench {
     this.started += 1;
     const log = join(this.folder, `${program.name}-${this.started}.log`);
     const file = openSync(log, 'a', 0o600);
-    const child = spawn(program.command, program.args, { stdio: ['ignore', file, file, 'ipc'], env: { ...process.env, ...program.env }, cwd: this.folder });
+    const child = spawn(program.command, program.args, {
+      stdio: ['ignore', file, file, 'ipc'],
+      env: { ...process.env, ...program.env },
+      cwd: this.folder,
+    });
     closeSync(file);
     const started = new Started(program.name, child, log);
     this.atEnd(() => started.stop());
@@ -44,8 +48,19 @@ export class Workbench {
   }
 
   /** A program of this folder or of Holdfast, run by the same Node as this one. */
-  startNode(program: { readonly name: string; readonly path: string; readonly args?: readonly string[]; readonly env?: { readonly [name: string]: string }; readonly flags?: readonly string[] }): Started {
-    return this.start({ name: program.name, command: process.execPath, args: [...(program.flags ?? []), program.path, ...(program.args ?? [])], env: program.env });
+  startNode(program: {
+    readonly name: string;
+    readonly path: string;
+    readonly args?: readonly string[];
+    readonly env?: { readonly [name: string]: string };
+    readonly flags?: readonly string[];
+  }): Started {
+    return this.start({
+      name: program.name,
+      command: process.execPath,
+      args: [...(program.flags ?? []), program.path, ...(program.args ?? [])],
+      env: program.env,
+    });
   }
 
   async close(): Promise<void> {
@@ -96,7 +111,9 @@ export class Started {
   }
 
   failure(what: string): Error {
-    return new Error(`${this.name} ${what}; its log ends with:\n${readFileSync(this.log, 'utf8').slice(-2_000)}`);
+    return new Error(
+      `${this.name} ${what}; its log ends with:\n${readFileSync(this.log, 'utf8').slice(-2_000)}`,
+    );
   }
 
   /** Everything it printed so far. */

@@ -4,14 +4,28 @@ import type { BenchDatabase } from './database.ts';
 export async function measureBareCommits(database: BenchDatabase, seconds: number): Promise<number[]> {
   return database.withClient('bare', async (client) => {
     await client.query('CREATE TABLE IF NOT EXISTS bare (id bigint PRIMARY KEY, value text NOT NULL)');
-    const first = await client.query<{ next: string }>('SELECT coalesce(max(id), 0) + 1 AS next FROM bare');
-    const samples: number[] = [];
-    const until = performance.now() + seconds * 1000;
-    for (let id = Number(first.rows[0]?.next); performance.now() < until; id += 1) {
-      const startedAt = performance.now();
-      await client.query({ name: 'bare', text: 'INSERT INTO bare (id, value) VALUES ($1, $2)', values: [id, 'a step happened'] });
-      samples.push(performance.now() - startedAt);
-    }
-    return samples;
+    const found = await client.query<{ first: string }>('SELECT coalesce(max(id), 0) + 1 AS first FROM bare');
+    const first = Number(found.rows[0]?.first);
+    return repeat(seconds, (turn) =>
+      client.query('INSERT INTO bare (id, value) VALUES ($1, $2)', [first + turn, 'a step happened']),
+    );
   });
+}
+
+/** One statement that writes nothing: what each further statement of a transaction costs at least. */
+export async function measureRoundTrips(database: BenchDatabase, seconds: number): Promise<number[]> {
+  return database.withClient('bare', (client) =>
+    repeat(seconds, (turn) => client.query('SELECT $1::int', [turn])),
+  );
+}
+
+async function repeat(seconds: number, work: (turn: number) => Promise<unknown>): Promise<number[]> {
+  const samples: number[] = [];
+  const until = performance.now() + seconds * 1000;
+  for (let turn = 0; performance.now() < until; turn += 1) {
+    const startedAt = performance.now();
+    await work(turn);
+    samples.push(performance.now() - startedAt);
+  }
+  return samples;
 }

@@ -14,15 +14,30 @@ export interface BenchController {
 const PROGRAM = fileURLToPath(new URL('../../packages/controller/src/main.ts', import.meta.url));
 const START_LIMIT_MS = 60_000;
 
-export async function startController(workbench: Workbench, options: { readonly databaseUrl: string; readonly flags?: readonly string[] }): Promise<BenchController> {
+export async function startController(
+  workbench: Workbench,
+  options: { readonly databaseUrl: string; readonly flags?: readonly string[] },
+): Promise<BenchController> {
   const masterKey = join(workbench.folder, 'master.key');
   const adminToken = join(workbench.folder, 'admin.token');
-  if (!existsSync(masterKey)) writeFileSync(masterKey, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+  if (!existsSync(masterKey))
+    writeFileSync(masterKey, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   const process = workbench.startNode({
     name: 'controller',
     path: PROGRAM,
     flags: options.flags,
-    args: ['--name', 'bench', '--listen', '127.0.0.1:0', '--blobs', join(workbench.folder, 'blobs'), '--master-key-file', masterKey, '--admin-token-file', adminToken],
+    args: [
+      '--name',
+      'bench',
+      '--listen',
+      '127.0.0.1:0',
+      '--blobs',
+      join(workbench.folder, 'blobs'),
+      '--master-key-file',
+      masterKey,
+      '--admin-token-file',
+      adminToken,
+    ],
     env: { HOLDFAST_DATABASE: options.databaseUrl, HOLDFAST_LOG_LEVEL: 'warn' },
   });
   const { ready } = await process.message<{ ready: string }>(START_LIMIT_MS);

@@ -1,6 +1,11 @@
 import { join } from 'node:path';
 import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
-import { type ServerPlace, SOCKET_PORT, startServer, stopServer } from '@holdfast/postgres/embedded/server.ts';
+import {
+  type ServerPlace,
+  SOCKET_PORT,
+  startServer,
+  stopServer,
+} from '@holdfast/postgres/embedded/server.ts';
 import pg from 'pg';
 import type { Workbench } from '../workbench.ts';
 
@@ -14,7 +19,12 @@ export class BenchDatabase {
 
   static async start(workbench: Workbench): Promise<BenchDatabase> {
     const owner = pickOwner(process.getuid?.() === 0);
-    const place = { root: join(workbench.folder, 'postgres'), cache: join(workbench.folder, 'cache'), owner, port: SOCKET_PORT };
+    const place = {
+      root: join(workbench.folder, 'postgres'),
+      cache: join(workbench.folder, 'cache'),
+      owner,
+      port: SOCKET_PORT,
+    };
     workbench.atEnd(() => stopServer(place));
     await startServer(place);
     return new BenchDatabase(place);
@@ -42,8 +52,14 @@ export class BenchDatabase {
 
   /** Only for the profile: counting statements costs something, so no figure is taken with it. */
   async restartCounting(): Promise<void> {
-    await this.withClient('postgres', (client) => client.query("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"));
+    await this.withClient('postgres', (client) =>
+      client.query("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"),
+    );
     await stopServer(this.place);
     await startServer(this.place);
+    await this.withClient('postgres', async (client) => {
+      await client.query('ALTER SYSTEM SET pg_stat_statements.track_planning = on');
+      await client.query('SELECT pg_reload_conf()');
+    });
   }
 }

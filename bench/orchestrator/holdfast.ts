@@ -9,6 +9,8 @@ export interface HoldfastFigures {
   readonly stepAfterStep: AgentsAnswer;
   readonly stepStartedFirst: AgentsAnswer;
   readonly agents20Slots10: AgentsAnswer;
+  /** One busy agent and nineteen that wait for offers: what waking them all costs a step. */
+  readonly stepAmongIdleAgents: AgentsAnswer;
   readonly agents1Slots200: AgentsAnswer;
 }
 
@@ -19,7 +21,7 @@ export interface Setting {
   readonly seconds: number;
 }
 
-type Shape = Pick<AgentsAsked, 'agents' | 'slots' | 'startedFirst'>;
+type Shape = Pick<AgentsAsked, 'agents' | 'slots' | 'startedFirst' | 'idleAgents'>;
 
 const AGENTS = fileURLToPath(new URL('./agents.ts', import.meta.url));
 const ONE: Seed = { runs: 3, stepsPerRun: 4_000 };
@@ -28,24 +30,39 @@ const MANY: Seed = { runs: 400, stepsPerRun: 200 };
 
 export async function measureHoldfast(setting: Setting): Promise<HoldfastFigures> {
   return {
-    stepAfterStep: await measureShape(setting, ONE, { agents: 1, slots: 1, startedFirst: false }),
-    stepStartedFirst: await measureShape(setting, ONE, { agents: 1, slots: 1, startedFirst: true }),
-    agents20Slots10: await measureShape(setting, MANY, { agents: 20, slots: 10, startedFirst: false }),
-    agents1Slots200: await measureShape(setting, MANY, { agents: 1, slots: 200, startedFirst: false }),
+    stepAfterStep: await measureShape(setting, SHAPES.oneAfterTheOther),
+    stepStartedFirst: await measureShape(setting, SHAPES.startedFirst),
+    agents20Slots10: await measureShape(setting, SHAPES.manyAgents),
+    stepAmongIdleAgents: await measureShape(setting, SHAPES.oneBusyOf20),
+    agents1Slots200: await measureShape(setting, SHAPES.oneWideAgent),
   };
 }
 
 export const SHAPES = {
-  oneAfterTheOther: { seed: ONE, shape: { agents: 1, slots: 1, startedFirst: false } },
-  manyAtOnce: { seed: MANY, shape: { agents: 20, slots: 10, startedFirst: false } },
-} as const;
+  oneAfterTheOther: { seed: ONE, shape: { agents: 1, slots: 1, startedFirst: false, idleAgents: 0 } },
+  startedFirst: { seed: ONE, shape: { agents: 1, slots: 1, startedFirst: true, idleAgents: 0 } },
+  manyAgents: { seed: MANY, shape: { agents: 20, slots: 10, startedFirst: false, idleAgents: 0 } },
+  oneBusyOf20: { seed: ONE, shape: { agents: 1, slots: 1, startedFirst: false, idleAgents: 19 } },
+  oneWideAgent: { seed: MANY, shape: { agents: 1, slots: 200, startedFirst: false, idleAgents: 0 } },
+} as const satisfies { readonly [name: string]: Asked };
 
-export async function measureShape({ workbench, databaseUrl, controller, seconds }: Setting, seed: Seed, shape: Shape): Promise<AgentsAnswer> {
+interface Asked {
+  readonly seed: Seed;
+  readonly shape: Shape;
+  /** Called when every slot is filled and warm and counting begins. */
+  readonly opened?: () => Promise<void>;
+}
+
+export async function measureShape(setting: Setting, { seed, shape, opened }: Asked): Promise<AgentsAnswer> {
+  const { workbench, databaseUrl, controller, seconds } = setting;
   await seedRuns(databaseUrl, seed);
-  say(`Holdfast: ${shape.agents} agents x ${shape.slots} slots${shape.startedFirst ? ', start answered first' : ''}`);
+  const how = `${shape.startedFirst ? ', start answered first' : ''}${shape.idleAgents > 0 ? `, ${shape.idleAgents} idle agents` : ''}`;
+  say(`Holdfast: ${shape.agents} agents x ${shape.slots} slots${how}`);
   const asked: AgentsAsked = { controller: controller.address, token: controller.token, seconds, ...shape };
   const agents = workbench.startNode({ name: 'agents', path: AGENTS, args: [JSON.stringify(asked)] });
-  const answer = await agents.message<AgentsAnswer>(seconds * 1000 + 60_000);
+  await agents.message<'opened'>(60_000);
+  await opened?.();
+  const answer = await agents.message<AgentsAnswer>(seconds * 1000 + 30_000);
   await agents.exited();
   return answer;
 }

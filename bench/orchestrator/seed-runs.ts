@@ -24,13 +24,39 @@ export async function seedRuns(databaseUrl: string, seed: Seed): Promise<void> {
   try {
     await endLeftovers(database);
     const repositoryId = newId();
-    await insertRepository(database, { id: repositoryId, name: `bench-${repositoryId}`, url: 'none', poll_seconds: 0, webhook_secret: randomBytes(8) });
+    await insertRepository(database, {
+      id: repositoryId,
+      name: `bench-${repositoryId}`,
+      url: 'none',
+      poll_seconds: 0,
+      webhook_secret: randomBytes(8),
+    });
     const definition = noOpWorkflow(seed.stepsPerRun);
     const tools = { expressions: createExpressions(), newId };
     for (let number = 1; number <= seed.runs; number += 1) {
       await database.transaction(async (sql) => {
-        const run: Run = { id: newId(), state: 'queued', definition, contexts: { github: {}, inputs: {}, vars: {} }, jobs: [], cancelRequested: false, reason: null };
-        await insertRun(sql, { run, repositoryId, number, name: 'bench', event: 'push', ref: 'refs/heads/main', commit: '0'.repeat(40), message: 'bench', definitionHash: 'bench', source: 'bench', config: null });
+        const run: Run = {
+          id: newId(),
+          state: 'queued',
+          definition,
+          contexts: { github: {}, inputs: {}, vars: {} },
+          jobs: [],
+          cancelRequested: false,
+          reason: null,
+        };
+        await insertRun(sql, {
+          run,
+          repositoryId,
+          number,
+          name: 'bench',
+          event: 'push',
+          ref: 'refs/heads/main',
+          commit: '0'.repeat(40),
+          message: 'bench',
+          definitionHash: 'bench',
+          source: 'bench',
+          config: null,
+        });
         const decided = decide(run, { kind: 'advance' }, tools);
         if (!decided.ok) throw new Error(decided.refusal.sentence);
         await saveRun(sql, run, decided.value.run);
@@ -44,13 +70,26 @@ export async function seedRuns(databaseUrl: string, seed: Seed): Promise<void> {
 
 /** What the measurement before left unfinished must not be handed to the next one's agents. */
 async function endLeftovers(database: Database): Promise<void> {
-  await database.query("UPDATE job SET state = 'cancelled', ended_at = clock_timestamp(), agent_id = NULL WHERE ended_at IS NULL");
-  await database.query("UPDATE run SET state = 'cancelled', ended_at = clock_timestamp() WHERE ended_at IS NULL");
+  await database.query(
+    "UPDATE job SET state = 'cancelled', ended_at = clock_timestamp(), agent_id = NULL WHERE ended_at IS NULL",
+  );
+  await database.query(
+    "UPDATE run SET state = 'cancelled', ended_at = clock_timestamp() WHERE ended_at IS NULL",
+  );
 }
 
 function noOpWorkflow(steps: number): WorkflowDefinition {
   // With ids: GitHub's parser gives up inventing names after a thousand steps.
   const lines = Array.from({ length: steps }, (_, index) => `      - { id: step${index}, run: "true" }`);
-  const text = ['name: bench', 'on: push', 'jobs:', '  steps:', '    runs-on: bench', '    steps:', ...lines, ''].join('\n');
+  const text = [
+    'name: bench',
+    'on: push',
+    'jobs:',
+    '  steps:',
+    '    runs-on: bench',
+    '    steps:',
+    ...lines,
+    '',
+  ].join('\n');
   return parseWorkflow({ path: PATH, text, readFile: () => null }).definition;
 }

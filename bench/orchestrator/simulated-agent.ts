@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Exchange, ExchangeAnswer, Grant, Report, ReportResult } from '@holdfast/contract/agent/protocol.ts';
+import type {
+  Exchange,
+  ExchangeAnswer,
+  Grant,
+  Report,
+  ReportResult,
+} from '@holdfast/contract/agent/protocol.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
 import type { Pool } from 'undici';
@@ -20,10 +26,13 @@ export interface SimulatedAgentOptions {
 }
 
 const REPORTS_AT_ONCE = 200;
-const IDLE_MS = 20;
+const OFFERS_PAUSE_MS = 20;
+const HEARTBEAT_MS = 3_000;
 
 export class SimulatedAgent {
   exchanges = 0;
+  /** Of these, the ones without any report. */
+  emptyExchanges = 0;
   failedExchanges = 0;
   fenced = 0;
   private readonly options: SimulatedAgentOptions;
@@ -33,6 +42,8 @@ export class SimulatedAgent {
   private readonly heard = new Map<number, (result: ReportResult) => void>();
   private waiting: Exchange['reports'] = [];
   private next = 1;
+  private awake = false;
+  private wake: () => void = () => {};
 
   constructor(options: SimulatedAgentOptions) {
     this.options = options;
@@ -44,22 +55,68 @@ export class SimulatedAgent {
 
   async run(stopped: AbortSignal): Promise<void> {
     await this.hello();
+    const offers = this.listenForOffers(stopped);
     while (!stopped.aborted) {
+      this.awake = false;
       const answer = await this.exchange();
       if (answer) this.apply(answer);
-      if (this.waiting.length === 0) await sleep(IDLE_MS);
+      await this.rest();
+    }
+    await offers;
+  }
+
+  rouse(): void {
+    this.awake = true;
+    this.wake();
+  }
+
+  /** Until the next heartbeat or news. */
+  private async rest(): Promise<void> {
+    if (this.awake || this.waiting.length > 0) return;
+    const news = Promise.withResolvers<void>();
+    this.wake = news.resolve;
+    const heartbeat = setTimeout(news.resolve, HEARTBEAT_MS);
+    await news.promise;
+    clearTimeout(heartbeat);
+  }
+
+  /** The second lane: a controller answers when there may be something to take. */
+  private async listenForOffers(stopped: AbortSignal): Promise<void> {
+    while (!stopped.aborted) {
+      await this.post('/agent/v1/offers', { agentId: this.agentId }, stopped).catch(() => {});
+      this.rouse();
+      await sleep(OFFERS_PAUSE_MS);
     }
   }
 
   private async hello(): Promise<void> {
     const { slots, name } = this.options;
-    await this.post('/agent/v1/hello', { protocol: PROTOCOL, agentId: this.agentId, sessionId: this.sessionId, name, labels: ['bench'], zone: '', slots, host: false, address: '127.0.0.1' });
+    await this.post('/agent/v1/hello', {
+      protocol: PROTOCOL,
+      agentId: this.agentId,
+      sessionId: this.sessionId,
+      name,
+      labels: ['bench'],
+      zone: '',
+      slots,
+      host: false,
+      address: '127.0.0.1',
+    });
   }
 
   /** null: refused or failed; the same reports go out again with the next one. */
   private async exchange(): Promise<ExchangeAnswer | null> {
-    const message: Exchange = { agentId: this.agentId, sessionId: this.sessionId, freeSlots: this.options.slots - this.jobs.size, reports: this.waiting.slice(0, REPORTS_AT_ONCE), instances: [], wanted: [], bye: false };
+    const message: Exchange = {
+      agentId: this.agentId,
+      sessionId: this.sessionId,
+      freeSlots: this.options.slots - this.jobs.size,
+      reports: this.waiting.slice(0, REPORTS_AT_ONCE),
+      instances: [],
+      wanted: [],
+      bye: false,
+    };
     this.exchanges += 1;
+    if (message.reports.length === 0) this.emptyExchanges += 1;
     try {
       return (await this.post('/agent/v1/exchange', message)) as ExchangeAnswer;
     } catch (error) {
@@ -69,9 +126,15 @@ export class SimulatedAgent {
     }
   }
 
-  private async post(path: string, body: unknown): Promise<unknown> {
+  private async post(path: string, body: unknown, signal?: AbortSignal): Promise<unknown> {
     const headers = { authorization: `Bearer ${this.options.token}`, 'content-type': 'application/json' };
-    const answer = await this.options.pool.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
+    const answer = await this.options.pool.request({
+      method: 'POST',
+      path,
+      headers,
+      body: JSON.stringify(body),
+      signal,
+    });
     if (answer.statusCode === 200) return answer.body.json();
     throw new Error(`${path} answered ${answer.statusCode}: ${await answer.body.text()}`);
   }
@@ -100,7 +163,21 @@ export class SimulatedAgent {
     if (index === grant.definition.steps.length) return this.finish(grant);
     const startedAt = performance.now();
     const attempt = { jobId, epoch, attemptId: newId(), index, name: 'Run true' };
-    const finished: Report = { kind: 'stepFinished', ...attempt, conclusion: 'succeeded', outcome: 'succeeded', exitCode: 0, signal: null, reason: null, logBytes: 0, outputs: {}, annotations: [], summary: null, checkpoint: null, notPortable: null };
+    const finished: Report = {
+      kind: 'stepFinished',
+      ...attempt,
+      conclusion: 'succeeded',
+      outcome: 'succeeded',
+      exitCode: 0,
+      signal: null,
+      reason: null,
+      logBytes: 0,
+      outputs: {},
+      annotations: [],
+      summary: null,
+      checkpoint: null,
+      notPortable: null,
+    };
     const end = () =>
       this.report(finished, (result) => {
         if (result.outcome === 'fenced') return void this.jobs.delete(jobId);
@@ -112,7 +189,17 @@ export class SimulatedAgent {
   }
 
   private finish(grant: Grant): void {
-    this.report({ kind: 'jobFinished', jobId: grant.jobId, epoch: grant.epoch, conclusion: 'succeeded', outputs: {}, reason: null }, () => this.jobs.delete(grant.jobId));
+    this.report(
+      {
+        kind: 'jobFinished',
+        jobId: grant.jobId,
+        epoch: grant.epoch,
+        conclusion: 'succeeded',
+        outputs: {},
+        reason: null,
+      },
+      () => this.jobs.delete(grant.jobId),
+    );
   }
 
   private report(report: Report, heard: (result: ReportResult) => void): void {

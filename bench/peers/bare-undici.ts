@@ -9,14 +9,25 @@ const [listen, upstream] = process.argv.slice(2).map(Number);
 const pool = new Pool(`http://127.0.0.1:${upstream}`, { pipelining: 1 });
 
 createServer((request, response) => {
-  pool.dispatch({ method: request.method as Dispatcher.HttpMethod, path: request.url ?? '/', headers: passedOn(request), body: hasBody(request) ? request : null }, relay(response));
+  pool.dispatch(
+    {
+      method: request.method as Dispatcher.HttpMethod,
+      path: request.url ?? '/',
+      headers: passedOn(request),
+      body: hasBody(request) ? request : null,
+    },
+    relay(response),
+  );
 }).listen(listen, '127.0.0.1');
 
 function relay(response: ServerResponse): Dispatcher.DispatchHandler {
   return {
     onRequestStart: () => {},
     onResponseStart: (controller, status) => {
-      response.writeHead(status, (controller.rawHeaders as Buffer[]).map((part) => part.toString('latin1')));
+      response.writeHead(
+        status,
+        (controller.rawHeaders as Buffer[]).map((part) => part.toString('latin1')),
+      );
     },
     onResponseData: (controller, chunk) => {
       if (response.write(chunk)) return;
@@ -38,5 +49,7 @@ function passedOn(request: IncomingMessage): string[] {
 }
 
 function hasBody(request: IncomingMessage): boolean {
-  return request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
+  return (
+    request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+  );
 }

@@ -36,7 +36,13 @@ counting = false;
 const took = (performance.now() - startedAt) / 1000;
 ended = true;
 await Promise.all(workflows);
-answerPeer({ version: versionOf('@dbos-inc/dbos-sdk'), unit: 'a step of a workflow: its result kept', chainedMs, perSecond: Math.round(done / took), n: done });
+answerPeer({
+  version: versionOf('@dbos-inc/dbos-sdk'),
+  unit: 'a step of a workflow: its result kept',
+  chainedMs,
+  perSecond: Math.round(done / took),
+  n: done,
+});
 await DBOS.shutdown();
 
 async function nothing(): Promise<void> {}

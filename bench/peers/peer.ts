@@ -27,7 +27,11 @@ export function answerPeer(answer: PeerAnswer): void {
 }
 
 export function versionOf(name: string): string {
-  return (JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')) as { version: string }).version;
+  return (
+    JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')) as {
+      version: string;
+    }
+  ).version;
 }
 
 /** Times the marks that a chain of jobs makes, until it has taken long enough. */

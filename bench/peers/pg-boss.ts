@@ -14,7 +14,13 @@ await boss.createQueue('many');
 
 const chainedMs = await chain();
 const n = await drain();
-answerPeer({ version: versionOf('pg-boss'), unit: 'a job: sent, fetched, completed', chainedMs, perSecond: Math.round(n / seconds), n });
+answerPeer({
+  version: versionOf('pg-boss'),
+  unit: 'a job: sent, fetched, completed',
+  chainedMs,
+  perSecond: Math.round(n / seconds),
+  n,
+});
 await boss.stop({ graceful: false });
 
 async function chain() {
@@ -30,7 +36,8 @@ async function chain() {
 
 async function drain(): Promise<number> {
   const jobs = Array.from({ length: seconds * 4_000 }, () => ({}));
-  for (let from = 0; from < jobs.length; from += 2_000) await boss.insert('many', jobs.slice(from, from + 2_000));
+  for (let from = 0; from < jobs.length; from += 2_000)
+    await boss.insert('many', jobs.slice(from, from + 2_000));
   let done = 0;
   const until = performance.now() + seconds * 1000;
   const fetcher = async () => {

@@ -6,7 +6,10 @@ import { createServer } from 'node:net';
  * ones without a body come through right.
  */
 const BODY = Buffer.alloc(1024, 'x');
-const ANSWER = Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${BODY.length}\r\n\r\n`), BODY]);
+const ANSWER = Buffer.concat([
+  Buffer.from(`HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${BODY.length}\r\n\r\n`),
+  BODY,
+]);
 const END = '\r\n\r\n';
 
 const server = createServer({ noDelay: true }, (socket) => {

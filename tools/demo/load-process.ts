@@ -17,7 +17,9 @@ export class LoadProcess {
   /** Stops sending, waits for what is open, and returns what was counted. */
   stop(): Promise<Record<string, PhaseTotals>> {
     return new Promise((done, fail) => {
-      this.child.once('message', (message) => done((message as { totals: Record<string, PhaseTotals> }).totals));
+      this.child.once('message', (message) =>
+        done((message as { totals: Record<string, PhaseTotals> }).totals),
+      );
       this.child.once('exit', () => fail(new Error('the load generator died')));
       this.child.send({ stop: true });
     });

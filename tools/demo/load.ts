@@ -28,7 +28,15 @@ let count = 0;
 let open = 0;
 
 function phaseTotals(): PhaseTotals {
-  totals[phase] ??= { sent: 0, answered: 0, applicationErrors: 0, dropped: 0, examples: [], versions: {}, latencies: [] };
+  totals[phase] ??= {
+    sent: 0,
+    answered: 0,
+    applicationErrors: 0,
+    dropped: 0,
+    examples: [],
+    versions: {},
+    latencies: [],
+  };
   return totals[phase] as PhaseTotals;
 }
 
@@ -51,19 +59,34 @@ function fire(): void {
     else if (problem === 'application') at.applicationErrors += 1;
     else {
       at.dropped += 1;
-      if (at.examples.length < 10) at.examples.push(`${id} ${post ? 'POST' : 'GET'} ${fresh ? 'fresh' : 'keep-alive'}: ${problem}`);
+      if (at.examples.length < 10)
+        at.examples.push(`${id} ${post ? 'POST' : 'GET'} ${fresh ? 'fresh' : 'keep-alive'}: ${problem}`);
     }
     at.latencies.push(performance.now() - startedAt);
   };
   const sent = request(
-    { host: '127.0.0.1', port, method: post ? 'POST' : 'GET', path: `/item/${count % 50}`, agent: fresh ? false : keepAlive, headers: { 'x-request-id': id, ...(fresh ? { connection: 'close' } : {}), ...(post ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } : {}) }, timeout: TIMEOUT_MS },
+    {
+      host: '127.0.0.1',
+      port,
+      method: post ? 'POST' : 'GET',
+      path: `/item/${count % 50}`,
+      agent: fresh ? false : keepAlive,
+      headers: {
+        'x-request-id': id,
+        ...(fresh ? { connection: 'close' } : {}),
+        ...(post ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } : {}),
+      },
+      timeout: TIMEOUT_MS,
+    },
     (answer) => {
       let text = '';
       answer.setEncoding('utf8').on('data', (part) => {
         text += part;
       });
       answer.on('error', (error) => settle(error.message));
-      answer.on('end', () => settle(check(at, { status: answer.statusCode ?? 0, text, id, size: body.length, post })));
+      answer.on('end', () =>
+        settle(check(at, { status: answer.statusCode ?? 0, text, id, size: body.length, post })),
+      );
     },
   );
   sent.on('error', (error) => settle(error.message));
@@ -71,7 +94,16 @@ function fire(): void {
   sent.end(body);
 }
 
-function check(at: PhaseTotals, answer: { readonly status: number; readonly text: string; readonly id: string; readonly size: number; readonly post: boolean }): string | null {
+function check(
+  at: PhaseTotals,
+  answer: {
+    readonly status: number;
+    readonly text: string;
+    readonly id: string;
+    readonly size: number;
+    readonly post: boolean;
+  },
+): string | null {
   let json: { id?: string; version?: number; ordered?: number; error?: string };
   try {
     json = JSON.parse(answer.text);
@@ -81,7 +113,8 @@ function check(at: PhaseTotals, answer: { readonly status: number; readonly text
   if (answer.status === 500 && json.error) return 'application';
   at.versions[`v${json.version}`] = (at.versions[`v${json.version}`] ?? 0) + 1;
   if (json.id !== answer.id) return `the answer of ${json.id} came back`;
-  if (answer.post && json.ordered !== answer.size) return `sent ${answer.size} bytes, the shop got ${json.ordered}`;
+  if (answer.post && json.ordered !== answer.size)
+    return `sent ${answer.size} bytes, the shop got ${json.ordered}`;
   return null;
 }
 

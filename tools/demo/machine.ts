@@ -30,7 +30,10 @@ export class Machine {
     this.data = data;
     this.child = child;
     this.addresses = addresses;
-    this.client = createClient({ controllers: addresses, token: readFileSync(join(data, 'admin.token'), 'utf8').trim() });
+    this.client = createClient({
+      controllers: addresses,
+      token: readFileSync(join(data, 'admin.token'), 'utf8').trim(),
+    });
   }
 
   static async start(options: MachineOptions): Promise<Machine> {
@@ -40,7 +43,20 @@ export class Machine {
       { name: 'agent-1', host: true, slots: 2, stepUser: root ? '61001' : null, data: null },
       { name: 'agent-2', host: false, slots: 2, stepUser: root ? '61002' : null, data: null },
     ];
-    const child = fork(SUPERVISOR, ['--data', options.data, '--port', String(port), '--controllers', String(options.controllers), '--agents', JSON.stringify(agents)], { env: { ...process.env, ...options.env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(
+      SUPERVISOR,
+      [
+        '--data',
+        options.data,
+        '--port',
+        String(port),
+        '--controllers',
+        String(options.controllers),
+        '--agents',
+        JSON.stringify(agents),
+      ],
+      { env: { ...process.env, ...options.env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+    );
     const news = await new Promise<{ ready?: string[]; failed?: string }>((done) => {
       child.once('message', (message) => done(message as object));
       child.once('exit', (code) => done({ failed: `the supervisor ended with ${code}` }));
@@ -122,7 +138,11 @@ function isFree(port: number): Promise<boolean> {
 }
 
 /** Asks until the answer is there; says what it waited for when it never is. */
-export async function until<Value>(what: string, look: () => Promise<Value | null | undefined | false>, limitMs = 120_000): Promise<Value> {
+export async function until<Value>(
+  what: string,
+  look: () => Promise<Value | null | undefined | false>,
+  limitMs = 120_000,
+): Promise<Value> {
   const deadline = performance.now() + limitMs;
   for (;;) {
     const found = await look();

@@ -29,7 +29,8 @@ const listen = await freePorts(1);
 const shop = new ShopRepository(join(root, 'shop'), listen);
 let load: LoadProcess | undefined;
 let failed = true;
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void cleanUp().then(() => process.exit(1)));
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void cleanUp().then(() => process.exit(1)));
 try {
   const story = await tell();
   const claims = claimsOf(story);
@@ -66,8 +67,14 @@ async function shipFirst(): Promise<void> {
   say('v1: the first release, started by hand');
   await client('startRun', { body: { repository: 'shop', inputs: {} } });
   const run = await until('v1', () => ended(1));
-  if (run.state !== 'succeeded') throw new Error(`v1 ${run.state}: ${run.jobs.map((job) => job.reason).join('; ')}`);
-  await until('the router of v1', async () => (await client('listEnvironments')).items[0]?.routers[0]?.workers === 2 && (await fetch(`http://127.0.0.1:${listen}/`).catch(() => null))?.ok);
+  if (run.state !== 'succeeded')
+    throw new Error(`v1 ${run.state}: ${run.jobs.map((job) => job.reason).join('; ')}`);
+  await until(
+    'the router of v1',
+    async () =>
+      (await client('listEnvironments')).items[0]?.routers[0]?.workers === 2 &&
+      (await fetch(`http://127.0.0.1:${listen}/`).catch(() => null))?.ok,
+  );
   say(`v1 serves on port ${listen}`);
 }
 
@@ -92,15 +99,21 @@ async function shipThroughKills(): Promise<Story['v2']> {
 }
 
 /** Kills one controller and measures how long until the other moved the rollout on, and until both serve. */
-async function killController(rollout: RolloutView): Promise<{ readonly controllerBackS: number; readonly takeOverMs: number }> {
-  const looks = async () => (await client('showRollout', { params: { id: rollout.id } })).judgement?.metrics[0]?.n.candidate ?? 0;
+async function killController(
+  rollout: RolloutView,
+): Promise<{ readonly controllerBackS: number; readonly takeOverMs: number }> {
+  const looks = async () =>
+    (await client('showRollout', { params: { id: rollout.id } })).judgement?.metrics[0]?.n.candidate ?? 0;
   say(`killing controller-1 while v2 has ${rollout.weight / 100} % of the traffic`);
   machine.kill('controller-1');
   const killedAt = performance.now();
   const before = await looks();
   await until('the other controller to judge on', async () => (await looks()) > before);
   const takeOverMs = Math.round(performance.now() - killedAt);
-  await until('controller-1 to be back', async () => (await fetch(`${machine.addresses[0]}/readyz`).catch(() => null))?.ok);
+  await until(
+    'controller-1 to be back',
+    async () => (await fetch(`${machine.addresses[0]}/readyz`).catch(() => null))?.ok,
+  );
   return { takeOverMs, controllerBackS: (performance.now() - killedAt) / 1000 };
 }
 
@@ -110,7 +123,10 @@ async function shipBroken(): Promise<Story['v3']> {
   const rollout = await until('v3 to get traffic', () => rolloutIn('analysing'));
   const finished = await until('v3 to be decided', () => rolloutEnded(rollout.id));
   const aborting = finished.history.find((entry) => entry.state === 'aborting');
-  const abortedAfterS = aborting && finished.trafficSince ? (Date.parse(aborting.at) - Date.parse(finished.trafficSince)) / 1000 : Number.NaN;
+  const abortedAfterS =
+    aborting && finished.trafficSince
+      ? (Date.parse(aborting.at) - Date.parse(finished.trafficSince)) / 1000
+      : Number.NaN;
   say(`v3 is ${finished.state}`);
   const run = await until('run 3 to end', () => ended(3));
   return { run, rollout: finished, abortedAfterS };
@@ -127,8 +143,13 @@ async function ended(number: number): Promise<RunView | null> {
   return run?.endedAt ? run : null;
 }
 
-async function inMidStep(number: number, name: string): Promise<{ readonly job: JobView; readonly step: string } | null> {
-  const job = (await runNumber(number))?.jobs.find((candidate) => candidate.steps.some((step) => step.name === name && step.state === 'running'));
+async function inMidStep(
+  number: number,
+  name: string,
+): Promise<{ readonly job: JobView; readonly step: string } | null> {
+  const job = (await runNumber(number))?.jobs.find((candidate) =>
+    candidate.steps.some((step) => step.name === name && step.state === 'running'),
+  );
   return job ? { job, step: name } : null;
 }
 
@@ -139,7 +160,9 @@ async function attempts(number: number, name: string): Promise<number> {
 
 async function rolloutIn(state: string): Promise<RolloutView | null> {
   const rollout = (await client('listEnvironments')).items[0]?.rollout;
-  return rollout && (rollout.state === state || (rollout.trafficSince !== null && rollout.endedAt === null)) ? rollout : null;
+  return rollout && (rollout.state === state || (rollout.trafficSince !== null && rollout.endedAt === null))
+    ? rollout
+    : null;
 }
 
 async function rolloutEnded(id: string): Promise<RolloutView | null> {
@@ -153,7 +176,9 @@ function say(text: string): void {
 
 function leaveUp(): void {
   machine.detach();
-  say(`left running. Dashboard: ${machine.addresses[0]} (token in ${join(root, 'data', 'admin.token')}); the shop: http://127.0.0.1:${listen}`);
+  say(
+    `left running. Dashboard: ${machine.addresses[0]} (token in ${join(root, 'data', 'admin.token')}); the shop: http://127.0.0.1:${listen}`,
+  );
   say(`stop it with: npx holdfast down --data ${join(root, 'data')}`);
 }
 

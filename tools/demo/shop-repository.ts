@@ -19,7 +19,10 @@ export class ShopRepository {
   }
 
   /** Writes another version of the shop's behaviour and pushes it, as a developer would. */
-  push(version: number, how: { readonly failing: number; readonly extraMs: number; readonly message: string }): void {
+  push(
+    version: number,
+    how: { readonly failing: number; readonly extraMs: number; readonly message: string },
+  ): void {
     const file = join(this.folder, 'behaviour.js');
     const text = readFileSync(file, 'utf8')
       .replace(/version = \d+/, `version = ${version}`)
@@ -31,10 +34,21 @@ export class ShopRepository {
 
   private commit(message: string): void {
     this.git('add', '--all');
-    this.git('-c', 'user.name=Demo', '-c', 'user.email=demo@localhost', 'commit', '--quiet', '--message', message);
+    this.git(
+      '-c',
+      'user.name=Demo',
+      '-c',
+      'user.email=demo@localhost',
+      'commit',
+      '--quiet',
+      '--message',
+      message,
+    );
   }
 
   private git(...words: string[]): void {
-    execFileSync('git', ['-C', this.folder, ...words], { env: { ...process.env, GIT_CONFIG_NOSYSTEM: '1', HOME: this.folder } });
+    execFileSync('git', ['-C', this.folder, ...words], {
+      env: { ...process.env, GIT_CONFIG_NOSYSTEM: '1', HOME: this.folder },
+    });
   }
 }

@@ -5,5 +5,6 @@ const PROGRAM = fileURLToPath(new URL('../../peers/bare-undici.ts', import.meta.
 
 export const bareUndici: BenchProxy = {
   name: 'bare-undici',
-  start: (workbench, { listen, upstream }) => workbench.startNode({ name: 'bare-undici', path: PROGRAM, args: [String(listen), String(upstream)] }),
+  start: (workbench, { listen, upstream }) =>
+    workbench.startNode({ name: 'bare-undici', path: PROGRAM, args: [String(listen), String(upstream)] }),
 };

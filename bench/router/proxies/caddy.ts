@@ -21,7 +21,17 @@ http://127.0.0.1:${listen} {
 }
 `,
     );
-    const env = { GOMAXPROCS: '1', HOME: workbench.folder, XDG_DATA_HOME: workbench.folder, XDG_CONFIG_HOME: workbench.folder };
-    return workbench.start({ name: 'caddy', command: 'caddy', args: ['run', '--adapter', 'caddyfile', '--config', file], env });
+    const env = {
+      GOMAXPROCS: '1',
+      HOME: workbench.folder,
+      XDG_DATA_HOME: workbench.folder,
+      XDG_CONFIG_HOME: workbench.folder,
+    };
+    return workbench.start({
+      name: 'caddy',
+      command: 'caddy',
+      args: ['run', '--adapter', 'caddyfile', '--config', file],
+      env,
+    });
   },
 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { newId } from '@holdfast/contract/id.ts';
-import { sync, type SyncAnswer } from '@holdfast/contract/router/protocol.ts';
+import { type SyncAnswer, sync } from '@holdfast/contract/router/protocol.ts';
 import type { Snapshot, Stickiness } from '@holdfast/core/traffic/traffic.ts';
 import type { Workbench } from '../../workbench.ts';
 import type { BenchProxy } from '../proxy.ts';
@@ -20,7 +20,7 @@ const ENVIRONMENT = 'bench/production';
 export const holdfast: BenchProxy = routerWith('holdfast', { kind: 'none' });
 export const holdfastSticky: BenchProxy = routerWith('holdfast-sticky', { kind: 'cookie' });
 
-function routerWith(name: string, sticky: Stickiness): BenchProxy {
+export function routerWith(name: string, sticky: Stickiness, flags: readonly string[] = []): BenchProxy {
   return {
     name,
     start: async (workbench, { listen, upstream }) => {
@@ -31,11 +31,31 @@ function routerWith(name: string, sticky: Stickiness): BenchProxy {
         revision: 1,
         sticky,
         drainDeadlineMs: 1_000,
-        groups: [{ name: 'stable', release, share: 10_000, upstreams: [{ id: newId(), host: '127.0.0.1', port: upstream }] }],
+        groups: [
+          {
+            name: 'stable',
+            release,
+            share: 10_000,
+            upstreams: [{ id: newId(), host: '127.0.0.1', port: upstream }],
+          },
+        ],
       };
       const controller = await startFakeController(workbench, snapshot);
-      const args = ['--controller', controller, '--token', 'bench', '--environment', ENVIRONMENT, '--listen', `127.0.0.1:${listen}`, '--data', join(workbench.folder, name), '--workers', '1'];
-      return workbench.startNode({ name, path: PROGRAM, args, env: { HOLDFAST_LOG_LEVEL: 'warn' } });
+      const args = [
+        '--controller',
+        controller,
+        '--token',
+        'bench',
+        '--environment',
+        ENVIRONMENT,
+        '--listen',
+        `127.0.0.1:${listen}`,
+        '--data',
+        join(workbench.folder, name),
+        '--workers',
+        '1',
+      ];
+      return workbench.startNode({ name, path: PROGRAM, flags, args, env: { HOLDFAST_LOG_LEVEL: 'warn' } });
     },
   };
 }

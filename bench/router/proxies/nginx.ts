@@ -9,7 +9,9 @@ export const nginx: BenchProxy = {
     mkdirSync(prefix, { recursive: true });
     const file = join(prefix, 'nginx.conf');
     const user = process.getuid?.() === 0 ? 'user root;\n' : '';
-    const folders = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `  ${name}_temp_path ${prefix}/${name};`).join('\n');
+    const folders = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+      .map((name) => `  ${name}_temp_path ${prefix}/${name};`)
+      .join('\n');
     writeFileSync(
       file,
       `${user}worker_processes 1;

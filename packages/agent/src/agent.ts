@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExchangeAnswer, HelloAnswer } from '@holdfast/contract/agent/protocol.ts';
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import { isId, newId } from '@holdfast/contract/id.ts';
+import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
 import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
@@ -14,7 +15,6 @@ import { readJobFile } from './job/job-state.ts';
 import { JobRun } from './job/run-job.ts';
 import { ControllerClient } from './link/controller-client.ts';
 import { ReportQueue } from './link/report-queue.ts';
-import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 
 /**
  * The agent: says hello, then exchanges reports for leases and orders, at every heartbeat and
@@ -66,7 +66,16 @@ export class Agent {
     this.rouse();
     await Promise.allSettled(this.loops);
     for (const job of this.jobs.values()) job.fence();
-    await this.client.exchange({ agentId: this.agentId, sessionId: this.sessionId, freeSlots: 0, reports: [...this.reports.pending], instances: [...this.host.observations()], bye: true }).catch(() => {});
+    await this.client
+      .exchange({
+        agentId: this.agentId,
+        sessionId: this.sessionId,
+        freeSlots: 0,
+        reports: [...this.reports.pending],
+        instances: [...this.host.observations()],
+        bye: true,
+      })
+      .catch(() => {});
   }
 
   private rouse(): void {
@@ -86,7 +95,11 @@ export class Agent {
         failures += 1;
         if (error instanceof HoldfastError && error.code === 'agentUnknown') this.greeting = undefined;
         if (failures === 1) this.log.warn({ err: error }, 'no exchange; running on');
-        await sleep(Math.min(5_000, 200 * 2 ** Math.min(failures, 5)) * (0.5 + Math.random() / 2), undefined, { signal: this.stopping.signal }).catch(() => {});
+        await sleep(
+          Math.min(5_000, 200 * 2 ** Math.min(failures, 5)) * (0.5 + Math.random() / 2),
+          undefined,
+          { signal: this.stopping.signal },
+        ).catch(() => {});
       }
     }
   }
@@ -94,7 +107,17 @@ export class Agent {
   private async greet(): Promise<void> {
     const { name, labels, zone, slots, host, address } = this.config;
     this.sessionId = newId();
-    this.greeting = await this.client.hello({ protocol: PROTOCOL, agentId: this.agentId, sessionId: this.sessionId, name, labels: [...labels], zone, slots, host, address });
+    this.greeting = await this.client.hello({
+      protocol: PROTOCOL,
+      agentId: this.agentId,
+      sessionId: this.sessionId,
+      name,
+      labels: [...labels],
+      zone,
+      slots,
+      host,
+      address,
+    });
     this.log.info({ agent: this.agentId }, 'connected');
   }
 
@@ -132,7 +155,20 @@ export class Agent {
       this.rouse();
       return answered;
     };
-    const job = new JobRun({ data: config.data, actions: agentActions(client, agentId), agentName: config.name, client, report, patienceSeconds: Math.max(1, Math.floor(lostMs / 1000) - 3), identityFile, user: config.stepUser, log }, grant);
+    const job = new JobRun(
+      {
+        data: config.data,
+        actions: agentActions(client, agentId),
+        agentName: config.name,
+        client,
+        report,
+        patienceSeconds: Math.max(1, Math.floor(lostMs / 1000) - 3),
+        identityFile,
+        user: config.stepUser,
+        log,
+      },
+      grant,
+    );
     this.jobs.set(grant.jobId, job);
     void report({ kind: 'leaseAcknowledged', jobId: grant.jobId, epoch: grant.epoch });
     void job.run().finally(() => {
@@ -148,7 +184,10 @@ export class Agent {
       this.wake = done;
     });
     const done = new AbortController();
-    await Promise.race([news, sleep(this.greeting?.timers.heartbeatMs ?? 3_000, undefined, { signal: done.signal }).catch(() => {})]);
+    await Promise.race([
+      news,
+      sleep(this.greeting?.timers.heartbeatMs ?? 3_000, undefined, { signal: done.signal }).catch(() => {}),
+    ]);
     done.abort();
   }
 
@@ -177,7 +216,11 @@ function keepIdentity(data: string): string {
     return made;
   } catch (error) {
     if (!['EACCES', 'EROFS', 'EPERM', 'ENOTDIR'].includes(systemCode(error) ?? '')) throw error;
-    throw new HoldfastError('dataDirectoryUnwritable', `the agent cannot write ${data}; choose another --data`, { cause: error });
+    throw new HoldfastError(
+      'dataDirectoryUnwritable',
+      `the agent cannot write ${data}; choose another --data`,
+      { cause: error },
+    );
   }
 }
 

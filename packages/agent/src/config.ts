@@ -19,8 +19,12 @@ export interface AgentConfig {
   readonly logLevel: string;
 }
 
-export function readAgentConfig(values: { readonly [option: string]: string | boolean | undefined }, env: NodeJS.ProcessEnv): AgentConfig {
-  const text = (option: string, variable: string): string | undefined => (typeof values[option] === 'string' ? (values[option] as string) : env[variable]);
+export function readAgentConfig(
+  values: { readonly [option: string]: string | boolean | undefined },
+  env: NodeJS.ProcessEnv,
+): AgentConfig {
+  const text = (option: string, variable: string): string | undefined =>
+    typeof values[option] === 'string' ? (values[option] as string) : env[variable];
   const required = (option: string, variable: string): string => {
     const given = text(option, variable);
     if (given) return given;
@@ -28,7 +32,8 @@ export function readAgentConfig(values: { readonly [option: string]: string | bo
   };
   const tokenFile = text('token-file', 'HOLDFAST_TOKEN_FILE');
   const slots = Number(text('slots', 'HOLDFAST_AGENT_SLOTS') ?? 2);
-  if (!Number.isInteger(slots) || slots < 0 || slots > 1_000) throw new HoldfastError('usageInvalid', `expected --slots from 0 to 1000, found ${values.slots}`);
+  if (!Number.isInteger(slots) || slots < 0 || slots > 1_000)
+    throw new HoldfastError('usageInvalid', `expected --slots from 0 to 1000, found ${values.slots}`);
   const extra = (text('labels', 'HOLDFAST_AGENT_LABELS') ?? '').split(',').filter((label) => label !== '');
   return {
     controllers: required('controller', 'HOLDFAST_CONTROLLER').split(','),
@@ -53,7 +58,9 @@ function platformLabels(): string[] {
 function readStepUser(text: string | undefined): StepUser | null {
   if (text === undefined) return null;
   const match = /^(\d+)(?::(\d+))?$/.exec(text);
-  if (!match) throw new HoldfastError('usageInvalid', `expected --step-user UID[:GID] in numbers, found ${text}`);
-  if (process.getuid?.() !== 0) throw new HoldfastError('usageInvalid', '--step-user needs an agent that runs as root');
+  if (!match)
+    throw new HoldfastError('usageInvalid', `expected --step-user UID[:GID] in numbers, found ${text}`);
+  if (process.getuid?.() !== 0)
+    throw new HoldfastError('usageInvalid', '--step-user needs an agent that runs as root');
   return { uid: Number(match[1]), gid: Number(match[2] ?? match[1]) };
 }

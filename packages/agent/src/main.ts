@@ -6,10 +6,25 @@ import { readAgentConfig } from './config.ts';
 import { stopInstances } from './host/stop-instances.ts';
 
 /** `holdfast agent`: until SIGTERM or SIGINT. */
-const TEXTS = ['controller', 'token', 'token-file', 'name', 'labels', 'zone', 'slots', 'address', 'data', 'step-user'] as const;
+const TEXTS = [
+  'controller',
+  'token',
+  'token-file',
+  'name',
+  'labels',
+  'zone',
+  'slots',
+  'address',
+  'data',
+  'step-user',
+] as const;
 
 try {
-  const options = { ...Object.fromEntries(TEXTS.map((name) => [name, { type: 'string' as const }])), host: { type: 'boolean' as const }, 'stop-instances': { type: 'boolean' as const } };
+  const options = {
+    ...Object.fromEntries(TEXTS.map((name) => [name, { type: 'string' as const }])),
+    host: { type: 'boolean' as const },
+    'stop-instances': { type: 'boolean' as const },
+  };
   const { values } = parseArgs({ options });
   const config = readAgentConfig(values as Record<string, string | boolean | undefined>, process.env);
   if (values['stop-instances']) {

@@ -22,7 +22,10 @@ export function globals(command: Command): Globals {
 }
 
 export function credentialsFile(env: NodeJS.ProcessEnv = process.env): string {
-  return env.HOLDFAST_CREDENTIALS ?? join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'holdfast', 'credentials.json');
+  return (
+    env.HOLDFAST_CREDENTIALS ??
+    join(env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'holdfast', 'credentials.json')
+  );
 }
 
 export function keepCredentials(kept: Credentials): void {
@@ -33,11 +36,24 @@ export function keepCredentials(kept: Credentials): void {
 
 export function readCredentials(command: Command, env: NodeJS.ProcessEnv = process.env): Credentials {
   const file = credentialsFile(env);
-  const kept = existsSync(file) ? credentials.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data : undefined;
-  const controllers = globals(command).controller?.split(',') ?? env.HOLDFAST_CONTROLLER?.split(',') ?? kept?.controllers;
-  const token = env.HOLDFAST_TOKEN_FILE ? readFileSync(env.HOLDFAST_TOKEN_FILE, 'utf8').trim() : (env.HOLDFAST_TOKEN ?? kept?.token);
-  if (!controllers) throw new HoldfastError('controllerUnreachable', 'no controller is known: run holdfast up, or holdfast login --controller URL');
-  if (!token) throw new HoldfastError('tokenInvalid', 'no token is known: run holdfast login, or set HOLDFAST_TOKEN_FILE');
+  const kept = existsSync(file)
+    ? credentials.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data
+    : undefined;
+  const controllers =
+    globals(command).controller?.split(',') ?? env.HOLDFAST_CONTROLLER?.split(',') ?? kept?.controllers;
+  const token = env.HOLDFAST_TOKEN_FILE
+    ? readFileSync(env.HOLDFAST_TOKEN_FILE, 'utf8').trim()
+    : (env.HOLDFAST_TOKEN ?? kept?.token);
+  if (!controllers)
+    throw new HoldfastError(
+      'controllerUnreachable',
+      'no controller is known: run holdfast up, or holdfast login --controller URL',
+    );
+  if (!token)
+    throw new HoldfastError(
+      'tokenInvalid',
+      'no token is known: run holdfast login, or set HOLDFAST_TOKEN_FILE',
+    );
   return { controllers, token };
 }
 

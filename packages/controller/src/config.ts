@@ -22,21 +22,34 @@ export interface ControllerConfig {
   readonly databaseConnections: number;
 }
 
-export function readControllerConfig(values: { readonly [option: string]: string | undefined }, env: NodeJS.ProcessEnv): ControllerConfig {
+export function readControllerConfig(
+  values: { readonly [option: string]: string | undefined },
+  env: NodeJS.ProcessEnv,
+): ControllerConfig {
   const required = (option: string, variable: string): string => {
     const given = values[option] ?? env[variable];
     if (given) return given;
     throw new HoldfastError('usageInvalid', `--${option} (or ${variable}) is missing`);
   };
-  const databaseUrl = secretText(values['database-file'] ?? env.HOLDFAST_DATABASE_FILE, env.HOLDFAST_DATABASE) ?? values.database;
-  if (!databaseUrl) throw new HoldfastError('usageInvalid', 'give --database-file FILE, or HOLDFAST_DATABASE in the environment');
+  const databaseUrl =
+    secretText(values['database-file'] ?? env.HOLDFAST_DATABASE_FILE, env.HOLDFAST_DATABASE) ??
+    values.database;
+  if (!databaseUrl)
+    throw new HoldfastError(
+      'usageInvalid',
+      'give --database-file FILE, or HOLDFAST_DATABASE in the environment',
+    );
   const { host, port } = parseListen(values.listen ?? env.HOLDFAST_LISTEN ?? '127.0.0.1:7070');
   const slack = secretText(env.HOLDFAST_SLACK_WEBHOOK_FILE, env.HOLDFAST_SLACK_WEBHOOK);
   return {
     name: values.name ?? `${hostname()}-${process.pid}`,
     databaseUrl: databaseUrl.trim(),
     blobs: resolve(required('blobs', 'HOLDFAST_BLOBS')),
-    work: resolve(values.work ?? env.HOLDFAST_WORK ?? required('blobs', 'HOLDFAST_BLOBS'), '..', `controller-${port}`),
+    work: resolve(
+      values.work ?? env.HOLDFAST_WORK ?? required('blobs', 'HOLDFAST_BLOBS'),
+      '..',
+      `controller-${port}`,
+    ),
     host,
     port,
     masterKey: readMasterKey(required('master-key-file', 'HOLDFAST_MASTER_KEY_FILE')),
@@ -45,7 +58,12 @@ export function readControllerConfig(values: { readonly [option: string]: string
     timers: readTimers(env),
     logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
     slackWebhook: slack ?? null,
-    webhook: env.HOLDFAST_WEBHOOK_URL ? { url: env.HOLDFAST_WEBHOOK_URL, secret: secretText(env.HOLDFAST_WEBHOOK_SECRET_FILE, undefined) ?? null } : null,
+    webhook: env.HOLDFAST_WEBHOOK_URL
+      ? {
+          url: env.HOLDFAST_WEBHOOK_URL,
+          secret: secretText(env.HOLDFAST_WEBHOOK_SECRET_FILE, undefined) ?? null,
+        }
+      : null,
     databaseConnections: Number(env.HOLDFAST_DATABASE_CONNECTIONS ?? 10),
   };
 }
@@ -56,7 +74,10 @@ function readTimers(env: NodeJS.ProcessEnv): LivenessTimers {
     lostMs: Number(env.HOLDFAST_AGENT_LOST_MS ?? DEFAULT_TIMERS.lostMs),
   };
   if (timers.suspectMs >= 1_000 && timers.lostMs > timers.suspectMs) return timers;
-  throw new HoldfastError('usageInvalid', 'HOLDFAST_AGENT_SUSPECT_MS must be at least 1000 and HOLDFAST_AGENT_LOST_MS larger than it');
+  throw new HoldfastError(
+    'usageInvalid',
+    'HOLDFAST_AGENT_SUSPECT_MS must be at least 1000 and HOLDFAST_AGENT_LOST_MS larger than it',
+  );
 }
 
 function secretText(file: string | undefined, plain: string | undefined): string | undefined {
@@ -71,6 +92,7 @@ function readMasterKey(file: string): Buffer {
 
 export function parseListen(text: string): { readonly host: string; readonly port: number } {
   const match = /^(?:\[?([^\]]*)\]?:)?(\d{1,5})$/.exec(text);
-  if (!match || Number(match[2]) > 65_535) throw new HoldfastError('usageInvalid', `expected HOST:PORT, found ${text}`);
+  if (!match || Number(match[2]) > 65_535)
+    throw new HoldfastError('usageInvalid', `expected HOST:PORT, found ${text}`);
   return { host: match[1] || '127.0.0.1', port: Number(match[2]) };
 }

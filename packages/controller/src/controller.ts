@@ -55,7 +55,10 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
 }
 
 async function openServices(config: ControllerConfig, log: Logger): Promise<Services> {
-  const database = new Database(config.databaseUrl, { connections: config.databaseConnections, name: `holdfast ${config.name}` });
+  const database = new Database(config.databaseUrl, {
+    connections: config.databaseConnections,
+    name: `holdfast ${config.name}`,
+  });
   await mkdir(config.blobs, { recursive: true, mode: 0o700 });
   await mkdir(config.work, { recursive: true, mode: 0o700 });
   await migrate(database);
@@ -65,7 +68,17 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
   for (const duty of ['liveness', 'sequencer', 'janitor']) await ensureDuty(database, duty, 'installation');
   const hints = new Hints(database, log);
   await hints.start();
-  return { config, database, generation, blobs: directoryStore(config.blobs), vault, hints, mirrors: new GitMirrors(join(config.work, 'git')), expressions: createExpressions(), log };
+  return {
+    config,
+    database,
+    generation,
+    blobs: directoryStore(config.blobs),
+    vault,
+    hints,
+    mirrors: new GitMirrors(join(config.work, 'git')),
+    expressions: createExpressions(),
+    log,
+  };
 }
 
 async function listen(app: FastifyInstance, config: ControllerConfig): Promise<string> {
@@ -81,8 +94,18 @@ function startLoops(services: Services, signs: SignsOfLife): readonly Loop[] {
   const { database, hints, config, log } = services;
   const handlers = dutyHandlers(services);
   const notifiers = configuredNotifiers(services);
-  const duties = new Loop({ name: 'duties', everyMs: 250, log, work: () => performDuties({ database, holder: config.name, handlers, log }) });
-  const outbox = new Loop({ name: 'outbox', everyMs: 1_000, log, work: () => sendOutbox(services, notifiers) });
+  const duties = new Loop({
+    name: 'duties',
+    everyMs: 250,
+    log,
+    work: () => performDuties({ database, holder: config.name, handlers, log }),
+  });
+  const outbox = new Loop({
+    name: 'outbox',
+    everyMs: 1_000,
+    log,
+    work: () => sendOutbox(services, notifiers),
+  });
   const heartbeats = new Loop({ name: 'heartbeats', everyMs: 1_000, log, work: () => signs.flush(database) });
   hints.on('duty', () => duties.notify());
   return [duties.start(), outbox.start(), heartbeats.start()];

@@ -5,12 +5,28 @@ import { readControllerConfig } from './config.ts';
 import { startController } from './controller.ts';
 
 /** `holdfast controller`: one replica, until SIGTERM or SIGINT. */
-const NAMES = ['name', 'database', 'database-file', 'blobs', 'work', 'listen', 'master-key-file', 'admin-token-file', 'dashboard'] as const;
+const NAMES = [
+  'name',
+  'database',
+  'database-file',
+  'blobs',
+  'work',
+  'listen',
+  'master-key-file',
+  'admin-token-file',
+  'dashboard',
+] as const;
 
 try {
-  const { values } = parseArgs({ options: Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])) });
+  const { values } = parseArgs({
+    options: Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])),
+  });
   const config = readControllerConfig(values as Record<string, string | undefined>, process.env);
-  const log = pino({ level: config.logLevel, base: { process: 'controller', name: config.name }, redact: ['*.token', '*.authorization', '*.secret', 'req.headers.authorization'] });
+  const log = pino({
+    level: config.logLevel,
+    base: { process: 'controller', name: config.name },
+    redact: ['*.token', '*.authorization', '*.secret', 'req.headers.authorization'],
+  });
   const running = await startController(config, log);
   process.send?.({ ready: running.address });
   const stop = () => {

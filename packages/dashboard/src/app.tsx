@@ -1,7 +1,7 @@
 import { useState } from 'react';
-import { usePath, parseRoute } from './data/use-route.ts';
-import { useLive } from './data/use-live.ts';
 import { client } from './data/client.ts';
+import { useLive } from './data/use-live.ts';
+import { parseRoute, usePath } from './data/use-route.ts';
 import { EnvironmentsPage } from './pages/environments-page.tsx';
 import { LogInPage } from './pages/log-in-page.tsx';
 import { RolloutPage } from './pages/rollout-page.tsx';
@@ -12,7 +12,11 @@ import { Link } from './parts/link.tsx';
 export function App() {
   const route = parseRoute(usePath());
   const [session, setSession] = useState(0);
-  const probe = useLive(() => client('listRuns', { query: { limit: 1 } }), () => false, String(session));
+  const probe = useLive(
+    () => client('listRuns', { query: { limit: 1 } }),
+    () => false,
+    String(session),
+  );
   if (probe.error?.kind === 'unauthorised') return <LogInPage onLoggedIn={() => setSession(session + 1)} />;
   return (
     <>
@@ -24,7 +28,10 @@ export function App() {
           <Link to="/runs" className={route.page === 'runs' || route.page === 'run' ? 'here' : ''}>
             Runs
           </Link>
-          <Link to="/environments" className={route.page === 'environments' || route.page === 'rollout' ? 'here' : ''}>
+          <Link
+            to="/environments"
+            className={route.page === 'environments' || route.page === 'rollout' ? 'here' : ''}
+          >
             Environments
           </Link>
         </nav>

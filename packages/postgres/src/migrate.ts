@@ -29,16 +29,23 @@ export async function migrate(database: Database): Promise<void> {
     for (const migration of migrations()) {
       if (migration.version <= current) continue;
       await sql.query(migration.sql);
-      await sql.query('INSERT INTO schema_version (version, name, min_reader, min_writer) VALUES ($1, $2, $3, $4)', [migration.version, migration.name, migration.minReader, migration.minWriter]);
+      await sql.query(
+        'INSERT INTO schema_version (version, name, min_reader, min_writer) VALUES ($1, $2, $3, $4)',
+        [migration.version, migration.name, migration.minReader, migration.minWriter],
+      );
     }
     await checkFit(sql);
   });
 }
 
 async function currentVersion(sql: Queryable): Promise<number> {
-  const table = await sql.query<{ found: string | null }>(`SELECT to_regclass('schema_version')::text AS found`);
+  const table = await sql.query<{ found: string | null }>(
+    `SELECT to_regclass('schema_version')::text AS found`,
+  );
   if (table.rows[0]?.found === null) return 0;
-  const row = await sql.query<{ version: number }>('SELECT coalesce(max(version), 0) AS version FROM schema_version');
+  const row = await sql.query<{ version: number }>(
+    'SELECT coalesce(max(version), 0) AS version FROM schema_version',
+  );
   return row.rows[0]?.version ?? 0;
 }
 
@@ -48,7 +55,10 @@ async function checkFit(sql: Queryable): Promise<void> {
   );
   const row = newest.rows[0];
   if (row && (row.min_reader > SCHEMA_VERSION || row.min_writer > SCHEMA_VERSION)) {
-    throw new HoldfastError('schemaUnfit', `the database is at schema ${row.version}, which needs code of at least schema ${Math.max(row.min_reader, row.min_writer)}; this is ${SCHEMA_VERSION}`);
+    throw new HoldfastError(
+      'schemaUnfit',
+      `the database is at schema ${row.version}, which needs code of at least schema ${Math.max(row.min_reader, row.min_writer)}; this is ${SCHEMA_VERSION}`,
+    );
   }
 }
 
@@ -60,8 +70,15 @@ function migrations(): readonly Migration[] {
     .map((file) => {
       const sql = readFileSync(`${folder}/${file}`, 'utf8');
       const version = Number(file.slice(0, 4));
-      const stated = (name: string) => Number(new RegExp(`^-- ${name}: (\\d+)$`, 'm').exec(sql)?.[1] ?? version);
-      return { version, name: file.slice(5, -4), sql, minReader: stated('minReader'), minWriter: stated('minWriter') };
+      const stated = (name: string) =>
+        Number(new RegExp(`^-- ${name}: (\\d+)$`, 'm').exec(sql)?.[1] ?? version);
+      return {
+        version,
+        name: file.slice(5, -4),
+        sql,
+        minReader: stated('minReader'),
+        minWriter: stated('minWriter'),
+      };
     });
 }
 

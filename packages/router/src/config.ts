@@ -1,5 +1,5 @@
-import { join, resolve } from 'node:path';
 import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 
 /** Everything a router is told from outside; the holder passes it on to its workers by env. */
@@ -24,26 +24,39 @@ export interface RouterLimits {
   readonly headersTimeoutMs: number;
 }
 
-export function readRouterConfig(values: { readonly [option: string]: string | undefined }, env: NodeJS.ProcessEnv): RouterConfig {
+export function readRouterConfig(
+  values: { readonly [option: string]: string | undefined },
+  env: NodeJS.ProcessEnv,
+): RouterConfig {
   const given = (option: string, variable: string): string => {
     const text = values[option] ?? env[variable];
     if (text) return text;
     throw new HoldfastError('usageInvalid', `--${option} (or ${variable}) is missing`);
   };
   const listen = /^(?:(.*):)?(\d+)$/.exec(given('listen', 'HOLDFAST_ROUTER_LISTEN'));
-  if (!listen || Number(listen[2]) > 65_535) throw new HoldfastError('usageInvalid', `expected --listen HOST:PORT, found ${values.listen}`);
+  if (!listen || Number(listen[2]) > 65_535)
+    throw new HoldfastError('usageInvalid', `expected --listen HOST:PORT, found ${values.listen}`);
   const environment = given('environment', 'HOLDFAST_ROUTER_ENVIRONMENT');
-  if (!/^[a-z0-9-]+\/[a-z0-9-]+$/.test(environment)) throw new HoldfastError('usageInvalid', `expected --environment APP/ENV, found ${environment}`);
+  if (!/^[a-z0-9-]+\/[a-z0-9-]+$/.test(environment))
+    throw new HoldfastError('usageInvalid', `expected --environment APP/ENV, found ${environment}`);
   const tokenFile = values['token-file'] ?? env.HOLDFAST_TOKEN_FILE;
   const driver = values.driver ?? 'embedded';
-  if (driver !== 'embedded') throw new HoldfastError('usageInvalid', `driver ${driver} is not supported by this version, expected embedded`);
+  if (driver !== 'embedded')
+    throw new HoldfastError(
+      'usageInvalid',
+      `driver ${driver} is not supported by this version, expected embedded`,
+    );
   return {
     controllers: given('controller', 'HOLDFAST_CONTROLLER').split(','),
     token: tokenFile ? readFileSync(tokenFile, 'utf8').trim() : given('token', 'HOLDFAST_TOKEN'),
     environment,
     host: listen[1] || '0.0.0.0',
     port: Number(listen[2]),
-    data: resolve(values.data ?? env.HOLDFAST_ROUTER_DATA ?? join('.holdfast-data', 'router', environment.replace('/', '-'))),
+    data: resolve(
+      values.data ??
+        env.HOLDFAST_ROUTER_DATA ??
+        join('.holdfast-data', 'router', environment.replace('/', '-')),
+    ),
     workers: Number(values.workers ?? env.HOLDFAST_ROUTER_WORKERS ?? 2),
     logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
     limits: { inFlightPerInstance: 1_000, retryShare: 0.2, headersTimeoutMs: 60_000 },

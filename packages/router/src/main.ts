@@ -9,7 +9,16 @@ import { startWorker } from './worker.ts';
  * `holdfast router`. The first process is the socket holder: it binds and forks and does nothing
  * else, so that it never needs replacing. SIGHUP replaces the workers one after another.
  */
-const NAMES = ['controller', 'token', 'token-file', 'environment', 'listen', 'driver', 'data', 'workers'] as const;
+const NAMES = [
+  'controller',
+  'token',
+  'token-file',
+  'environment',
+  'listen',
+  'driver',
+  'data',
+  'workers',
+] as const;
 
 if (cluster.isPrimary) hold();
 else await work();
@@ -63,7 +72,9 @@ async function work(): Promise<void> {
 
 function configured() {
   try {
-    const { values } = parseArgs({ options: Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])) });
+    const { values } = parseArgs({
+      options: Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])),
+    });
     return readRouterConfig(values as Record<string, string | undefined>, process.env);
   } catch (error) {
     return end(error);
@@ -71,7 +82,10 @@ function configured() {
 }
 
 function end(error: unknown): never {
-  const failure = (error as { code?: string }).code === 'EADDRINUSE' ? new HoldfastError('portTaken', `the router's port is in use by another process`) : error;
+  const failure =
+    (error as { code?: string }).code === 'EADDRINUSE'
+      ? new HoldfastError('portTaken', `the router's port is in use by another process`)
+      : error;
   const known = failure instanceof HoldfastError;
   process.stderr.write(`holdfast router: ${known ? failure.located : (failure as Error).stack}\n`);
   process.exit(known ? KINDS[failure.kind].exit : 1);

@@ -8,7 +8,7 @@ import type { RouterConfig } from './config.ts';
 import { ControllerLink } from './link/controller-link.ts';
 import { readSnapshotFile, writeSnapshotFile } from './link/snapshot-file.ts';
 import { Counter } from './proxy/counter.ts';
-import { Proxy } from './proxy/proxy.ts';
+import { ReverseProxy } from './proxy/proxy.ts';
 import { RoutingTable } from './proxy/routing-table.ts';
 import { handleUpgrade } from './proxy/upgrade.ts';
 
@@ -26,11 +26,20 @@ export interface RunningWorker {
 }
 
 export async function startWorker(config: RouterConfig, routerId: string): Promise<RunningWorker> {
-  const log = pino({ level: config.logLevel, base: { process: 'router', environment: config.environment, pid: process.pid } });
+  const log = pino({
+    level: config.logLevel,
+    base: { process: 'router', environment: config.environment, pid: process.pid },
+  });
   const file = join(config.data, 'snapshot.json');
   const table = new RoutingTable({ headersTimeoutMs: config.limits.headersTimeoutMs });
   const counter = new Counter(() => Date.now());
-  const proxy = new Proxy({ table, counter, limits: config.limits, now: () => performance.now(), random: Math.random });
+  const proxy = new ReverseProxy({
+    table,
+    counter,
+    limits: config.limits,
+    now: () => performance.now(),
+    random: Math.random,
+  });
   const link = new ControllerLink(
     {
       ...config,
@@ -47,18 +56,26 @@ export async function startWorker(config: RouterConfig, routerId: string): Promi
     readSnapshotFile(file),
   );
   let leaving = false;
-  const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 30_000, requestTimeout: 0, maxHeaderSize: 16 * 1024 }, (request, response) => {
-    if (leaving) response.setHeader('connection', 'close');
-    proxy.handle(request, response).catch((error: unknown) => {
-      log.error({ err: error }, 'request failed');
-      response.destroy();
-    });
-  });
-  server.on('upgrade', (request, client: Socket, head) => handleUpgrade(table, request, { client, head, random: Math.random }));
+  const server = createServer(
+    { keepAliveTimeout: 65_000, headersTimeout: 30_000, requestTimeout: 0, maxHeaderSize: 16 * 1024 },
+    (request, response) => {
+      if (leaving) response.setHeader('connection', 'close');
+      proxy.handle(request, response).catch((error: unknown) => {
+        log.error({ err: error }, 'request failed');
+        response.destroy();
+      });
+    },
+  );
+  server.on('upgrade', (request, client: Socket, head) =>
+    handleUpgrade(table, request, { client, head, random: Math.random }),
+  );
   server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
   });
-  await new Promise<void>((done, fail) => server.once('error', fail).listen({ host: config.host, port: config.port }, done));
+  await new Promise<void>((done, fail) =>
+    server.once('error', fail).listen({ host: config.host, port: config.port }, done),
+  );
   link.start();
   return {
     address: () => JSON.stringify(server.address()),

@@ -16,11 +16,27 @@ export function ensureAccount(name: string): Account | null {
 }
 
 function makeAccount(name: string): Account | null {
-  spawnSync('useradd', ['--system', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/usr/sbin/nologin', '--', name], { stdio: 'ignore' });
+  spawnSync(
+    'useradd',
+    [
+      '--system',
+      '--no-create-home',
+      '--home-dir',
+      '/nonexistent',
+      '--shell',
+      '/usr/sbin/nologin',
+      '--',
+      name,
+    ],
+    { stdio: 'ignore' },
+  );
   return findAccount(name) ?? findAccount('nobody');
 }
 
 function findAccount(name: string): Account | null {
-  const row = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':')).find((fields) => fields[0] === name);
+  const row = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find((fields) => fields[0] === name);
   return row ? { uid: Number(row[2]), gid: Number(row[3]) } : null;
 }

@@ -4,9 +4,15 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from '@holdfast/contract/api/client.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
-import { type ServerPlace, serverUrl, SOCKET_PORT, startServer, stopServer } from '@holdfast/postgres/embedded/server.ts';
 import type { Scope } from '@holdfast/core/access/access.ts';
+import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
+import {
+  type ServerPlace,
+  SOCKET_PORT,
+  serverUrl,
+  startServer,
+  stopServer,
+} from '@holdfast/postgres/embedded/server.ts';
 import type { Logger } from 'pino';
 import { ensureAccount } from './accounts.ts';
 import { type Layout, layoutOf } from './layout.ts';
@@ -50,15 +56,26 @@ export class Installation {
     this.processes = new ProcessTable(this.layout.processes, this.layout.logs);
     const isRoot = process.getuid?.() === 0;
     const account = ensureAccount('holdfast-pg');
-    this.place = { root: this.layout.postgres, cache: this.layout.cache, owner: account ?? pickOwner(isRoot), port: SOCKET_PORT };
+    this.place = {
+      root: this.layout.postgres,
+      cache: this.layout.cache,
+      owner: account ?? pickOwner(isRoot),
+      port: SOCKET_PORT,
+    };
   }
 
   get controllers(): readonly string[] {
-    return Array.from({ length: this.options.controllers }, (_, index) => `http://127.0.0.1:${this.options.port + index}`);
+    return Array.from(
+      { length: this.options.controllers },
+      (_, index) => `http://127.0.0.1:${this.options.port + index}`,
+    );
   }
 
   client(): Client {
-    return createClient({ controllers: this.controllers, token: readFileSync(this.layout.adminToken, 'utf8').trim() });
+    return createClient({
+      controllers: this.controllers,
+      token: readFileSync(this.layout.adminToken, 'utf8').trim(),
+    });
   }
 
   /** Everything up, in the order of what needs what. */
@@ -77,7 +94,9 @@ export class Installation {
     await this.ensureDatabase();
     for (let index = 0; index < this.options.controllers; index += 1) this.ensureController(index);
     this.ensureAgents();
-    await this.ensureRouters().catch((error: Error) => this.log.warn({ err: error }, 'cannot ask which routers are wanted'));
+    await this.ensureRouters().catch((error: Error) =>
+      this.log.warn({ err: error }, 'cannot ask which routers are wanted'),
+    );
   }
 
   /** Routers last: whoever still has a request gets an answer. */
@@ -94,7 +113,20 @@ export class Installation {
   private async stopInstances(): Promise<void> {
     await Promise.all(
       this.options.agents.map((agent) => {
-        const child = this.processes.start({ name: `stop-${agent.name}`, program: programPath('agent'), args: ['--stop-instances', '--controller', 'none', '--token', 'none', '--data', agent.data ?? this.layout.agent(agent.name)], env: {} });
+        const child = this.processes.start({
+          name: `stop-${agent.name}`,
+          program: programPath('agent'),
+          args: [
+            '--stop-instances',
+            '--controller',
+            'none',
+            '--token',
+            'none',
+            '--data',
+            agent.data ?? this.layout.agent(agent.name),
+          ],
+          env: {},
+        });
         child.ref();
         return new Promise((done) => child.once('exit', done));
       }),
@@ -103,14 +135,18 @@ export class Installation {
 
   private ensureMasterKey(): void {
     const { masterKey } = this.layout;
-    if (!existsSync(masterKey)) writeFileSync(masterKey, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+    if (!existsSync(masterKey))
+      writeFileSync(masterKey, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   }
 
   private async checkPorts(): Promise<void> {
     for (let index = 0; index < this.options.controllers; index += 1) {
       const port = this.options.port + index;
       if (this.processes.isRunning(`controller-${index + 1}`) || (await isFree(port))) continue;
-      throw new HoldfastError('portTaken', `port ${port} is in use by another process; choose another with --port`);
+      throw new HoldfastError(
+        'portTaken',
+        `port ${port} is in use by another process; choose another with --port`,
+      );
     }
   }
 
@@ -127,10 +163,25 @@ export class Installation {
 
   private ensureController(index: number): void {
     const { layout, options } = this;
-    const url: Record<string, string> = options.databaseUrlFile ? { HOLDFAST_DATABASE_FILE: options.databaseUrlFile } : { HOLDFAST_DATABASE: serverUrl(this.place) };
+    const url: Record<string, string> = options.databaseUrlFile
+      ? { HOLDFAST_DATABASE_FILE: options.databaseUrlFile }
+      : { HOLDFAST_DATABASE: serverUrl(this.place) };
     this.keepRunning(`controller-${index + 1}`, {
       program: programPath('controller'),
-      args: ['--name', `controller-${index + 1}`, '--listen', `127.0.0.1:${options.port + index}`, '--blobs', layout.blobs, '--master-key-file', layout.masterKey, '--admin-token-file', layout.adminToken, '--dashboard', dashboardPath()],
+      args: [
+        '--name',
+        `controller-${index + 1}`,
+        '--listen',
+        `127.0.0.1:${options.port + index}`,
+        '--blobs',
+        layout.blobs,
+        '--master-key-file',
+        layout.masterKey,
+        '--admin-token-file',
+        layout.adminToken,
+        '--dashboard',
+        dashboardPath(),
+      ],
       env: url,
     });
   }
@@ -138,11 +189,16 @@ export class Installation {
   private async waitUntilReady(address: string): Promise<void> {
     const deadline = performance.now() + READY_LIMIT_MS;
     while (performance.now() < deadline) {
-      const answer = await fetch(`${address}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
+      const answer = await fetch(`${address}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(
+        () => null,
+      );
       if (answer?.ok) return;
       await sleep(50);
     }
-    throw new HoldfastError('controllerUnreachable', `${address} did not become ready within ${READY_LIMIT_MS / 1000} s; see ${this.layout.logs}`);
+    throw new HoldfastError(
+      'controllerUnreachable',
+      `${address} did not become ready within ${READY_LIMIT_MS / 1000} s; see ${this.layout.logs}`,
+    );
   }
 
   /** Agents and routers get tokens that can do their work and nothing else. */
@@ -150,7 +206,9 @@ export class Installation {
     for (const scope of ['agent', 'router'] as const satisfies readonly Scope[]) {
       const file = this.layout.tokenFile(scope);
       if (existsSync(file)) continue;
-      const made = await this.client()('createToken', { body: { name: `${scope} of holdfast up`, scopes: [scope] } });
+      const made = await this.client()('createToken', {
+        body: { name: `${scope} of holdfast up`, scopes: [scope] },
+      });
       writeFileSync(file, `${made.text}\n`, { mode: 0o600 });
     }
   }
@@ -162,7 +220,20 @@ export class Installation {
       const user = agent.stepUser ?? stepAccount();
       this.keepRunning(agent.name, {
         program: programPath('agent'),
-        args: ['--name', agent.name, '--controller', this.controllers.join(','), '--token-file', this.layout.tokenFile('agent'), '--data', data, '--slots', String(agent.slots), ...(agent.host ? ['--host'] : []), ...(user ? ['--step-user', user] : [])],
+        args: [
+          '--name',
+          agent.name,
+          '--controller',
+          this.controllers.join(','),
+          '--token-file',
+          this.layout.tokenFile('agent'),
+          '--data',
+          data,
+          '--slots',
+          String(agent.slots),
+          ...(agent.host ? ['--host'] : []),
+          ...(user ? ['--step-user', user] : []),
+        ],
         env: {},
       });
     }
@@ -176,13 +247,31 @@ export class Installation {
       mkdirSync(data, { recursive: true, mode: 0o700 });
       this.keepRunning(`router ${environment.name}`, {
         program: programPath('router'),
-        args: ['--environment', environment.name, '--controller', this.controllers.join(','), '--token-file', this.layout.tokenFile('router'), '--listen', `0.0.0.0:${environment.listen}`, '--data', data],
+        args: [
+          '--environment',
+          environment.name,
+          '--controller',
+          this.controllers.join(','),
+          '--token-file',
+          this.layout.tokenFile('router'),
+          '--listen',
+          `0.0.0.0:${environment.listen}`,
+          '--data',
+          data,
+        ],
         env: {},
       });
     }
   }
 
-  private keepRunning(name: string, spec: { readonly program: string; readonly args: readonly string[]; readonly env: Record<string, string> }): void {
+  private keepRunning(
+    name: string,
+    spec: {
+      readonly program: string;
+      readonly args: readonly string[];
+      readonly env: Record<string, string>;
+    },
+  ): void {
     if (this.processes.isRunning(name)) return;
     const past = this.restarts.get(name) ?? { failures: 0, notBefore: 0 };
     const now = performance.now();

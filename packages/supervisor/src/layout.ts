@@ -24,7 +24,10 @@ export interface Layout {
 const ELSEWHERE = '/var/lib/holdfast';
 
 export function layoutOf(root: string): Layout {
-  const shared = process.getuid?.() !== 0 || isReachable(dirname(root)) ? root : join(ELSEWHERE, createHash('sha256').update(root).digest('hex').slice(0, 12));
+  const shared =
+    process.getuid?.() !== 0 || isReachable(dirname(root))
+      ? root
+      : join(ELSEWHERE, createHash('sha256').update(root).digest('hex').slice(0, 12));
   return {
     root,
     shared,

@@ -14,7 +14,11 @@ export function takeLock(layout: Layout): () => void {
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw unwritable(layout.root, error);
       const owner = lockOwner(layout);
-      if (owner !== null) throw new HoldfastError('dataDirectoryLocked', `${layout.root} is in use by another holdfast up (process ${owner}); stop it with: holdfast down --data ${layout.root}`);
+      if (owner !== null)
+        throw new HoldfastError(
+          'dataDirectoryLocked',
+          `${layout.root} is in use by another holdfast up (process ${owner}); stop it with: holdfast down --data ${layout.root}`,
+        );
       rmSync(layout.lock, { force: true });
     }
   }
@@ -41,5 +45,9 @@ function makeFolder(root: string): void {
 
 function unwritable(root: string, cause: unknown): unknown {
   if (!['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(systemCode(cause) ?? '')) return cause;
-  return new HoldfastError('dataDirectoryUnwritable', `${root} cannot be written (${systemCode(cause)}); choose another directory with --data`, { cause });
+  return new HoldfastError(
+    'dataDirectoryUnwritable',
+    `${root} cannot be written (${systemCode(cause)}); choose another directory with --data`,
+    { cause },
+  );
 }

@@ -21,12 +21,30 @@ try {
 }
 
 async function run(): Promise<void> {
-  const options = { ...Object.fromEntries(TEXTS.map((name) => [name, { type: 'string' as const }])), stop: { type: 'boolean' as const } };
-  const { stop: onlyStop, ...values } = parseArgs({ options }).values as { readonly stop?: boolean } & Record<string, string | undefined>;
+  const options = {
+    ...Object.fromEntries(TEXTS.map((name) => [name, { type: 'string' as const }])),
+    stop: { type: 'boolean' as const },
+  };
+  const { stop: onlyStop, ...values } = parseArgs({ options }).values as { readonly stop?: boolean } & Record<
+    string,
+    string | undefined
+  >;
   const data = resolve(values.data ?? '.holdfast-data');
   const unlock = takeLock(layoutOf(data));
-  const log = pino({ level: process.env.HOLDFAST_LOG_LEVEL ?? 'warn', base: { process: 'supervisor' } }, pino.destination(2));
-  const installation = new Installation({ data, port: readPort(values.port), controllers: readCount(values.controllers), agents: readAgents(values.agents), databaseUrlFile: values['database-file'] ?? null }, log);
+  const log = pino(
+    { level: process.env.HOLDFAST_LOG_LEVEL ?? 'warn', base: { process: 'supervisor' } },
+    pino.destination(2),
+  );
+  const installation = new Installation(
+    {
+      data,
+      port: readPort(values.port),
+      controllers: readCount(values.controllers),
+      agents: readAgents(values.agents),
+      databaseUrlFile: values['database-file'] ?? null,
+    },
+    log,
+  );
   // What an earlier supervisor left running is adopted by its file, and here only to be ended.
   if (onlyStop) {
     await installation.stop();
@@ -54,7 +72,12 @@ async function run(): Promise<void> {
   process.on('disconnect', () => {});
   while (!stopping) {
     await sleep(LOOK_MS);
-    if (!stopping) await installation.ensure().catch((error: unknown) => log.error({ err: error }, 'could not keep everything running; trying again'));
+    if (!stopping)
+      await installation
+        .ensure()
+        .catch((error: unknown) =>
+          log.error({ err: error }, 'could not keep everything running; trying again'),
+        );
   }
 }
 

@@ -28,7 +28,11 @@ export class ProcessTable {
   constructor(file: string, logs: string) {
     this.file = file;
     this.logs = logs;
-    if (existsSync(file)) for (const [name, entry] of Object.entries(JSON.parse(readFileSync(file, 'utf8')) as Record<string, Known>)) this.known.set(name, entry);
+    if (existsSync(file))
+      for (const [name, entry] of Object.entries(
+        JSON.parse(readFileSync(file, 'utf8')) as Record<string, Known>,
+      ))
+        this.known.set(name, entry);
   }
 
   isRunning(name: string): boolean {
@@ -47,11 +51,16 @@ export class ProcessTable {
   start(spec: ProcessSpec): ChildProcess {
     mkdirSync(this.logs, { recursive: true, mode: 0o700 });
     const log = openSync(join(this.logs, `${spec.name.replace('/', '-')}.log`), 'a', 0o600);
-    const child = spawn(process.execPath, [spec.program, ...spec.args], { detached: true, stdio: ['ignore', log, log], env: { ...process.env, ...spec.env } });
+    const child = spawn(process.execPath, [spec.program, ...spec.args], {
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...spec.env },
+    });
     closeSync(log);
     child.on('error', () => {});
     child.unref();
-    if (child.pid !== undefined) this.remember(spec.name, { pid: child.pid, startTime: startTimeOf(child.pid) ?? '' });
+    if (child.pid !== undefined)
+      this.remember(spec.name, { pid: child.pid, startTime: startTimeOf(child.pid) ?? '' });
     return child;
   }
 
@@ -60,7 +69,8 @@ export class ProcessTable {
     const entry = this.known.get(name);
     if (!entry || !this.isRunning(name)) return;
     send(entry.pid, 'SIGTERM');
-    for (const deadline = performance.now() + graceMs; this.isRunning(name) && performance.now() < deadline; ) await sleep(30);
+    for (const deadline = performance.now() + graceMs; this.isRunning(name) && performance.now() < deadline; )
+      await sleep(30);
     if (this.isRunning(name)) send(entry.pid, 'SIGKILL');
     this.known.delete(name);
     this.save();

@@ -17,8 +17,18 @@ export const BUILT_IN_ACTIONS: { readonly [name: string]: BuiltInAction } = {
     required: [],
     provisioning: false,
   },
-  'holdfast/publish': { lane: 'agent', inputs: ['name', 'path'], required: ['name', 'path'], provisioning: false },
-  'holdfast/deploy': { lane: 'controller', inputs: ['environment', 'artifact'], required: ['environment', 'artifact'], provisioning: false },
+  'holdfast/publish': {
+    lane: 'agent',
+    inputs: ['name', 'path'],
+    required: ['name', 'path'],
+    provisioning: false,
+  },
+  'holdfast/deploy': {
+    lane: 'controller',
+    inputs: ['environment', 'artifact'],
+    required: ['environment', 'artifact'],
+    provisioning: false,
+  },
 };
 
 export function builtInAction(uses: string): BuiltInAction | undefined {

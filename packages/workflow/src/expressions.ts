@@ -17,7 +17,20 @@ export class ExpressionError extends Error {
 }
 
 /** The parser knows these names; one that is missing would be a crash instead of null. */
-const CONTEXTS = ['github', 'env', 'vars', 'job', 'jobs', 'steps', 'runner', 'secrets', 'strategy', 'matrix', 'needs', 'inputs'];
+const CONTEXTS = [
+  'github',
+  'env',
+  'vars',
+  'job',
+  'jobs',
+  'steps',
+  'runner',
+  'secrets',
+  'strategy',
+  'matrix',
+  'needs',
+  'inputs',
+];
 
 export function createExpressions(options: ExpressionOptions = {}): Expressions {
   const evaluate = (source: string, values: Values, status: StatusView): data.ExpressionData => {
@@ -25,28 +38,41 @@ export function createExpressions(options: ExpressionOptions = {}): Expressions 
       return evaluateText(source, contextsOf(values), functionsOf(status, options));
     } catch (error) {
       if (error instanceof ExpressionError) throw error;
-      throw new ExpressionError(`cannot evaluate \${{ ${source} }}: ${(error as Error).message}`, { cause: error });
+      throw new ExpressionError(`cannot evaluate \${{ ${source} }}: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   };
   const value = (template: Template, values: Values, status: StatusView): Json => {
     if (template === null || typeof template !== 'object') return template;
     if ('expression' in template) return toJson(evaluate(template.expression, values, status));
     if ('items' in template) return template.items.map((item) => value(item, values, status));
-    return Object.fromEntries(template.members.map(([name, member]) => [name, value(member, values, status)]));
+    return Object.fromEntries(
+      template.members.map(([name, member]) => [name, value(member, values, status)]),
+    );
   };
   return { value, condition: (expression, values, status) => truthy(evaluate(expression, values, status)) };
 }
 
-function evaluateText(source: string, contexts: data.Dictionary, functions: FunctionDefinition[]): data.ExpressionData {
+function evaluateText(
+  source: string,
+  contexts: data.Dictionary,
+  functions: FunctionDefinition[],
+): data.ExpressionData {
   const { tokens } = new Lexer(source).lex();
   // The lexer (0.3.61) unescapes only the first '' of a string; do all of them.
   for (const token of tokens) {
-    if (token.type === TokenType.STRING) Object.assign(token, { value: token.lexeme.slice(1, -1).replaceAll("''", "'") });
+    if (token.type === TokenType.STRING)
+      Object.assign(token, { value: token.lexeme.slice(1, -1).replaceAll("''", "'") });
   }
   const names = contexts.pairs().map((pair) => pair.key);
   const tree = new Parser(tokens, names, functions).parse();
   if (!tree) return new data.Null();
-  return new Evaluator(tree, contexts, new Map(functions.map((entry) => [entry.name.toLowerCase(), entry]))).evaluate();
+  return new Evaluator(
+    tree,
+    contexts,
+    new Map(functions.map((entry) => [entry.name.toLowerCase(), entry])),
+  ).evaluate();
 }
 
 function contextsOf(values: Values): data.Dictionary {
@@ -56,17 +82,29 @@ function contextsOf(values: Values): data.Dictionary {
 }
 
 function functionsOf(status: StatusView, options: ExpressionOptions): FunctionDefinition[] {
-  const answer = (name: string, is: boolean): FunctionDefinition => ({ name, minArgs: 0, maxArgs: 255, call: () => new data.BooleanData(is) });
+  const answer = (name: string, is: boolean): FunctionDefinition => ({
+    name,
+    minArgs: 0,
+    maxArgs: 255,
+    call: () => new data.BooleanData(is),
+  });
   const hashFiles: FunctionDefinition = {
     name: 'hashFiles',
     minArgs: 1,
     maxArgs: 255,
     call: (...patterns) => {
-      if (!options.hashFiles) throw new ExpressionError('hashFiles() can only be used in steps, where there is a workspace');
+      if (!options.hashFiles)
+        throw new ExpressionError('hashFiles() can only be used in steps, where there is a workspace');
       return new data.StringData(options.hashFiles(patterns.map((pattern) => pattern.coerceString())));
     },
   };
-  return [answer('success', status.success), answer('failure', status.failure), answer('cancelled', status.cancelled), answer('always', true), hashFiles];
+  return [
+    answer('success', status.success),
+    answer('failure', status.failure),
+    answer('cancelled', status.cancelled),
+    answer('always', true),
+    hashFiles,
+  ];
 }
 
 function fromJson(value: Json): data.ExpressionData {

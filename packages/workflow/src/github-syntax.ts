@@ -1,13 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ActionStep, RunStep } from '@actions/workflow-parser/model/workflow-template';
 import { convertOn } from '@actions/workflow-parser/model/converter/events';
 import { convertJobs } from '@actions/workflow-parser/model/converter/jobs';
+import type { ActionStep, RunStep } from '@actions/workflow-parser/model/workflow-template';
 import { JSONObjectReader } from '@actions/workflow-parser/templates/json-object-reader';
 import { TemplateSchema } from '@actions/workflow-parser/templates/schema/index';
-import { TemplateContext, TemplateValidationErrors } from '@actions/workflow-parser/templates/template-context';
+import {
+  TemplateContext,
+  TemplateValidationErrors,
+} from '@actions/workflow-parser/templates/template-context';
 import { readTemplate } from '@actions/workflow-parser/templates/template-reader';
-import { type LiteralToken, type MappingToken, StringToken, type TemplateToken } from '@actions/workflow-parser/templates/tokens/index';
+import {
+  type LiteralToken,
+  type MappingToken,
+  StringToken,
+  type TemplateToken,
+} from '@actions/workflow-parser/templates/tokens/index';
 import { NoOperationTraceWriter } from '@actions/workflow-parser/templates/trace-writer';
 import { YamlObjectReader } from '@actions/workflow-parser/workflows/yaml-object-reader';
 import { type ErrorCode, HoldfastError } from '@holdfast/contract/errors.ts';
@@ -27,7 +35,11 @@ export type ConvertedStep = ActionStep | RunStep;
 mendMultilineScalars();
 
 export function parseTree(file: string, text: string, kind: 'workflow' | 'action'): ParsedTree {
-  const context = new TemplateContext(new TemplateValidationErrors(), schemaOf(kind), new NoOperationTraceWriter());
+  const context = new TemplateContext(
+    new TemplateValidationErrors(),
+    schemaOf(kind),
+    new NoOperationTraceWriter(),
+  );
   const fileId = context.getFileId(file);
   const reader = new YamlObjectReader(fileId, text);
   const broken = reader.errors[0];
@@ -60,10 +72,17 @@ function throwFirst(tree: ParsedTree): void {
   const [first] = tree.context.errors.getErrors();
   if (!first) return;
   const at = first.range?.start ?? { line: 1, column: 1 };
-  throw new HoldfastError('workflowInvalid', first.rawMessage, { place: { file: tree.file, line: at.line, column: at.column } });
+  throw new HoldfastError('workflowInvalid', first.rawMessage, {
+    place: { file: tree.file, line: at.line, column: at.column },
+  });
 }
 
-export function refuseAt(tree: ParsedTree, token: TemplateToken | undefined, sentence: string, code: ErrorCode = 'workflowUnsupported'): never {
+export function refuseAt(
+  tree: ParsedTree,
+  token: TemplateToken | undefined,
+  sentence: string,
+  code: ErrorCode = 'workflowUnsupported',
+): never {
   throw new HoldfastError(code, sentence, {
     place: { file: tree.file, line: token?.range?.start.line ?? 1, column: token?.range?.start.column ?? 1 },
   });
@@ -75,7 +94,9 @@ function schemaOf(kind: 'workflow' | 'action'): TemplateSchema {
   const known = schemas.get(kind);
   if (known) return known;
   const file = new URL(`./${kind}-v1.0.min.json`, import.meta.resolve('@actions/workflow-parser'));
-  const schema = TemplateSchema.load(new JSONObjectReader(undefined, readFileSync(fileURLToPath(file), 'utf8')));
+  const schema = TemplateSchema.load(
+    new JSONObjectReader(undefined, readFileSync(fileURLToPath(file), 'utf8')),
+  );
   schemas.set(kind, schema);
   return schema;
 }

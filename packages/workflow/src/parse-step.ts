@@ -1,7 +1,11 @@
-import type { MappingToken, SequenceToken, TemplateToken } from '@actions/workflow-parser/templates/tokens/index';
+import type {
+  MappingToken,
+  SequenceToken,
+  TemplateToken,
+} from '@actions/workflow-parser/templates/tokens/index';
 import { TokenType } from '@actions/workflow-parser/templates/tokens/types';
 import type { StepAction, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
-import { actionName, builtInAction, BUILT_IN_ACTIONS } from './built-in-actions.ts';
+import { actionName, BUILT_IN_ACTIONS, builtInAction } from './built-in-actions.ts';
 import { type ParsedTree, refuseAt } from './github-syntax.ts';
 import { templateOf } from './template.ts';
 
@@ -60,7 +64,11 @@ export function checkShell(tree: ParsedTree, shell: TemplateToken | undefined): 
   if (shell === undefined) return;
   const name = shell.toString();
   if (SHELLS.includes(name) || name.includes('{0}')) return;
-  refuseAt(tree, shell, `shell ${name} is not supported, expected one of ${SHELLS.join(', ')} or a command line with {0}`);
+  refuseAt(
+    tree,
+    shell,
+    `shell ${name} is not supported, expected one of ${SHELLS.join(', ')} or a command line with {0}`,
+  );
 }
 
 function checkUses(parser: StepParser, uses: TemplateToken, step: MappingToken): void {
@@ -69,13 +77,21 @@ function checkUses(parser: StepParser, uses: TemplateToken, step: MappingToken):
   if (name.startsWith('./')) return parser.checkAction(name, uses);
   const action = builtInAction(name);
   if (!action) {
-    refuseAt(tree, uses, `action ${name} is not supported by this version, expected a local composite action (./path) or one of ${Object.keys(BUILT_IN_ACTIONS).join(', ')}`);
+    refuseAt(
+      tree,
+      uses,
+      `action ${name} is not supported by this version, expected a local composite action (./path) or one of ${Object.keys(BUILT_IN_ACTIONS).join(', ')}`,
+    );
   }
   const given = step.find('with') as MappingToken | undefined;
   const names = given ? [...given].map(({ key }) => key.toString()) : [];
   for (const { key } of given ?? []) {
     if (action.inputs.includes(key.toString())) continue;
-    refuseAt(tree, key, `input ${key} of ${actionName(name)} is not supported, expected one of ${action.inputs.join(', ')}`);
+    refuseAt(
+      tree,
+      key,
+      `input ${key} of ${actionName(name)} is not supported, expected one of ${action.inputs.join(', ')}`,
+    );
   }
   const missing = action.required.find((input) => !names.includes(input));
   if (missing) refuseAt(tree, uses, `${actionName(name)} needs the input ${missing}`, 'workflowInvalid');
@@ -92,5 +108,7 @@ export function conditionOf(token: TemplateToken | undefined): string {
       ? (token as unknown as { readonly expression: string }).expression
       : token.toString().trim();
   if (expression === '') return 'success()';
-  return /\b(success|failure|always|cancelled)\s*\(/i.test(expression) ? expression : `success() && (${expression})`;
+  return /\b(success|failure|always|cancelled)\s*\(/i.test(expression)
+    ? expression
+    : `success() && (${expression})`;
 }

@@ -1,12 +1,16 @@
 import { posix } from 'node:path';
 import type { MappingToken, TemplateToken } from '@actions/workflow-parser/templates/tokens/index';
 import { TokenType } from '@actions/workflow-parser/templates/tokens/types';
-import type { JobDefinition, MatrixDefinition, WorkflowDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import type {
+  JobDefinition,
+  MatrixDefinition,
+  WorkflowDefinition,
+} from '@holdfast/core/pipeline/pipeline.ts';
 import { builtInAction } from './built-in-actions.ts';
 import { convertTree, type ParsedTree, parseTree, refuseAt } from './github-syntax.ts';
 import { checkShell, conditionOf, parseSteps, type StepParser } from './parse-step.ts';
-import { readTriggers, type Triggers } from './triggers.ts';
 import { templateOf } from './template.ts';
+import { readTriggers, type Triggers } from './triggers.ts';
 
 /**
  * A workflow file read into core's nouns. Whatever this version does not run is refused here, with
@@ -39,8 +43,14 @@ export function parseWorkflow(file: WorkflowFile): ParsedWorkflow {
   const { events } = convertTree(tree);
   refuseKeys(tree, tree.root, { concurrency: 'concurrency groups are', 'run-name': 'run-name is' });
   const triggers = readTriggers(tree, events);
-  const parser: StepParser = { tree, readFile: file.readFile, checkAction: (folder, token) => checkLocalAction(file, tree, { folder, token, seen: [] }) };
-  const jobs = [...(tree.root.find('jobs') as MappingToken)].map(({ key, value }) => parseJob(parser, key.toString(), value as MappingToken));
+  const parser: StepParser = {
+    tree,
+    readFile: file.readFile,
+    checkAction: (folder, token) => checkLocalAction(file, tree, { folder, token, seen: [] }),
+  };
+  const jobs = [...(tree.root.find('jobs') as MappingToken)].map(({ key, value }) =>
+    parseJob(parser, key.toString(), value as MappingToken),
+  );
   const name = tree.root.find('name')?.toString() ?? file.path;
   const definition = { name, path: file.path, env: templateOf(tree, tree.root.find('env')), jobs };
   return { definition, triggers, fetchDepth: depthOf(jobs) };
@@ -58,9 +68,17 @@ function parseJob(parser: StepParser, key: string, job: MappingToken): JobDefini
   refuseKeys(tree, job, UNSUPPORTED_JOB_KEYS);
   const member = (name: string) => templateOf(tree, job.find(name));
   const steps = parseSteps(parser, job.find('steps') ?? job);
-  const lanes = new Set(steps.map((step) => (step.action.kind === 'uses' ? (builtInAction(step.action.uses)?.lane ?? 'agent') : 'agent')));
+  const lanes = new Set(
+    steps.map((step) =>
+      step.action.kind === 'uses' ? (builtInAction(step.action.uses)?.lane ?? 'agent') : 'agent',
+    ),
+  );
   if (lanes.size > 1) {
-    refuseAt(tree, job.find('steps'), 'a job with holdfast/deploy holds nothing else: the controller runs it without an agent. Put the other steps into a job of their own, joined by needs');
+    refuseAt(
+      tree,
+      job.find('steps'),
+      'a job with holdfast/deploy holds nothing else: the controller runs it without an agent. Put the other steps into a job of their own, joined by needs',
+    );
   }
   const defaults = runDefaults(tree, job) ?? runDefaults(tree, tree.root);
   return {
@@ -81,25 +99,37 @@ function parseJob(parser: StepParser, key: string, job: MappingToken): JobDefini
   };
 }
 
-function runDefaults(tree: ParsedTree, owner: MappingToken): { readonly shell: string | null; readonly workingDirectory: string | null } | null {
+function runDefaults(
+  tree: ParsedTree,
+  owner: MappingToken,
+): { readonly shell: string | null; readonly workingDirectory: string | null } | null {
   const run = (owner.find('defaults') as MappingToken | undefined)?.find('run') as MappingToken | undefined;
   if (!run) return null;
   checkShell(tree, run.find('shell'));
-  return { shell: run.find('shell')?.toString() ?? null, workingDirectory: run.find('working-directory')?.toString() ?? null };
+  return {
+    shell: run.find('shell')?.toString() ?? null,
+    workingDirectory: run.find('working-directory')?.toString() ?? null,
+  };
 }
 
 function parseMatrix(tree: ParsedTree, token: TemplateToken | undefined): MatrixDefinition | null {
   if (token === undefined) return null;
-  if (token.templateTokenType !== TokenType.Mapping) refuseAt(tree, token, 'strategy as an expression is not supported by this version; write matrix as one');
+  if (token.templateTokenType !== TokenType.Mapping)
+    refuseAt(tree, token, 'strategy as an expression is not supported by this version; write matrix as one');
   const strategy = token as MappingToken;
   const values = strategy.find('matrix');
   if (values === undefined) return null;
-  return { values: templateOf(tree, values), failFast: templateOf(tree, strategy.find('fail-fast')), maxParallel: templateOf(tree, strategy.find('max-parallel')) };
+  return {
+    values: templateOf(tree, values),
+    failFast: templateOf(tree, strategy.find('fail-fast')),
+    maxParallel: templateOf(tree, strategy.find('max-parallel')),
+  };
 }
 
 function listOf(token: TemplateToken | undefined): readonly string[] {
   if (token === undefined) return [];
-  if (token.templateTokenType === TokenType.Sequence) return [...(token as unknown as Iterable<TemplateToken>)].map(String);
+  if (token.templateTokenType === TokenType.Sequence)
+    return [...(token as unknown as Iterable<TemplateToken>)].map(String);
   return [token.toString()];
 }
 
@@ -111,10 +141,14 @@ interface LocalAction {
 
 function checkLocalAction(file: WorkflowFile, tree: ParsedTree, { folder, token, seen }: LocalAction): void {
   const path = posix.normalize(folder);
-  if (path.startsWith('..')) refuseAt(tree, token, `local action ${folder} lies outside the repository`, 'workflowInvalid');
+  if (path.startsWith('..'))
+    refuseAt(tree, token, `local action ${folder} lies outside the repository`, 'workflowInvalid');
   if (seen.includes(path)) refuseAt(tree, token, `local action ${folder} uses itself`, 'workflowInvalid');
-  const found = ['action.yml', 'action.yaml'].map((name) => posix.join(path, name)).find((name) => file.readFile(name) !== null);
-  if (!found) refuseAt(tree, token, `local action ${folder} has no action.yml in this commit`, 'workflowInvalid');
+  const found = ['action.yml', 'action.yaml']
+    .map((name) => posix.join(path, name))
+    .find((name) => file.readFile(name) !== null);
+  if (!found)
+    refuseAt(tree, token, `local action ${folder} has no action.yml in this commit`, 'workflowInvalid');
   parseCompositeAction({ ...file, path: found, text: file.readFile(found) ?? '' }, [...seen, path]);
 }
 
@@ -124,9 +158,17 @@ export function parseCompositeAction(file: WorkflowFile, seen: readonly string[]
   const runs = tree.root.find('runs') as MappingToken;
   const using = runs.find('using');
   if (using?.toString() !== 'composite') {
-    refuseAt(tree, using ?? runs, `an action that runs by ${using} is not supported by this version, expected composite`);
+    refuseAt(
+      tree,
+      using ?? runs,
+      `an action that runs by ${using} is not supported by this version, expected composite`,
+    );
   }
-  const parser: StepParser = { tree, readFile: file.readFile, checkAction: (folder, token) => checkLocalAction(file, tree, { folder, token, seen }) };
+  const parser: StepParser = {
+    tree,
+    readFile: file.readFile,
+    checkAction: (folder, token) => checkLocalAction(file, tree, { folder, token, seen }),
+  };
   return {
     inputs: templateOf(tree, tree.root.find('inputs')),
     outputs: templateOf(tree, tree.root.find('outputs')),
@@ -139,7 +181,10 @@ function depthOf(jobs: readonly JobDefinition[]): number {
   const depths = jobs.flatMap((job) =>
     job.steps.flatMap(({ action }) => {
       if (action.kind !== 'uses' || !action.uses.startsWith('actions/checkout')) return [];
-      const given = action.with !== null && typeof action.with === 'object' && 'members' in action.with ? action.with.members : [];
+      const given =
+        action.with !== null && typeof action.with === 'object' && 'members' in action.with
+          ? action.with.members
+          : [];
       const depth = given.find(([name]) => name === 'fetch-depth')?.[1] ?? 1;
       return [typeof depth === 'object' ? 0 : Number(depth)];
     }),

@@ -5,7 +5,9 @@
 export function secretNames(part: unknown): readonly string[] {
   const names = new Set<string>();
   for (const expression of expressionsIn(part)) {
-    for (const match of expression.matchAll(/\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_-]*)|\[\s*'([^']+)'\s*\])/gi)) {
+    for (const match of expression.matchAll(
+      /\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_-]*)|\[\s*'([^']+)'\s*\])/gi,
+    )) {
       names.add((match[1] ?? match[2] ?? '').toUpperCase());
     }
   }
@@ -13,7 +15,9 @@ export function secretNames(part: unknown): readonly string[] {
 }
 
 export function wantsAllSecrets(part: unknown): boolean {
-  return expressionsIn(part).some((expression) => /\bsecrets\b(?!\s*(\.\s*[A-Za-z_]|\[\s*'))/i.test(expression));
+  return expressionsIn(part).some((expression) =>
+    /\bsecrets\b(?!\s*(\.\s*[A-Za-z_]|\[\s*'))/i.test(expression),
+  );
 }
 
 function expressionsIn(part: unknown): string[] {
@@ -22,4 +26,3 @@ function expressionsIn(part: unknown): string[] {
   const own = 'condition' in part && typeof part.condition === 'string' ? [part.condition] : [];
   return [...own, ...Object.values(part).flatMap(expressionsIn)];
 }
-

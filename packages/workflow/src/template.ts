@@ -1,9 +1,9 @@
-import {
-  type BasicExpressionToken,
-  type LiteralToken,
-  type MappingToken,
-  type SequenceToken,
-  type TemplateToken,
+import type {
+  BasicExpressionToken,
+  LiteralToken,
+  MappingToken,
+  SequenceToken,
+  TemplateToken,
 } from '@actions/workflow-parser/templates/tokens/index';
 import { TokenType } from '@actions/workflow-parser/templates/tokens/types';
 import type { Template } from '@holdfast/core/pipeline/pipeline.ts';
@@ -18,7 +18,11 @@ export function templateOf(tree: ParsedTree, token: TemplateToken | undefined): 
     case TokenType.Sequence:
       return { items: [...(token as SequenceToken)].map((item) => templateOf(tree, item)) };
     case TokenType.Mapping:
-      return { members: [...(token as MappingToken)].map(({ key, value }) => [keyText(tree, key), templateOf(tree, value)] as const) };
+      return {
+        members: [...(token as MappingToken)].map(
+          ({ key, value }) => [keyText(tree, key), templateOf(tree, value)] as const,
+        ),
+      };
     case TokenType.Null:
       return null;
     case TokenType.InsertExpression:

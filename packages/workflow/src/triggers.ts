@@ -26,11 +26,16 @@ const SUPPORTED = ['push', 'workflow_dispatch'];
 
 export function readTriggers(tree: ParsedTree, events: ConvertedWorkflow['events']): Triggers {
   const on = tree.root.find('on');
-  const named = on?.templateTokenType === TokenType.Mapping ? [...(on as MappingToken)].map(({ key }) => key) : [];
+  const named =
+    on?.templateTokenType === TokenType.Mapping ? [...(on as MappingToken)].map(({ key }) => key) : [];
   for (const name of Object.keys(events)) {
     if (SUPPORTED.includes(name)) continue;
     const token = named.find((key) => key.toString() === name) ?? on;
-    refuseAt(tree, token, `the event ${name} is not supported by this version, expected ${SUPPORTED.join(' or ')}`);
+    refuseAt(
+      tree,
+      token,
+      `the event ${name} is not supported by this version, expected ${SUPPORTED.join(' or ')}`,
+    );
   }
   const push = events.push as Record<string, string[]> | undefined;
   for (const filter of ['paths', 'paths-ignore']) {
@@ -38,8 +43,13 @@ export function readTriggers(tree: ParsedTree, events: ConvertedWorkflow['events
     const mapping = (on as MappingToken).find('push') as MappingToken;
     refuseAt(tree, mapping.find(filter), `the filter ${filter} is not supported by this version; remove it`);
   }
-  const dispatch = events.workflow_dispatch as { inputs?: Record<string, Partial<DispatchInput>> } | undefined;
-  return { push: push ? pushFilter(push) : null, dispatch: dispatch ? { inputs: dispatchInputs(dispatch.inputs ?? {}) } : null };
+  const dispatch = events.workflow_dispatch as
+    | { inputs?: Record<string, Partial<DispatchInput>> }
+    | undefined;
+  return {
+    push: push ? pushFilter(push) : null,
+    dispatch: dispatch ? { inputs: dispatchInputs(dispatch.inputs ?? {}) } : null,
+  };
 }
 
 function pushFilter(push: Record<string, string[]>): PushFilter {
@@ -55,7 +65,12 @@ function dispatchInputs(given: Record<string, Partial<DispatchInput>>): Record<s
   return Object.fromEntries(
     Object.entries(given).map(([name, input]) => [
       name,
-      { type: input.type ?? 'string', required: input.required ?? false, default: input.default ?? null, options: input.options ?? [] },
+      {
+        type: input.type ?? 'string',
+        required: input.required ?? false,
+        default: input.default ?? null,
+        options: input.options ?? [],
+      },
     ]),
   );
 }
@@ -65,7 +80,10 @@ export function matchesPush(filter: PushFilter, ref: string): boolean {
   const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
   const tag = /^refs\/tags\/(.+)$/.exec(ref)?.[1];
   const onlyTags = filter.tags !== null && filter.branches === null && filter.branchesIgnore.length === 0;
-  const onlyBranches = (filter.branches !== null || filter.branchesIgnore.length > 0) && filter.tags === null && filter.tagsIgnore.length === 0;
+  const onlyBranches =
+    (filter.branches !== null || filter.branchesIgnore.length > 0) &&
+    filter.tags === null &&
+    filter.tagsIgnore.length === 0;
   if (branch !== undefined) return !onlyTags && passes(branch, filter.branches, filter.branchesIgnore);
   if (tag !== undefined) return !onlyBranches && passes(tag, filter.tags, filter.tagsIgnore);
   return false;

@@ -50,7 +50,11 @@ export class Checkpoints {
     const now = scanTree(this.folder.root, PORTABLE_PARTS);
     const { changed, deleted } = compareScans(fold ? {} : this.scan, now);
     if (changed.size > 0 || deleted.length > 0) {
-      const blob = await this.client.putBlob(() => packFolder(this.folder.root, { form: 'faithful', only: changed, skip: new Set(['steps']) }).pipe(createZstdCompress()));
+      const blob = await this.client.putBlob(() =>
+        packFolder(this.folder.root, { form: 'faithful', only: changed, skip: new Set(['steps']) }).pipe(
+          createZstdCompress(),
+        ),
+      );
       this.layers = [...(fold ? [] : this.layers), { blob, deleted }];
     }
     this.scan = now;
@@ -61,10 +65,14 @@ export class Checkpoints {
   /** Brings the folder to the checkpoint's content and returns the state that goes with it. */
   async restore(digest: string): Promise<JobState> {
     const manifest = (await new Response(await this.client.getBlob(digest)).json()) as Manifest;
-    for (const part of PORTABLE_PARTS) await rm(join(this.folder.root, part), { recursive: true, force: true });
+    for (const part of PORTABLE_PARTS)
+      await rm(join(this.folder.root, part), { recursive: true, force: true });
     for (const layer of manifest.layers) {
-      for (const path of layer.deleted) await rm(join(this.folder.root, path), { recursive: true, force: true });
-      const bytes = Readable.fromWeb((await this.client.getBlob(layer.blob)) as never).pipe(createZstdDecompress());
+      for (const path of layer.deleted)
+        await rm(join(this.folder.root, path), { recursive: true, force: true });
+      const bytes = Readable.fromWeb((await this.client.getBlob(layer.blob)) as never).pipe(
+        createZstdDecompress(),
+      );
       await unpackFolder(bytes, this.folder.root);
     }
     for (const part of PORTABLE_PARTS) await giveTree(join(this.folder.root, part), this.user);

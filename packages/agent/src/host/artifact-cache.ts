@@ -24,7 +24,8 @@ export class ArtifactCache {
   folder(digest: string): Promise<string> {
     const path = join(this.root, digest.replace('sha256:', ''));
     if (existsSync(path)) return Promise.resolve(path);
-    const running = this.fetching.get(digest) ?? this.fetch(digest, path).finally(() => this.fetching.delete(digest));
+    const running =
+      this.fetching.get(digest) ?? this.fetch(digest, path).finally(() => this.fetching.delete(digest));
     this.fetching.set(digest, running);
     return running;
   }
@@ -44,7 +45,11 @@ export class ArtifactCache {
       bytes.on('error', (error) => meter.destroy(error));
       await unpackFolder(bytes.pipe(meter), draft);
       const actual = `sha256:${hash.digest('hex')}`;
-      if (actual !== digest) throw new HoldfastError('artifactTampered', `the bytes of ${digest} arrived as ${actual}; nothing was started from them`);
+      if (actual !== digest)
+        throw new HoldfastError(
+          'artifactTampered',
+          `the bytes of ${digest} arrived as ${actual}; nothing was started from them`,
+        );
       await chmod(draft, 0o755);
       await rename(draft, path);
       return path;

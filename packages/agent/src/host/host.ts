@@ -24,7 +24,8 @@ export class Host {
     for (const order of orders) {
       const known = this.instances.get(order.id);
       if (known) known.follow(order);
-      else if (order.desired !== 'stop' || HostedInstance.isLeftRunning(this.world.root, order.id)) this.begin(order);
+      else if (order.desired !== 'stop' || HostedInstance.isLeftRunning(this.world.root, order.id))
+        this.begin(order);
       else this.reportGone(order);
     }
     for (const [id, instance] of this.instances) {
@@ -61,7 +62,8 @@ export class Host {
   /** Left by an earlier life of this agent and no longer ordered. */
   private stopUnknown(wanted: ReadonlySet<string>): void {
     for (const id of readdirSync(this.world.root)) {
-      if (wanted.has(id) || this.instances.has(id) || !HostedInstance.isLeftRunning(this.world.root, id)) continue;
+      if (wanted.has(id) || this.instances.has(id) || !HostedInstance.isLeftRunning(this.world.root, id))
+        continue;
       killGroup(join(this.world.root, id, 'shim'), 'SIGTERM');
     }
   }

@@ -4,7 +4,15 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InstanceObservation, Order } from '@holdfast/contract/agent/protocol.ts';
-import { isAlive, isClaimed, killGroup, type ShimEnd, startShim, type StepUser, waitForEnd } from '../shim/shim.ts';
+import {
+  isAlive,
+  isClaimed,
+  killGroup,
+  type ShimEnd,
+  type StepUser,
+  startShim,
+  waitForEnd,
+} from '../shim/shim.ts';
 import type { ArtifactCache } from './artifact-cache.ts';
 import { askReadiness } from './readiness.ts';
 
@@ -49,12 +57,24 @@ export class HostedInstance {
 
   observation(): InstanceObservation {
     const { id, generation, epoch } = this.order;
-    return { id, generation, epoch, state: this.state, port: this.port, reason: this.reason, startMs: this.startMs };
+    return {
+      id,
+      generation,
+      epoch,
+      state: this.state,
+      port: this.port,
+      reason: this.reason,
+      startMs: this.startMs,
+    };
   }
 
   /** A newer order for the same instance; an older fence is refused. */
   follow(order: Order): void {
-    if (order.generation < this.order.generation || (order.generation === this.order.generation && order.epoch < this.order.epoch)) return;
+    if (
+      order.generation < this.order.generation ||
+      (order.generation === this.order.generation && order.epoch < this.order.epoch)
+    )
+      return;
     this.order = order;
     if (order.desired === 'drain' && this.state === 'ready') this.become('draining', null);
     if (order.desired === 'stop') void this.stop();
@@ -107,10 +127,25 @@ export class HostedInstance {
     this.port = await freePort();
     await mkdir(this.dir, { recursive: true, mode: 0o711 });
     const { env: _, ...kept } = order;
-    writeFileSync(join(this.folder, 'order.tmp'), JSON.stringify({ order: { ...kept, env: {} }, port: this.port }), { mode: 0o600 });
+    writeFileSync(
+      join(this.folder, 'order.tmp'),
+      JSON.stringify({ order: { ...kept, env: {} }, port: this.port }),
+      { mode: 0o600 },
+    );
     renameSync(join(this.folder, 'order.tmp'), join(this.folder, 'order.json'));
-    const base = { PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin', LANG: process.env.LANG ?? 'C.UTF-8', HOME: this.folder };
-    await startShim(this.dir, { words: order.command, cwd, env: { ...base, ...order.env, PORT: String(this.port) }, patienceSeconds: 0, identityFile: world.identityFile, user: world.user });
+    const base = {
+      PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+      LANG: process.env.LANG ?? 'C.UTF-8',
+      HOME: this.folder,
+    };
+    await startShim(this.dir, {
+      words: order.command,
+      cwd,
+      env: { ...base, ...order.env, PORT: String(this.port) },
+      patienceSeconds: 0,
+      identityFile: world.identityFile,
+      user: world.user,
+    });
   }
 
   private readPort(): number | null {
@@ -130,9 +165,14 @@ export class HostedInstance {
         this.startMs ??= Math.round(performance.now() - startedAt);
         this.become('ready', null);
       }
-      if (!answer.ready && this.state === 'ready' && bad >= FAILURES_UNTIL_UNREADY) this.become('unready', answer.reason);
+      if (!answer.ready && this.state === 'ready' && bad >= FAILURES_UNTIL_UNREADY)
+        this.become('unready', answer.reason);
       if (!answer.ready && this.state !== 'ready') this.become(this.state, answer.reason);
-      await sleep(this.state === 'starting' ? Math.min(250, this.order.readiness.intervalMs) : this.order.readiness.intervalMs);
+      await sleep(
+        this.state === 'starting'
+          ? Math.min(250, this.order.readiness.intervalMs)
+          : this.order.readiness.intervalMs,
+      );
     }
   }
 
@@ -147,7 +187,12 @@ export class HostedInstance {
   private async crashReason(how: ShimEnd): Promise<string> {
     const output = await readFile(join(this.dir, 'output'), 'utf8').catch(() => '');
     const last = output.trimEnd().split('\n').at(-1)?.slice(0, 300);
-    const ended = how.kind === 'exit' ? `it exited with code ${how.code}` : how.kind === 'signal' ? `it was ended by ${how.signal}` : 'it was killed';
+    const ended =
+      how.kind === 'exit'
+        ? `it exited with code ${how.code}`
+        : how.kind === 'signal'
+          ? `it was ended by ${how.signal}`
+          : 'it was killed';
     return last ? `${ended}: ${last}` : ended;
   }
 

@@ -6,7 +6,9 @@ import { z } from 'zod';
  * what it depends on is connected and warm; then the business probes. A plain 2xx without JSON is
  * believed and called shallow.
  */
-export type Readiness = { readonly ready: true; readonly shallow: boolean } | { readonly ready: false; readonly reason: string };
+export type Readiness =
+  | { readonly ready: true; readonly shallow: boolean }
+  | { readonly ready: false; readonly reason: string };
 
 const report = z.object({
   release: z.string().optional(),
@@ -15,14 +17,20 @@ const report = z.object({
 });
 const GOOD = new Set(['ok', 'warm']);
 
-export async function askReadiness(port: number, order: Pick<Order, 'readiness' | 'releaseDigest'>): Promise<Readiness> {
+export async function askReadiness(
+  port: number,
+  order: Pick<Order, 'readiness' | 'releaseDigest'>,
+): Promise<Readiness> {
   const { readiness } = order;
   const startedAt = performance.now();
   const answer = await ask(port, readiness.path, readiness.timeoutMs);
   if (typeof answer === 'string') return no(`${readiness.path}: ${answer}`);
   const elapsed = performance.now() - startedAt;
   if (answer.status < 200 || answer.status > 299) return no(`${readiness.path} answered ${answer.status}`);
-  if (elapsed > readiness.latencyMs) return no(`${readiness.path} took ${Math.round(elapsed)} ms, more than its budget of ${readiness.latencyMs} ms`);
+  if (elapsed > readiness.latencyMs)
+    return no(
+      `${readiness.path} took ${Math.round(elapsed)} ms, more than its budget of ${readiness.latencyMs} ms`,
+    );
   const checked = checkReport(answer, order);
   if (!checked.ready) return checked;
   for (const probe of readiness.probes) {
@@ -39,12 +47,19 @@ interface Answer {
 
 async function ask(port: number, path: string, timeoutMs: number): Promise<Answer | string> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(timeoutMs), redirect: 'manual' });
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+      signal: AbortSignal.timeout(timeoutMs),
+      redirect: 'manual',
+    });
     const text = await answer.text();
     return { status: answer.status, json: parseJson(text) };
   } catch (error) {
     const cause = (error as { cause?: { code?: string } }).cause?.code;
-    return cause === 'ECONNREFUSED' ? 'nothing listens yet' : (error as Error).name === 'TimeoutError' ? `no answer within ${timeoutMs} ms` : (cause ?? (error as Error).message);
+    return cause === 'ECONNREFUSED'
+      ? 'nothing listens yet'
+      : (error as Error).name === 'TimeoutError'
+        ? `no answer within ${timeoutMs} ms`
+        : (cause ?? (error as Error).message);
   }
 }
 
@@ -60,18 +75,26 @@ function checkReport(answer: Answer, order: Pick<Order, 'releaseDigest'>): Readi
   const parsed = report.safeParse(answer.json);
   if (!parsed.success) return { ready: true, shallow: true };
   const { release, ready, checks } = parsed.data;
-  if (release !== undefined && release !== order.releaseDigest) return no(`it reports release ${release}, expected ${order.releaseDigest}`);
+  if (release !== undefined && release !== order.releaseDigest)
+    return no(`it reports release ${release}, expected ${order.releaseDigest}`);
   const bad = Object.entries(checks).find(([, state]) => !GOOD.has(state));
   if (bad) return no(`its check ${bad[0]} is ${bad[1]}`);
   if (ready === false) return no('it reports ready: false');
   return { ready: true, shallow: release === undefined };
 }
 
-async function askProbe(port: number, probe: Order['readiness']['probes'][number], timeoutMs: number): Promise<string | null> {
+async function askProbe(
+  port: number,
+  probe: Order['readiness']['probes'][number],
+  timeoutMs: number,
+): Promise<string | null> {
   const answer = await ask(port, probe.path, timeoutMs);
   if (typeof answer === 'string') return `failed: ${answer}`;
   if (answer.status !== probe.status) return `answered ${answer.status}, expected ${probe.status}`;
-  const wrong = Object.entries(probe.json ?? {}).find(([name, value]) => JSON.stringify((answer.json as Record<string, unknown> | undefined)?.[name]) !== JSON.stringify(value));
+  const wrong = Object.entries(probe.json ?? {}).find(
+    ([name, value]) =>
+      JSON.stringify((answer.json as Record<string, unknown> | undefined)?.[name]) !== JSON.stringify(value),
+  );
   return wrong ? `answered without ${wrong[0]}: ${JSON.stringify(wrong[1])}` : null;
 }
 

@@ -10,9 +10,11 @@ const GRACE_MS = 5_000;
 
 export async function stopInstances(data: string): Promise<void> {
   const root = join(data, 'instances');
-  const alive = () => (existsSync(root) ? readdirSync(root).filter((id) => HostedInstance.isLeftRunning(root, id)) : []);
+  const alive = () =>
+    existsSync(root) ? readdirSync(root).filter((id) => HostedInstance.isLeftRunning(root, id)) : [];
   for (const id of alive()) killGroup(join(root, id, 'shim'), 'SIGTERM');
-  for (const deadline = performance.now() + GRACE_MS; alive().length > 0 && performance.now() < deadline; ) await sleep(50);
+  for (const deadline = performance.now() + GRACE_MS; alive().length > 0 && performance.now() < deadline; )
+    await sleep(50);
   for (const id of alive()) killGroup(join(root, id, 'shim'), 'SIGKILL');
   await rm(root, { recursive: true, force: true });
 }

@@ -18,12 +18,19 @@ export const PORTABLE_PARTS = ['work', 'home', 'temp'] as const;
 
 export function jobFolder(data: string, jobId: string): JobFolder {
   const root = join(data, 'jobs', jobId);
-  return { root, work: join(root, 'work'), home: join(root, 'home'), temp: join(root, 'temp'), steps: join(root, 'steps') };
+  return {
+    root,
+    work: join(root, 'work'),
+    home: join(root, 'home'),
+    temp: join(root, 'temp'),
+    steps: join(root, 'steps'),
+  };
 }
 
 export async function makeJobFolder(folder: JobFolder, user: StepUser | null): Promise<void> {
   await mkdir(folder.root, { recursive: true, mode: 0o711 });
-  for (const part of [folder.work, folder.home, folder.temp, folder.steps]) await mkdir(part, { recursive: true, mode: part === folder.steps ? 0o711 : 0o700 });
+  for (const part of [folder.work, folder.home, folder.temp, folder.steps])
+    await mkdir(part, { recursive: true, mode: part === folder.steps ? 0o711 : 0o700 });
   for (const part of PORTABLE_PARTS) await giveTree(join(folder.root, part), user);
 }
 

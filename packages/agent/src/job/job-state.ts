@@ -41,10 +41,26 @@ export interface JobFile {
   readonly running: RunningStep | null;
 }
 
-export const GITHUB_WORDS: Record<Conclusion, string> = { succeeded: 'success', failed: 'failure', cancelled: 'cancelled', skipped: 'skipped' };
+export const GITHUB_WORDS: Record<Conclusion, string> = {
+  succeeded: 'success',
+  failed: 'failure',
+  cancelled: 'cancelled',
+  skipped: 'skipped',
+};
 
 export function freshState(root: string): JobState {
-  return { next: 0, steps: {}, env: {}, path: [], masks: [], failed: false, checkpoint: null, layers: [], notPortable: null, root };
+  return {
+    next: 0,
+    steps: {},
+    env: {},
+    path: [],
+    masks: [],
+    failed: false,
+    checkpoint: null,
+    layers: [],
+    notPortable: null,
+    root,
+  };
 }
 
 /** Moves absolute paths below the old root to the new one: agents may keep jobs in different places. */
@@ -65,4 +81,3 @@ export function readJobFile(folder: string): JobFile | null {
   const path = join(folder, 'job.json');
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as JobFile) : null;
 }
-

@@ -12,9 +12,16 @@ import { createPerformer, type PerformStep } from '../steps/actions/perform-step
 import { LogStream } from '../steps/log-stream.ts';
 import { Masks } from '../steps/masks.ts';
 import { failedResult, type StepResult, type StepRun } from '../steps/run-step.ts';
-import { evaluateEnv, expressionsIn, statusOf, type StepScope, valuesOf } from '../steps/step-world.ts';
+import { evaluateEnv, expressionsIn, type StepScope, statusOf, valuesOf } from '../steps/step-world.ts';
 import { type JobFolder, jobFolder, makeJobFolder, removeJobFolder } from './job-folder.ts';
-import { freshState, GITHUB_WORDS, type JobState, readJobFile, type RunningStep, writeJobFile } from './job-state.ts';
+import {
+  freshState,
+  GITHUB_WORDS,
+  type JobState,
+  type RunningStep,
+  readJobFile,
+  writeJobFile,
+} from './job-state.ts';
 
 /**
  * One job under one lease: restore or begin, step after step, each closed by a checkpoint, then
@@ -81,14 +88,30 @@ export class JobRun {
       if (!this.fenced) await this.finish();
     } catch (error) {
       this.world.log.error({ err: error, job: jobId }, 'job broke');
-      if (!this.fenced) await this.world.report({ kind: 'jobFinished', jobId, epoch: this.grant.epoch, conclusion: 'failed', outputs: {}, reason: this.masks.hide((error as Error).message) });
+      if (!this.fenced)
+        await this.world.report({
+          kind: 'jobFinished',
+          jobId,
+          epoch: this.grant.epoch,
+          conclusion: 'failed',
+          outputs: {},
+          reason: this.masks.hide((error as Error).message),
+        });
     }
     await removeJobFolder(this.folder);
   }
 
   private minutes(): number {
     const { definition } = this.grant;
-    return Number(expressionsIn(this.folder).value(definition.timeoutMinutes, this.grant.values as never, statusOf(this.state, false)) ?? JOB_MINUTES) || JOB_MINUTES;
+    return (
+      Number(
+        expressionsIn(this.folder).value(
+          definition.timeoutMinutes,
+          this.grant.values as never,
+          statusOf(this.state, false),
+        ) ?? JOB_MINUTES,
+      ) || JOB_MINUTES
+    );
   }
 
   /** Goes on with what is on disk, restores a checkpoint, or begins. */
@@ -132,7 +155,10 @@ export class JobRun {
       this.keep({ index, attemptId, name });
       void this.world.report({ kind: 'stepStarted', jobId, epoch, attemptId, index, name });
     }
-    const result = running !== null && !reattached ? failedResult('the agent restarted before the step had begun') : await this.perform(base, step);
+    const result =
+      running !== null && !reattached
+        ? failedResult('the agent restarted before the step had begun')
+        : await this.perform(base, step);
     if (this.fenced) return base.log.close(0);
     const tolerated = result.outcome === 'failed' && this.tolerates(step, base);
     const conclusion: Conclusion = tolerated ? 'succeeded' : result.outcome;
@@ -142,10 +168,23 @@ export class JobRun {
     await base.log.close(LOG_PATIENCE_MS);
     this.keep(null);
     const finished: StepFinished = {
-      kind: 'stepFinished', jobId, epoch, attemptId, index, name, conclusion,
-      outcome: result.outcome, exitCode: result.exitCode, signal: result.signal, reason: result.reason, logBytes: base.log.bytes,
-      outputs: maskAll(result.outputs, this.masks), annotations: result.annotations, summary: result.summary ? this.masks.hide(result.summary) : null,
-      checkpoint, notPortable: this.state.notPortable,
+      kind: 'stepFinished',
+      jobId,
+      epoch,
+      attemptId,
+      index,
+      name,
+      conclusion,
+      outcome: result.outcome,
+      exitCode: result.exitCode,
+      signal: result.signal,
+      reason: result.reason,
+      logBytes: base.log.bytes,
+      outputs: maskAll(result.outputs, this.masks),
+      annotations: result.annotations,
+      summary: result.summary ? this.masks.hide(result.summary) : null,
+      checkpoint,
+      notPortable: this.state.notPortable,
     };
     const answer = this.world.report(finished);
     // The next step waits until a controller knows: a step that counts is never run again.
@@ -159,8 +198,14 @@ export class JobRun {
     const agentWorld = { grant, folder, agentName: world.agentName };
     const expressions = expressionsIn(folder);
     const bare: StepScope = { steps: this.state.steps, inputs: null, env: {}, actionPath: null };
-    const workflowEnv = evaluateEnv(expressions, grant.workflowEnv, { values: valuesOf(agentWorld, bare, status), status });
-    const jobEnv = evaluateEnv(expressions, grant.definition.env, { values: valuesOf(agentWorld, { ...bare, env: workflowEnv }, status), status });
+    const workflowEnv = evaluateEnv(expressions, grant.workflowEnv, {
+      values: valuesOf(agentWorld, bare, status),
+      status,
+    });
+    const jobEnv = evaluateEnv(expressions, grant.definition.env, {
+      values: valuesOf(agentWorld, { ...bare, env: workflowEnv }, status),
+      status,
+    });
     return {
       world: agentWorld,
       scope: { ...bare, env: { ...workflowEnv, ...jobEnv, ...this.state.env } },
@@ -168,7 +213,9 @@ export class JobRun {
       status,
       expressions,
       masks: this.masks,
-      log: new LogStream((chunk) => world.client.appendLog({ jobId: grant.jobId, epoch: grant.epoch, attemptId, index, ...chunk })),
+      log: new LogStream((chunk) =>
+        world.client.appendLog({ jobId: grant.jobId, epoch: grant.epoch, attemptId, index, ...chunk }),
+      ),
       dir: join(folder.steps, String(index)),
       patienceSeconds: world.patienceSeconds,
       identityFile: world.identityFile,
@@ -178,19 +225,35 @@ export class JobRun {
   }
 
   private nameOf(step: StepDefinition, run: StepRun): string {
-    const given = textOf(run.expressions.value(step.name, valuesOf(run.world, run.scope, run.status), run.status));
+    const given = textOf(
+      run.expressions.value(step.name, valuesOf(run.world, run.scope, run.status), run.status),
+    );
     if (given !== '') return this.masks.hide(given);
     if (step.action.kind === 'uses') return `Run ${step.action.uses}`;
     return `Run ${typeof step.action.script === 'string' ? step.action.script.split('\n')[0] : 'script'}`;
   }
 
   private tolerates(step: StepDefinition, run: StepRun): boolean {
-    return run.expressions.value(step.continueOnError, valuesOf(run.world, run.scope, run.status), run.status) === true;
+    return (
+      run.expressions.value(step.continueOnError, valuesOf(run.world, run.scope, run.status), run.status) ===
+      true
+    );
   }
 
-  private afterStep(step: StepDefinition, { index, result, conclusion }: { readonly index: number; readonly result: StepResult; readonly conclusion: Conclusion }): JobState {
+  private afterStep(
+    step: StepDefinition,
+    {
+      index,
+      result,
+      conclusion,
+    }: { readonly index: number; readonly result: StepResult; readonly conclusion: Conclusion },
+  ): JobState {
     const { state } = this;
-    const view = { outputs: result.outputs, outcome: GITHUB_WORDS[result.outcome], conclusion: GITHUB_WORDS[conclusion] };
+    const view = {
+      outputs: result.outputs,
+      outcome: GITHUB_WORDS[result.outcome],
+      conclusion: GITHUB_WORDS[conclusion],
+    };
     return {
       ...state,
       next: index + 1,
@@ -206,7 +269,13 @@ export class JobRun {
   /** Nothing to restore where nothing could go on: after the last step, or when not portable. */
   private async checkpoint(step: StepDefinition, result: StepResult): Promise<string | null> {
     const last = this.state.next >= this.grant.definition.steps.length;
-    if (last || this.state.notPortable !== null || result.outcome === 'cancelled' || policyOf(step) === 'never') return null;
+    if (
+      last ||
+      this.state.notPortable !== null ||
+      result.outcome === 'cancelled' ||
+      policyOf(step) === 'never'
+    )
+      return null;
     try {
       return await this.checkpoints.save(this.state);
     } catch (error) {
@@ -223,8 +292,16 @@ export class JobRun {
     const outputs = textMembers(run.expressions.value(this.grant.definition.outputs, values, run.status));
     const conclusion = this.cancelled ? 'cancelled' : this.state.failed ? 'failed' : 'succeeded';
     const timedOut = this.stop.signal.aborted && !this.cancelled;
-    await this.world.report({ kind: 'jobFinished', jobId: this.grant.jobId, epoch: this.grant.epoch, conclusion: timedOut ? 'failed' : conclusion, outputs: maskAll(outputs, this.masks), reason: timedOut ? 'it took longer than its timeout-minutes' : null });
-    for (let index = 0; index < this.grant.definition.steps.length; index += 1) killGroup(join(this.folder.steps, String(index)), 'SIGKILL');
+    await this.world.report({
+      kind: 'jobFinished',
+      jobId: this.grant.jobId,
+      epoch: this.grant.epoch,
+      conclusion: timedOut ? 'failed' : conclusion,
+      outputs: maskAll(outputs, this.masks),
+      reason: timedOut ? 'it took longer than its timeout-minutes' : null,
+    });
+    for (let index = 0; index < this.grant.definition.steps.length; index += 1)
+      killGroup(join(this.folder.steps, String(index)), 'SIGKILL');
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
-import { errorOf } from '@holdfast/contract/api/client.ts';
 import * as protocol from '@holdfast/contract/agent/protocol.ts';
+import { errorOf } from '@holdfast/contract/api/client.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { z } from 'zod';
 
@@ -36,32 +36,66 @@ export class ControllerClient {
     return ((await answer.json()) as { digest: string }).digest;
   }
 
-  async publish(query: { readonly agentId: string; readonly jobId: string; readonly epoch: number; readonly name: string }, bytes: () => Readable): Promise<{ name: string; digest: string }> {
+  async publish(
+    query: {
+      readonly agentId: string;
+      readonly jobId: string;
+      readonly epoch: number;
+      readonly name: string;
+    },
+    bytes: () => Readable,
+  ): Promise<{ name: string; digest: string }> {
     const words = new URLSearchParams({ ...query, epoch: String(query.epoch) });
     const answer = await this.send(`/agent/v1/artifacts?${words}`, bytes);
     return protocol.publishAnswer.parse(await answer.json());
   }
 
   async getBlob(digest: string): Promise<ReadableStream<Uint8Array>> {
-    const answer = await this.tryAll((controller) => fetch(new URL(`/agent/v1/blobs/${digest}`, controller), { headers: this.headers(), signal: AbortSignal.timeout(600_000) }));
+    const answer = await this.tryAll((controller) =>
+      fetch(new URL(`/agent/v1/blobs/${digest}`, controller), {
+        headers: this.headers(),
+        signal: AbortSignal.timeout(600_000),
+      }),
+    );
     return answer.body as ReadableStream<Uint8Array>;
   }
 
-  private async json<Schema extends z.ZodType>(path: string, { body, schema }: { readonly body: unknown; readonly schema: Schema }): Promise<z.output<Schema>> {
+  private async json<Schema extends z.ZodType>(
+    path: string,
+    { body, schema }: { readonly body: unknown; readonly schema: Schema },
+  ): Promise<z.output<Schema>> {
     return schema.parse(await (await this.call(path, { body })).json());
   }
 
-  private call(path: string, { body, timeoutMs = 10_000, signal }: { readonly body: unknown; readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<Response> {
+  private call(
+    path: string,
+    {
+      body,
+      timeoutMs = 10_000,
+      signal,
+    }: { readonly body: unknown; readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ): Promise<Response> {
     const text = JSON.stringify(body);
     return this.tryAll((controller) => {
       const limit = AbortSignal.timeout(timeoutMs);
-      return fetch(new URL(path, controller), { method: 'POST', headers: { ...this.headers(), 'content-type': 'application/json' }, body: text, signal: signal ? AbortSignal.any([limit, signal]) : limit });
+      return fetch(new URL(path, controller), {
+        method: 'POST',
+        headers: { ...this.headers(), 'content-type': 'application/json' },
+        body: text,
+        signal: signal ? AbortSignal.any([limit, signal]) : limit,
+      });
     });
   }
 
   private send(path: string, bytes: () => Readable): Promise<Response> {
     return this.tryAll((controller) =>
-      fetch(new URL(path, controller), { method: 'PUT', headers: { ...this.headers(), 'content-type': 'application/octet-stream' }, body: bytes() as unknown as RequestInit['body'], duplex: 'half', signal: AbortSignal.timeout(600_000) } as RequestInit),
+      fetch(new URL(path, controller), {
+        method: 'PUT',
+        headers: { ...this.headers(), 'content-type': 'application/octet-stream' },
+        body: bytes() as unknown as RequestInit['body'],
+        duplex: 'half',
+        signal: AbortSignal.timeout(600_000),
+      } as RequestInit),
     );
   }
 
@@ -86,6 +120,10 @@ export class ControllerClient {
       }
       this.favourite += 1;
     }
-    throw new HoldfastError('controllerUnreachable', `no controller answers at ${this.controllers.join(', ')}`, { cause: last });
+    throw new HoldfastError(
+      'controllerUnreachable',
+      `no controller answers at ${this.controllers.join(', ')}`,
+      { cause: last },
+    );
   }
 }

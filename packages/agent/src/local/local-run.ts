@@ -7,7 +7,14 @@ import type { Grant, Report } from '@holdfast/contract/agent/protocol.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { decide, jobValues } from '@holdfast/core/pipeline/decide.ts';
-import { isEnded, type Job, type JobDefinition, type Run, type RunEvent, type WorkflowDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import {
+  isEnded,
+  type Job,
+  type JobDefinition,
+  type Run,
+  type RunEvent,
+  type WorkflowDefinition,
+} from '@holdfast/core/pipeline/pipeline.ts';
 import { createExpressions } from '@holdfast/workflow/expressions.ts';
 import pino from 'pino';
 import { JobRun } from '../job/run-job.ts';
@@ -35,8 +42,29 @@ export class LocalRun {
 
   constructor(options: LocalOptions) {
     this.options = options;
-    const github = { repository: 'local', sha: '0'.repeat(40), ref: 'refs/heads/local', ref_name: 'local', ref_type: 'branch', event_name: 'push', event: {}, run_id: newId(), run_number: '0', run_attempt: '1', workflow: options.definition.name, actor: process.env.USER ?? 'local' };
-    this.state = { id: newId(), state: 'queued', definition: chosen(options), contexts: { github, inputs: {}, vars: {} }, jobs: [], cancelRequested: false, reason: null };
+    const github = {
+      repository: 'local',
+      sha: '0'.repeat(40),
+      ref: 'refs/heads/local',
+      ref_name: 'local',
+      ref_type: 'branch',
+      event_name: 'push',
+      event: {},
+      run_id: newId(),
+      run_number: '0',
+      run_attempt: '1',
+      workflow: options.definition.name,
+      actor: process.env.USER ?? 'local',
+    };
+    this.state = {
+      id: newId(),
+      state: 'queued',
+      definition: chosen(options),
+      contexts: { github, inputs: {}, vars: {} },
+      jobs: [],
+      cancelRequested: false,
+      reason: null,
+    };
   }
 
   async run(): Promise<boolean> {
@@ -65,30 +93,74 @@ export class LocalRun {
     this.apply({ kind: 'jobStarted', jobId: job.id });
     if (job.lane === 'controller') {
       this.say(`\n${job.name}: skipped here, because a deploy needs a server`);
-      return this.apply({ kind: 'jobEnded', jobId: job.id, conclusion: 'skipped', outputs: {}, reason: 'not run locally' });
+      return this.apply({
+        kind: 'jobEnded',
+        jobId: job.id,
+        conclusion: 'skipped',
+        outputs: {},
+        reason: 'not run locally',
+      });
     }
     this.say(`\n${job.name}`);
     let ended: Extract<Report, { kind: 'jobFinished' }> | undefined;
     const report = async (entry: Report) => {
       if (entry.kind === 'stepStarted') this.say(`  ${entry.name}`);
-      if (entry.kind === 'stepFinished' && entry.conclusion !== 'succeeded') this.say(`  ${entry.conclusion}${entry.reason ? `: ${entry.reason}` : ''}`);
+      if (entry.kind === 'stepFinished' && entry.conclusion !== 'succeeded')
+        this.say(`  ${entry.conclusion}${entry.reason ? `: ${entry.reason}` : ''}`);
       if (entry.kind === 'jobFinished') ended = entry;
       return { number: 0, outcome: 'accepted' as const, reason: null };
     };
-    this.current = new JobRun({ data: this.options.data, agentName: 'local', client: this.client(), actions: this.actions(), report, patienceSeconds: 5, identityFile: this.options.identityFile, user: null, log: pino({ level: 'error' }) }, this.grantOf(job));
+    this.current = new JobRun(
+      {
+        data: this.options.data,
+        agentName: 'local',
+        client: this.client(),
+        actions: this.actions(),
+        report,
+        patienceSeconds: 5,
+        identityFile: this.options.identityFile,
+        user: null,
+        log: pino({ level: 'error' }),
+      },
+      this.grantOf(job),
+    );
     await this.current.run();
-    this.apply({ kind: 'jobEnded', jobId: job.id, conclusion: ended?.conclusion ?? 'failed', outputs: ended?.outputs ?? {}, reason: ended?.reason ?? null });
+    this.apply({
+      kind: 'jobEnded',
+      jobId: job.id,
+      conclusion: ended?.conclusion ?? 'failed',
+      outputs: ended?.outputs ?? {},
+      reason: ended?.reason ?? null,
+    });
   }
 
   private grantOf(job: Job): Grant {
-    const definition = this.state.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
-    const values = { ...jobValues(this.state, definition), matrix: job.matrix ?? {}, strategy: { 'job-index': job.matrixIndex, 'job-total': job.matrixTotal } };
-    return { jobId: job.id, runId: this.state.id, epoch: 1, name: job.name, definition, workflowEnv: this.state.definition.env, values: values as Grant['values'], secrets: secretsFromEnvironment(), source: { digest: '', commit: 'the work tree' }, resume: null };
+    const definition = this.state.definition.jobs.find(
+      (candidate) => candidate.key === job.key,
+    ) as JobDefinition;
+    const values = {
+      ...jobValues(this.state, definition),
+      matrix: job.matrix ?? {},
+      strategy: { 'job-index': job.matrixIndex, 'job-total': job.matrixTotal },
+    };
+    return {
+      jobId: job.id,
+      runId: this.state.id,
+      epoch: 1,
+      name: job.name,
+      definition,
+      workflowEnv: this.state.definition.env,
+      values: values as Grant['values'],
+      secrets: secretsFromEnvironment(),
+      source: { digest: '', commit: 'the work tree' },
+      resume: null,
+    };
   }
 
   private client() {
     return {
-      appendLog: async ({ text }: { readonly text: string }) => void (this.options.quiet || process.stdout.write(text.replace(/^(?=.)/gm, '    '))),
+      appendLog: async ({ text }: { readonly text: string }) =>
+        void (this.options.quiet || process.stdout.write(text.replace(/^(?=.)/gm, '    '))),
       // Nothing goes on elsewhere, so a checkpoint is not kept.
       putBlob: async () => 'sha256:none',
       getBlob: async (): Promise<never> => {
@@ -103,7 +175,8 @@ export class LocalRun {
       checkout: (_run, target) => copyWorkTree(root, target),
       publish: async (_run, { name, path }) => {
         const hash = createHash('sha256');
-        for await (const chunk of packFolder(path, { form: 'canonical', skip: new Set(['.git']) })) hash.update(chunk as Buffer);
+        for await (const chunk of packFolder(path, { form: 'canonical', skip: new Set(['.git']) }))
+          hash.update(chunk as Buffer);
         return { name, digest: `sha256:${hash.digest('hex')}` };
       },
     };
@@ -128,7 +201,11 @@ function chosen({ definition, onlyJob }: LocalOptions): WorkflowDefinition {
 
 /** Files git knows or would add: what a checkout would bring, with the changes not committed yet. */
 async function copyWorkTree(root: string, target: string): Promise<void> {
-  const { stdout } = await promisify(execFile)('git', ['-C', root, 'ls-files', '-z', '--cached', '--others', '--exclude-standard'], { maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await promisify(execFile)(
+    'git',
+    ['-C', root, 'ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+    { maxBuffer: 64 * 1024 * 1024 },
+  );
   for (const file of stdout.split('\0')) {
     if (file === '' || !existsSync(join(root, file))) continue;
     mkdirSync(dirname(join(target, file)), { recursive: true });
@@ -139,5 +216,9 @@ async function copyWorkTree(root: string, target: string): Promise<void> {
 /** HOLDFAST_SECRET_NAME=value stands in for the server's secrets. */
 function secretsFromEnvironment(): Record<string, string> {
   const prefix = 'HOLDFAST_SECRET_';
-  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]): [string, string][] => (name.startsWith(prefix) && value ? [[name.slice(prefix.length), value]] : [])));
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]): [string, string][] =>
+      name.startsWith(prefix) && value ? [[name.slice(prefix.length), value]] : [],
+    ),
+  );
 }

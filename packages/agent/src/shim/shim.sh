@@ -39,13 +39,15 @@ watchdog=
 if [ "$patience" -gt 0 ]; then
   (
     trap - HUP INT
-    trap 'kill "$nap"; exit' TERM
+    nap=
+    trap '[ -n "$nap" ] && kill "$nap"; exit' TERM
+    : > "$dir/watching"
     missing=0
     while sleep 1 & nap=$!; wait "$nap"; do
       if agent_alive; then missing=0; else missing=$((missing + 1)); fi
       [ "$missing" -lt "$patience" ] && continue
       : > "$dir/abandoned"
-      kill -KILL -- "-$$"
+      kill -9 "-$$"
     done
   ) >/dev/null 2>&1 &
   watchdog=$!
@@ -59,9 +61,13 @@ while :; do
   kill -0 "$child" 2>/dev/null || break
 done
 
-# Before the watchdog's own end is remarked on.
+# Before the watchdog's own end is remarked on. It is ended only once its trap is set: a signal
+# that comes earlier would be lost, and this wait would be for ever.
 said=$(cat "$dir/shim.log" 2>/dev/null)
-[ -n "$watchdog" ] && kill "$watchdog" 2>/dev/null && wait "$watchdog" 2>/dev/null
+if [ -n "$watchdog" ]; then
+  while [ ! -e "$dir/watching" ] && [ -d "$dir" ]; do :; done
+  kill "$watchdog" 2>/dev/null && wait "$watchdog" 2>/dev/null
+fi
 
 kind=exit
 [ "$code" -gt 128 ] && [ -n "$said" ] && kind=signal

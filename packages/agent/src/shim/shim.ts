@@ -36,7 +36,9 @@ const LOOK_MS = 200;
 export async function startShim(dir: string, command: ShimCommand): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const line = command.words.map(quote).join(' ');
-  await writeFile(join(dir, 'command'), `cd ${quote(command.cwd)} || exit 1\nexec ${line}\n`, { mode: 0o600 });
+  await writeFile(join(dir, 'command'), `cd ${quote(command.cwd)} || exit 1\nexec ${line}\n`, {
+    mode: 0o600,
+  });
   await giveTo(command.user, dir, join(dir, 'command'));
   const child = spawn('/bin/sh', [SCRIPT, dir, String(command.patienceSeconds), command.identityFile], {
     detached: true,
@@ -116,8 +118,11 @@ export function killGroup(dir: string, signal: NodeJS.Signals): void {
 export async function hasSurvivors(dir: string): Promise<boolean> {
   const shim = readShim(dir);
   if (!shim) return false;
-  for (const deadline = performance.now() + 1_000; performance.now() < deadline && isAlive(dir); ) await sleep(10);
-  return groupMembers(shim.pid).some((pid) => pid !== shim.pid);
+  // Looked at for a moment: the shim writes its last word before it ends.
+  for (const deadline = performance.now() + 1_200; performance.now() < deadline; await sleep(20)) {
+    if (groupMembers(shim.pid).length === 0) return false;
+  }
+  return true;
 }
 
 function changed(dir: string): Promise<void> {

@@ -4,7 +4,12 @@
  */
 export type Command =
   | { readonly kind: 'mask'; readonly value: string }
-  | { readonly kind: 'annotation'; readonly level: 'error' | 'warning' | 'notice'; readonly message: string; readonly place: string | null }
+  | {
+      readonly kind: 'annotation';
+      readonly level: 'error' | 'warning' | 'notice';
+      readonly message: string;
+      readonly place: string | null;
+    }
   | { readonly kind: 'setOutput'; readonly name: string; readonly value: string }
   | { readonly kind: 'debug' }
   | { readonly kind: 'stop'; readonly token: string }
@@ -24,7 +29,12 @@ export function parseCommand(line: string): Command | null {
     case 'error':
     case 'warning':
     case 'notice':
-      return { kind: 'annotation', level: name.toLowerCase() as 'error', message: data, place: placeOf(values) };
+      return {
+        kind: 'annotation',
+        level: name.toLowerCase() as 'error',
+        message: data,
+        place: placeOf(values),
+      };
     case 'debug':
       return { kind: 'debug' };
     case 'stop-commands':
@@ -42,7 +52,16 @@ function placeOf(values: Record<string, string>): string | null {
 function parseProperties(text: string): Record<string, string> {
   const pairs = text.split(',').flatMap((pair): [string, string][] => {
     const at = pair.indexOf('=');
-    return at < 1 ? [] : [[pair.slice(0, at).trim(), unescapeData(pair.slice(at + 1)).replaceAll('%3A', ':').replaceAll('%2C', ',')]];
+    return at < 1
+      ? []
+      : [
+          [
+            pair.slice(0, at).trim(),
+            unescapeData(pair.slice(at + 1))
+              .replaceAll('%3A', ':')
+              .replaceAll('%2C', ','),
+          ],
+        ];
   });
   return Object.fromEntries(pairs);
 }

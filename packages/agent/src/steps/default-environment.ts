@@ -4,10 +4,30 @@ import { textOf } from '@holdfast/workflow/expressions.ts';
 import type { StepScope, StepWorld } from './step-world.ts';
 
 /** The variables every step has, by GitHub's names. Nothing of the agent's own environment but PATH and the locale. */
-export function defaultEnvironment({ grant, folder, agentName }: StepWorld, scope: StepScope, files: { readonly [name: string]: string }): Record<string, string> {
+export function defaultEnvironment(
+  { grant, folder, agentName }: StepWorld,
+  scope: StepScope,
+  files: { readonly [name: string]: string },
+): Record<string, string> {
   const github = grant.values.github as JsonObject;
-  const named = ['repository', 'sha', 'ref', 'ref_name', 'ref_type', 'event_name', 'run_id', 'run_number', 'run_attempt', 'workflow', 'actor', 'triggering_actor', 'server_url'];
-  const fromContext = Object.fromEntries(named.map((name) => [`GITHUB_${name.toUpperCase()}`, textOf(github[name] ?? '')]));
+  const named = [
+    'repository',
+    'sha',
+    'ref',
+    'ref_name',
+    'ref_type',
+    'event_name',
+    'run_id',
+    'run_number',
+    'run_attempt',
+    'workflow',
+    'actor',
+    'triggering_actor',
+    'server_url',
+  ];
+  const fromContext = Object.fromEntries(
+    named.map((name) => [`GITHUB_${name.toUpperCase()}`, textOf(github[name] ?? '')]),
+  );
   return {
     PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     LANG: process.env.LANG ?? 'C.UTF-8',

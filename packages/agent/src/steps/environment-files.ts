@@ -5,7 +5,11 @@ import { LIMITS } from '@holdfast/contract/limits.ts';
 /** GITHUB_OUTPUT and its like: `name=value` lines, or `name<<END … END` for several lines. */
 export async function readPairs(file: string): Promise<Record<string, string>> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  if (Buffer.byteLength(text) > LIMITS.stepOutputBytes) throw new HoldfastError('limitExceeded', `a step may write at most ${LIMITS.stepOutputBytes} bytes of outputs`);
+  if (Buffer.byteLength(text) > LIMITS.stepOutputBytes)
+    throw new HoldfastError(
+      'limitExceeded',
+      `a step may write at most ${LIMITS.stepOutputBytes} bytes of outputs`,
+    );
   const pairs: Record<string, string> = {};
   const lines = text.split('\n');
   for (let index = 0; index < lines.length; index += 1) {
@@ -16,13 +20,18 @@ export async function readPairs(file: string): Promise<Record<string, string>> {
     if (heredoc) {
       const [, name = '', end = ''] = block;
       const close = lines.findIndex((candidate, at) => at > index && candidate.replace(/\r$/, '') === end);
-      if (close < 0) throw new HoldfastError('requestInvalid', `the value of ${name} has no closing line ${end}`);
+      if (close < 0)
+        throw new HoldfastError('requestInvalid', `the value of ${name} has no closing line ${end}`);
       pairs[name] = lines.slice(index + 1, close).join('\n');
       index = close;
       continue;
     }
     const at = line.indexOf('=');
-    if (at < 1) throw new HoldfastError('requestInvalid', `expected name=value, found ${JSON.stringify(line.slice(0, 100))}`);
+    if (at < 1)
+      throw new HoldfastError(
+        'requestInvalid',
+        `expected name=value, found ${JSON.stringify(line.slice(0, 100))}`,
+      );
     pairs[line.slice(0, at)] = line.slice(at + 1);
   }
   return pairs;
@@ -30,5 +39,8 @@ export async function readPairs(file: string): Promise<Record<string, string>> {
 
 export async function readLines(file: string): Promise<string[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  return text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 }

@@ -28,7 +28,8 @@ export class LogStream {
     if (this.total > LIMITS.stepLogBytes) return;
     this.parts.push(text);
     this.total += Buffer.byteLength(text);
-    if (this.total > LIMITS.stepLogBytes) this.parts.push('the log is longer than its limit; the rest is not kept\n');
+    if (this.total > LIMITS.stepLogBytes)
+      this.parts.push('the log is longer than its limit; the rest is not kept\n');
   }
 
   get bytes(): number {
@@ -54,7 +55,8 @@ export class LogStream {
       }
       const text = this.parts.join('');
       this.parts = [];
-      for (let at = 0; at < text.length; at += CHUNK_CHARACTERS) await this.deliver(text.slice(at, at + CHUNK_CHARACTERS));
+      for (let at = 0; at < text.length; at += CHUNK_CHARACTERS)
+        await this.deliver(text.slice(at, at + CHUNK_CHARACTERS));
       if (!this.closed) await sleep(FLUSH_MS);
     }
   }

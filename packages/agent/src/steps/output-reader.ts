@@ -77,7 +77,10 @@ export class OutputReader {
     if (command === null || command.kind === 'resume') return this.sink.text(`${this.masks.hide(line)}\n`);
     if (command.kind === 'mask') this.masks.add(command.value);
     if (command.kind === 'stop') this.stopToken = command.token;
-    if (command.kind === 'annotation') this.sink.text(`${command.level}: ${this.masks.hide(command.message)}\n`);
-    this.sink.command(command.kind === 'annotation' ? { ...command, message: this.masks.hide(command.message) } : command);
+    if (command.kind === 'annotation')
+      this.sink.text(`${command.level}: ${this.masks.hide(command.message)}\n`);
+    this.sink.command(
+      command.kind === 'annotation' ? { ...command, message: this.masks.hide(command.message) } : command,
+    );
   }
 }

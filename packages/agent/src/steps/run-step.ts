@@ -6,7 +6,15 @@ import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipelin
 import type { Expressions, StatusView } from '@holdfast/core/pipeline/ports.ts';
 import { textOf } from '@holdfast/workflow/expressions.ts';
 import { giveTree } from '../job/job-folder.ts';
-import { hasSurvivors, isClaimed, killGroup, type ShimEnd, startShim, type StepUser, waitForEnd } from '../shim/shim.ts';
+import {
+  hasSurvivors,
+  isClaimed,
+  killGroup,
+  type ShimEnd,
+  type StepUser,
+  startShim,
+  waitForEnd,
+} from '../shim/shim.ts';
 import { defaultEnvironment, withPath } from './default-environment.ts';
 import { readLines, readPairs } from './environment-files.ts';
 import type { LogStream } from './log-stream.ts';
@@ -49,7 +57,18 @@ const TAIL_MS = 100;
 const TERM_GRACE_MS = 7_500;
 const BACKLOG_BYTES = 8 * 1024 * 1024;
 
-export const PLAIN_RESULT: StepResult = { outcome: 'succeeded', exitCode: null, signal: null, reason: null, outputs: {}, env: {}, path: [], annotations: [], summary: null, notPortable: null };
+export const PLAIN_RESULT: StepResult = {
+  outcome: 'succeeded',
+  exitCode: null,
+  signal: null,
+  reason: null,
+  outputs: {},
+  env: {},
+  path: [],
+  annotations: [],
+  summary: null,
+  notPortable: null,
+};
 
 export function failedResult(reason: string): StepResult {
   return { ...PLAIN_RESULT, outcome: 'failed', reason };
@@ -71,14 +90,22 @@ export async function runStep(run: StepRun, step: StepDefinition): Promise<StepR
     outputs: { ...outputs, ...pairs },
     env: await readPairs(files.GITHUB_ENV as string),
     path: await readLines(files.GITHUB_PATH as string),
-    summary: (await readFile(files.GITHUB_STEP_SUMMARY as string, 'utf8').catch(() => '')).slice(0, 1024 * 1024) || null,
+    summary:
+      (await readFile(files.GITHUB_STEP_SUMMARY as string, 'utf8').catch(() => '')).slice(0, 1024 * 1024) ||
+      null,
     notPortable: (await hasSurvivors(run.dir)) ? 'a step left a process running' : null,
   };
 }
 
 function environmentFiles(dir: string): Record<string, string> {
   const file = (name: string) => join(dir, 'files', name);
-  return { GITHUB_OUTPUT: file('output'), GITHUB_ENV: file('env'), GITHUB_PATH: file('path'), GITHUB_STEP_SUMMARY: file('summary'), GITHUB_STATE: file('state') };
+  return {
+    GITHUB_OUTPUT: file('output'),
+    GITHUB_ENV: file('env'),
+    GITHUB_PATH: file('path'),
+    GITHUB_STEP_SUMMARY: file('summary'),
+    GITHUB_STATE: file('state'),
+  };
 }
 
 interface Script {
@@ -93,9 +120,13 @@ function prepare(run: StepRun, step: StepDefinition, files: Record<string, strin
   const { world, scope, expressions, status } = run;
   const own = evaluateEnv(expressions, step.env, { values: valuesOf(world, scope, status), status });
   const seen = valuesOf(world, { ...scope, env: { ...scope.env, ...own } }, status);
-  const { script, shell, workingDirectory } = step.action as Extract<StepDefinition['action'], { kind: 'run' }>;
+  const { script, shell, workingDirectory } = step.action as Extract<
+    StepDefinition['action'],
+    { kind: 'run' }
+  >;
   const { definition } = world.grant;
-  const place = textOf(expressions.value(workingDirectory, seen, status)) || definition.workingDirectory || '';
+  const place =
+    textOf(expressions.value(workingDirectory, seen, status)) || definition.workingDirectory || '';
   return {
     text: textOf(expressions.value(script, seen, status)).trimEnd(),
     env: withPath({ ...defaultEnvironment(world, scope, files), ...scope.env, ...own }, run.path),
@@ -112,7 +143,14 @@ async function launch(run: StepRun, script: Script, files: Record<string, string
   const scriptFile = join(dir, `script.${script.shell.extension}`);
   await writeFile(scriptFile, `${script.text}\n`, { mode: 0o644 });
   await giveTree(dir, user);
-  await startShim(dir, { words: script.shell.words(scriptFile), cwd: script.cwd, env: script.env, patienceSeconds: run.patienceSeconds, identityFile: run.identityFile, user });
+  await startShim(dir, {
+    words: script.shell.words(scriptFile),
+    cwd: script.cwd,
+    env: script.env,
+    patienceSeconds: run.patienceSeconds,
+    identityFile: run.identityFile,
+    user,
+  });
 }
 
 interface Attended {
@@ -130,7 +168,8 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
   const reader = new OutputReader(join(dir, 'output'), masks, {
     text: (text) => log.write(text),
     command: (command) => {
-      if (command.kind === 'annotation') annotations.push({ level: command.level, message: command.message, place: command.place });
+      if (command.kind === 'annotation')
+        annotations.push({ level: command.level, message: command.message, place: command.place });
       if (command.kind === 'setOutput') outputs[command.name] = command.value;
     },
   });
@@ -146,9 +185,13 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
     if (!ended) killGroup(dir, 'SIGKILL');
   };
   const onAbort = () => void stop();
+  const onTimeout = () => {
+    timedOut = minutes;
+    void stop();
+  };
   run.stopped.addEventListener('abort', onAbort, { once: true });
   if (run.stopped.aborted) onAbort();
-  const timer = minutes > 0 ? setTimeout(() => void ((timedOut = minutes), stop()), minutes * 60_000) : undefined;
+  const timer = minutes > 0 ? setTimeout(onTimeout, minutes * 60_000) : undefined;
   while (!ended) {
     if (log.backlog < BACKLOG_BYTES) await reader.read(false);
     await Promise.race([ending, sleep(TAIL_MS, undefined, { ref: false })]);
@@ -160,14 +203,29 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
   return { end, timedOut, annotations, outputs };
 }
 
-function resultOf(end: ShimEnd, how: { readonly timedOut: number | null; readonly stopped: boolean }): Pick<StepResult, 'outcome' | 'exitCode' | 'signal' | 'reason'> {
+function resultOf(
+  end: ShimEnd,
+  how: { readonly timedOut: number | null; readonly stopped: boolean },
+): Pick<StepResult, 'outcome' | 'exitCode' | 'signal' | 'reason'> {
   const code = end.kind === 'exit' ? end.code : null;
   const signal = end.kind === 'signal' ? end.signal : null;
   if (how.stopped) return { outcome: 'cancelled', exitCode: code, signal, reason: 'cancelled' };
-  if (how.timedOut !== null) return { outcome: 'failed', exitCode: code, signal, reason: `it took longer than timeout-minutes: ${how.timedOut}` };
+  if (how.timedOut !== null)
+    return {
+      outcome: 'failed',
+      exitCode: code,
+      signal,
+      reason: `it took longer than timeout-minutes: ${how.timedOut}`,
+    };
   if (code === 0) return { outcome: 'succeeded', exitCode: 0, signal: null, reason: null };
-  if (end.kind === 'exit') return { outcome: 'failed', exitCode: code, signal: null, reason: `exit code ${code}` };
-  if (end.kind === 'signal') return { outcome: 'failed', exitCode: null, signal, reason: `ended by ${signal}` };
-  return { outcome: 'failed', exitCode: null, signal: null, reason: end.kind === 'abandoned' ? 'its agent was gone for too long' : 'its shim was killed' };
+  if (end.kind === 'exit')
+    return { outcome: 'failed', exitCode: code, signal: null, reason: `exit code ${code}` };
+  if (end.kind === 'signal')
+    return { outcome: 'failed', exitCode: null, signal, reason: `ended by ${signal}` };
+  return {
+    outcome: 'failed',
+    exitCode: null,
+    signal: null,
+    reason: end.kind === 'abandoned' ? 'its agent was gone for too long' : 'its shim was killed',
+  };
 }
-

@@ -7,7 +7,7 @@ import type { Template } from '@holdfast/core/pipeline/pipeline.ts';
 import type { Expressions, StatusView } from '@holdfast/core/pipeline/ports.ts';
 import { createExpressions, textMembers } from '@holdfast/workflow/expressions.ts';
 import type { JobFolder } from '../job/job-folder.ts';
-import { type JobState, type StepView } from '../job/job-state.ts';
+import type { JobState, StepView } from '../job/job-state.ts';
 
 /** The contexts of one step, and what it inherits: the place where expressions get their values. */
 export interface StepScope {
@@ -28,17 +28,34 @@ export function expressionsIn(folder: JobFolder): Expressions {
   return createExpressions({ hashFiles: (patterns) => hashFiles(folder.work, patterns) });
 }
 
-export function valuesOf({ grant, folder, agentName }: StepWorld, scope: StepScope, status: StatusView): { readonly [name: string]: Json } {
+export function valuesOf(
+  { grant, folder, agentName }: StepWorld,
+  scope: StepScope,
+  status: StatusView,
+): { readonly [name: string]: Json } {
   const given = grant.values as JsonObject;
   return {
     ...given,
-    github: { ...(given.github as JsonObject), workspace: folder.work, action_path: scope.actionPath ?? '', job: grant.definition.key, token: '' },
+    github: {
+      ...(given.github as JsonObject),
+      workspace: folder.work,
+      action_path: scope.actionPath ?? '',
+      job: grant.definition.key,
+      token: '',
+    },
     env: { ...scope.env },
     steps: scope.steps as unknown as JsonObject,
     secrets: grant.secrets,
     inputs: scope.inputs ?? (given.inputs as JsonObject) ?? {},
     job: { status: status.cancelled ? 'cancelled' : status.failure ? 'failure' : 'success' },
-    runner: { os: process.platform === 'darwin' ? 'macOS' : 'Linux', arch: process.arch === 'arm64' ? 'ARM64' : 'X64', name: agentName, temp: folder.temp, tool_cache: join(folder.home, 'tools'), debug: '' },
+    runner: {
+      os: process.platform === 'darwin' ? 'macOS' : 'Linux',
+      arch: process.arch === 'arm64' ? 'ARM64' : 'X64',
+      name: agentName,
+      temp: folder.temp,
+      tool_cache: join(folder.home, 'tools'),
+      debug: '',
+    },
   };
 }
 
@@ -47,15 +64,26 @@ export function statusOf(state: Pick<JobState, 'failed'>, cancelled: boolean): S
 }
 
 /** Later members see earlier ones, as in a shell. */
-export function evaluateEnv(expressions: Expressions, template: Template, at: { readonly values: { readonly [name: string]: Json }; readonly status: StatusView }): Record<string, string> {
+export function evaluateEnv(
+  expressions: Expressions,
+  template: Template,
+  at: { readonly values: { readonly [name: string]: Json }; readonly status: StatusView },
+): Record<string, string> {
   return textMembers(expressions.value(template, at.values, at.status));
 }
 
 /** GitHub's hashFiles: SHA-256 over the SHA-256 of each file, in the order of their paths. */
 function hashFiles(root: string, patterns: readonly string[]): string {
-  const files = patterns.flatMap((pattern) => globSync(pattern, { cwd: root })).filter((file) => statSync(join(root, file)).isFile());
+  const files = patterns
+    .flatMap((pattern) => globSync(pattern, { cwd: root }))
+    .filter((file) => statSync(join(root, file)).isFile());
   if (files.length === 0) return '';
   const whole = createHash('sha256');
-  for (const file of [...new Set(files)].sort()) whole.update(createHash('sha256').update(readFileSync(join(root, file))).digest());
+  for (const file of [...new Set(files)].sort())
+    whole.update(
+      createHash('sha256')
+        .update(readFileSync(join(root, file)))
+        .digest(),
+    );
   return whole.digest('hex');
 }

@@ -20,4 +20,25 @@ import { addToken } from './token.ts';
 import { addUp } from './up.ts';
 import { addWhy } from './why.ts';
 
-export const commands: readonly AddCommands[] = [addInit, addUp, addPrograms, addLogin, addToken, addSecret, addRepo, addRun, addRuns, addLogs, addWhy, addArtifact, addPlan, addDeploy, addRollout, addRollback, addReleases, addStatus, addAgents, addDoctor];
+export const commands: readonly AddCommands[] = [
+  addInit,
+  addUp,
+  addPrograms,
+  addLogin,
+  addToken,
+  addSecret,
+  addRepo,
+  addRun,
+  addRuns,
+  addLogs,
+  addWhy,
+  addArtifact,
+  addPlan,
+  addDeploy,
+  addRollout,
+  addRollback,
+  addReleases,
+  addStatus,
+  addAgents,
+  addDoctor,
+];

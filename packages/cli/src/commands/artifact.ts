@@ -10,9 +10,21 @@ export function addArtifact(program: Command): void {
     .command('list')
     .option('--name <name>')
     .action(async (options: { name?: string }, command: Command) => {
-      const page = await connect(command)('listArtifacts', { query: options.name ? { name: options.name } : {} });
+      const page = await connect(command)('listArtifacts', {
+        query: options.name ? { name: options.name } : {},
+      });
       if (globals(command).json) return printJson(page);
-      say(table(['artifact', 'bytes', 'commit', 'made'], page.items.map((item) => [`${item.name}@${item.digest}`, String(item.bytes), item.commit?.slice(0, 10) ?? '-', ago(item.createdAt)])));
+      say(
+        table(
+          ['artifact', 'bytes', 'commit', 'made'],
+          page.items.map((item) => [
+            `${item.name}@${item.digest}`,
+            String(item.bytes),
+            item.commit?.slice(0, 10) ?? '-',
+            ago(item.createdAt),
+          ]),
+        ),
+      );
     });
   artifact
     .command('show')

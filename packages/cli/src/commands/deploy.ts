@@ -18,7 +18,9 @@ export function addDeploy(program: Command): void {
     .option('--watch', 'stay until it ends')
     .option('--idempotency-key <key>', 'the same key starts one rollout')
     .description('roll an artifact out')
-    .action((name: string, options: DeployOptions & { artifact: string }, command: Command) => deploy(command, { name, artifact: options.artifact, options }));
+    .action((name: string, options: DeployOptions & { artifact: string }, command: Command) =>
+      deploy(command, { name, artifact: options.artifact, options }),
+    );
   program
     .command('promote')
     .argument('<artifact>', 'NAME@DIGEST')
@@ -26,13 +28,22 @@ export function addDeploy(program: Command): void {
     .option('--watch', 'stay until it ends')
     .option('--idempotency-key <key>', 'the same key starts one rollout')
     .description('the same bytes, the next environment')
-    .action((artifact: string, options: DeployOptions & { to: string }, command: Command) => deploy(command, { name: options.to, artifact, options }));
+    .action((artifact: string, options: DeployOptions & { to: string }, command: Command) =>
+      deploy(command, { name: options.to, artifact, options }),
+    );
 }
 
-async function deploy(command: Command, what: { readonly name: string; readonly artifact: string; readonly options: DeployOptions }): Promise<void> {
+async function deploy(
+  command: Command,
+  what: { readonly name: string; readonly artifact: string; readonly options: DeployOptions },
+): Promise<void> {
   const client = connect(command);
   const { app, environment } = await environmentNamed(client, what.name);
-  const done = await client('deploy', { params: { app, environment }, body: { id: newId(), artifact: what.artifact }, ...(what.options.idempotencyKey ? { idempotencyKey: what.options.idempotencyKey } : {}) });
+  const done = await client('deploy', {
+    params: { app, environment },
+    body: { id: newId(), artifact: what.artifact },
+    ...(what.options.idempotencyKey ? { idempotencyKey: what.options.idempotencyKey } : {}),
+  });
   if (what.options.watch) return watchRollout(command, client, done.rollout);
   if (globals(command).json) printJson(done);
   else say(done.sentence);

@@ -16,9 +16,13 @@ export function addDoctor(program: Command): void {
     .command('doctor')
     .description('what is missing, weak or misconfigured, and the fix')
     .action(async (_options: unknown, command: Command) => {
-      const findings = [...(await checkControllers(readCredentials(command).controllers)), ...(await checkInstallation(connect(command)))];
+      const findings = [
+        ...(await checkControllers(readCredentials(command).controllers)),
+        ...(await checkInstallation(connect(command))),
+      ];
       if (globals(command).json) printJson(findings);
-      else for (const finding of findings) say(`${sign(finding.level)} ${finding.subject}: ${finding.sentence}`);
+      else
+        for (const finding of findings) say(`${sign(finding.level)} ${finding.subject}: ${finding.sentence}`);
       if (findings.some((finding) => finding.level === 'broken')) throw new ExitWith(1);
     });
 }
@@ -31,25 +35,61 @@ function sign(level: Finding['level']): string {
 function checkControllers(controllers: readonly string[]): Promise<Finding[]> {
   return Promise.all(
     controllers.map(async (address): Promise<Finding> => {
-      const answer = await fetch(new URL('/readyz', address), { signal: AbortSignal.timeout(3_000) }).catch(() => null);
+      const answer = await fetch(new URL('/readyz', address), { signal: AbortSignal.timeout(3_000) }).catch(
+        () => null,
+      );
       if (answer?.ok) return { subject: address, level: 'ok', sentence: 'ready' };
-      return { subject: address, level: 'broken', sentence: answer ? `not ready: ${await answer.text()}` : 'does not answer; start it with holdfast up' };
+      return {
+        subject: address,
+        level: 'broken',
+        sentence: answer ? `not ready: ${await answer.text()}` : 'does not answer; start it with holdfast up',
+      };
     }),
   );
 }
 
 async function checkInstallation(client: Client): Promise<Finding[]> {
-  const [agents, repositories, environments] = await Promise.all([client('listAgents'), client('listRepositories'), client('listEnvironments')]);
+  const [agents, repositories, environments] = await Promise.all([
+    client('listAgents'),
+    client('listRepositories'),
+    client('listEnvironments'),
+  ]);
   const online = agents.items.filter((agent) => agent.state === 'online');
   const findings: Finding[] = [
-    online.length > 0 ? { subject: 'agents', level: 'ok', sentence: `${online.length} online` } : { subject: 'agents', level: 'broken', sentence: 'none is online; start one with holdfast agent' },
-    online.some((agent) => agent.host) ? { subject: 'hosts', level: 'ok', sentence: 'releases can run' } : { subject: 'hosts', level: 'weak', sentence: 'no online agent has the host role; start one with --host' },
+    online.length > 0
+      ? { subject: 'agents', level: 'ok', sentence: `${online.length} online` }
+      : { subject: 'agents', level: 'broken', sentence: 'none is online; start one with holdfast agent' },
+    online.some((agent) => agent.host)
+      ? { subject: 'hosts', level: 'ok', sentence: 'releases can run' }
+      : {
+          subject: 'hosts',
+          level: 'weak',
+          sentence: 'no online agent has the host role; start one with --host',
+        },
   ];
-  for (const item of repositories.items) if (item.problem) findings.push({ subject: `repository ${item.name}`, level: 'broken', sentence: item.problem });
+  for (const item of repositories.items)
+    if (item.problem)
+      findings.push({ subject: `repository ${item.name}`, level: 'broken', sentence: item.problem });
   for (const item of environments.items) {
-    if (item.readiness === 'shallow') findings.push({ subject: item.name, level: 'weak', sentence: 'readiness is shallow: add business probes under readiness.probes' });
-    if (item.routers.length === 0) findings.push({ subject: item.name, level: 'broken', sentence: 'no router serves it; set traffic.listen, or start holdfast router' });
-    for (const router of item.routers) if (router.mute > 0) findings.push({ subject: item.name, level: 'broken', sentence: `${router.mute} router workers are mute` });
+    if (item.readiness === 'shallow')
+      findings.push({
+        subject: item.name,
+        level: 'weak',
+        sentence: 'readiness is shallow: add business probes under readiness.probes',
+      });
+    if (item.routers.length === 0)
+      findings.push({
+        subject: item.name,
+        level: 'broken',
+        sentence: 'no router serves it; set traffic.listen, or start holdfast router',
+      });
+    for (const router of item.routers)
+      if (router.mute > 0)
+        findings.push({
+          subject: item.name,
+          level: 'broken',
+          sentence: `${router.mute} router workers are mute`,
+        });
   }
   return findings;
 }

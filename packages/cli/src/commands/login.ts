@@ -12,8 +12,12 @@ export function addLogin(program: Command): void {
     .description('keep a controller and a token for the next commands')
     .action(async (options: { tokenFile?: string }, command: Command) => {
       const { controller } = globals(command);
-      if (!controller) throw new HoldfastError('usageInvalid', 'name the controller: holdfast --controller URL login');
-      const kept = { controllers: controller.split(','), token: readFileSync(options.tokenFile ?? 0, 'utf8').trim() };
+      if (!controller)
+        throw new HoldfastError('usageInvalid', 'name the controller: holdfast --controller URL login');
+      const kept = {
+        controllers: controller.split(','),
+        token: readFileSync(options.tokenFile ?? 0, 'utf8').trim(),
+      };
       await createClient(kept)('listRuns', { query: { limit: 1 } });
       keepCredentials(kept);
       say(`Logged in to ${controller}`);

@@ -9,9 +9,13 @@ export async function environmentNamed(client: Client, name: string): Promise<En
   const only = found[0];
   if (only && found.length === 1) return only;
   const known = items.map((item) => item.name).join(', ') || 'none: nothing was ever deployed';
-  throw new HoldfastError('environmentUnknown', found.length > 1 ? `${name} is in several apps: ${found.map((item) => item.name).join(', ')}` : `there is no environment ${name}; there is ${known}`);
+  throw new HoldfastError(
+    'environmentUnknown',
+    found.length > 1
+      ? `${name} is in several apps: ${found.map((item) => item.name).join(', ')}`
+      : `there is no environment ${name}; there is ${known}`,
+  );
 }
-
 
 /** A run by its id, or by its number where only one repository has it. */
 export async function runNamed(client: Client, name: string): Promise<string> {
@@ -20,5 +24,8 @@ export async function runNamed(client: Client, name: string): Promise<string> {
   const found = items.filter((run) => String(run.number) === name || run.id.startsWith(name));
   const only = found[0];
   if (only && found.length === 1) return only.id;
-  throw new HoldfastError('runUnknown', found.length > 1 ? `several repositories have a run ${name}; use its id` : `there is no run ${name}`);
+  throw new HoldfastError(
+    'runUnknown',
+    found.length > 1 ? `several repositories have a run ${name}; use its id` : `there is no run ${name}`,
+  );
 }

@@ -14,7 +14,9 @@ export function addPlan(program: Command): void {
       const { app, environment } = await environmentNamed(client, name);
       const plan = await client('planDeploy', { params: { app, environment } });
       if (globals(command).json) return printJson(plan);
-      say(`${plan.environment}: ${plan.replicas} replicas, ${plan.steps.map((step) => `${formatShare(step.weight)} on ${step.replicas}`).join(' → ')} → 100%`);
+      say(
+        `${plan.environment}: ${plan.replicas} replicas, ${plan.steps.map((step) => `${formatShare(step.weight)} on ${step.replicas}`).join(' → ')} → 100%`,
+      );
       for (const sentence of plan.sentences) say(`  ${sentence}`);
     });
 }

@@ -21,8 +21,19 @@ export function addPrograms(program: Command): void {
       .action(async () => {
         const words = process.argv.slice(process.argv.indexOf(name) + 1);
         const globalController = program.opts<{ controller?: string }>().controller;
-        const child = spawn(process.execPath, [programPath(name as keyof typeof PROGRAMS), ...words, ...(globalController && !words.includes('--controller') ? ['--controller', globalController] : [])], { stdio: 'inherit' });
-        for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+        const child = spawn(
+          process.execPath,
+          [
+            programPath(name as keyof typeof PROGRAMS),
+            ...words,
+            ...(globalController && !words.includes('--controller')
+              ? ['--controller', globalController]
+              : []),
+          ],
+          { stdio: 'inherit' },
+        );
+        for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+          process.on(signal, () => child.kill(signal));
         const code = await new Promise<number>((done) => child.once('exit', (status) => done(status ?? 1)));
         if (code !== 0) throw new ExitWith(code);
       });

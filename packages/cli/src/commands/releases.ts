@@ -17,7 +17,14 @@ export function addReleases(program: Command): void {
       say(
         table(
           ['release', 'returnable', 'back in', 'artifact', 'commit', 'served'],
-          page.items.map((release) => [String(release.number), state(release.returnable), release.secondsToServe === null ? '-' : `${release.secondsToServe} s`, short(release.artifact), short(release.commit ?? '-'), ago(release.servedAt)]),
+          page.items.map((release) => [
+            String(release.number),
+            state(release.returnable),
+            release.secondsToServe === null ? '-' : `${release.secondsToServe} s`,
+            short(release.artifact),
+            short(release.commit ?? '-'),
+            ago(release.servedAt),
+          ]),
         ),
       );
     });
@@ -29,15 +36,21 @@ export function addReleases(program: Command): void {
     .requiredOption('--environment <name>', 'APP/ENV')
     .description('what changed from one release to another')
     .action(async (from: string, to: string, options: { environment: string }, command: Command) => {
-      for (const text of [from, to]) if (!/^\d+$/.test(text)) throw new HoldfastError('usageInvalid', `expected the number of a release, found ${text}`);
+      for (const text of [from, to])
+        if (!/^\d+$/.test(text))
+          throw new HoldfastError('usageInvalid', `expected the number of a release, found ${text}`);
       const client = connect(command);
       const { app, environment } = await environmentNamed(client, options.environment);
       const difference = await client('diffReleases', { params: { app, environment }, query: { from, to } });
       if (globals(command).json) return printJson(difference);
       say(`Release ${from} → ${to}`);
-      for (const commit of difference.commits) say(`  ${short(commit.commit)}  ${commit.author}: ${commit.subject}`);
-      for (const change of difference.config) say(`  ${change.path}: ${JSON.stringify(change.from)} → ${JSON.stringify(change.to)}`);
-      for (const secret of difference.secrets) say(`  secret ${secret.name}: version ${secret.from ?? 'none'} → ${secret.to ?? 'none'}`);
-      if (difference.commits.length + difference.config.length + difference.secrets.length === 0) say('  nothing but the build');
+      for (const commit of difference.commits)
+        say(`  ${short(commit.commit)}  ${commit.author}: ${commit.subject}`);
+      for (const change of difference.config)
+        say(`  ${change.path}: ${JSON.stringify(change.from)} → ${JSON.stringify(change.to)}`);
+      for (const secret of difference.secrets)
+        say(`  secret ${secret.name}: version ${secret.from ?? 'none'} → ${secret.to ?? 'none'}`);
+      if (difference.commits.length + difference.config.length + difference.secrets.length === 0)
+        say('  nothing but the build');
     });
 }

@@ -16,16 +16,26 @@ export function addRepo(program: Command): void {
     .action(async (name: string, url: string, options: { poll?: string }, command: Command) => {
       const local = existsSync(url);
       const seconds = Number(options.poll ?? (local ? 2 : 30));
-      if (!Number.isInteger(seconds) || seconds < 1) throw new HoldfastError('usageInvalid', `expected --poll in whole seconds, found ${options.poll}`);
-      const added = await connect(command)('addRepository', { body: { id: newId(), name, url: local ? resolve(url) : url, pollSeconds: seconds } });
+      if (!Number.isInteger(seconds) || seconds < 1)
+        throw new HoldfastError('usageInvalid', `expected --poll in whole seconds, found ${options.poll}`);
+      const added = await connect(command)('addRepository', {
+        body: { id: newId(), name, url: local ? resolve(url) : url, pollSeconds: seconds },
+      });
       if (globals(command).json) return printJson(added);
       say(`${name} is watched. A push to it starts its workflows within ${seconds} s.`);
-      say(`Webhook: POST CONTROLLER/hooks/generic, signed with this secret (shown once): ${added.webhookSecret}`);
+      say(
+        `Webhook: POST CONTROLLER/hooks/generic, signed with this secret (shown once): ${added.webhookSecret}`,
+      );
     });
   repo.command('list').action(async (_options: unknown, command: Command) => {
     const page = await connect(command)('listRepositories');
     if (globals(command).json) return printJson(page);
-    say(table(['repository', 'address', 'looked', 'problem'], page.items.map((item) => [item.name, item.url, ago(item.lastPolledAt), item.problem ?? '-'])));
+    say(
+      table(
+        ['repository', 'address', 'looked', 'problem'],
+        page.items.map((item) => [item.name, item.url, ago(item.lastPolledAt), item.problem ?? '-']),
+      ),
+    );
   });
   repo
     .command('remove')

@@ -33,7 +33,10 @@ export function addRollout(program: Command): void {
     added.action(async (name: string, options: { full?: boolean; reason?: string }, command: Command) => {
       const client = connect(command);
       const { id } = await currentRollout(client, name);
-      const done = await client('steerRollout', { params: { id, verb }, body: { full: options.full ?? false, ...(options.reason ? { reason: options.reason } : {}) } });
+      const done = await client('steerRollout', {
+        params: { id, verb },
+        body: { full: options.full ?? false, ...(options.reason ? { reason: options.reason } : {}) },
+      });
       if (globals(command).json) printJson(done);
       else say(done.did);
     });
@@ -48,15 +51,25 @@ async function currentRollout(client: Client, name: string): Promise<RolloutView
 
 export function describeRollout(rollout: RolloutView): string {
   const from = rollout.stable ? `release ${rollout.stable.number} → ` : '';
-  const lines = [`${rollout.environment}: ${from}release ${rollout.candidate.number} (${short(rollout.candidate.artifact)})  ${state(rollout.state)} at ${formatShare(rollout.weight)}  ${paint('dim', ago(rollout.stateSince))}`];
-  const steps = rollout.steps.map((step, index) => (index === rollout.step && rollout.endedAt === null ? paint('bold', `[${formatShare(step.weight)}]`) : formatShare(step.weight)));
+  const lines = [
+    `${rollout.environment}: ${from}release ${rollout.candidate.number} (${short(rollout.candidate.artifact)})  ${state(rollout.state)} at ${formatShare(rollout.weight)}  ${paint('dim', ago(rollout.stateSince))}`,
+  ];
+  const steps = rollout.steps.map((step, index) =>
+    index === rollout.step && rollout.endedAt === null
+      ? paint('bold', `[${formatShare(step.weight)}]`)
+      : formatShare(step.weight),
+  );
   lines.push(`  ${steps.join(' → ')} → 100%`);
   if (rollout.reason) lines.push(`  ${rollout.reason}`);
   for (const metric of rollout.judgement?.metrics ?? []) {
     const scale = metric.metric === 'errorRate' ? 100 : 1;
     const unit = metric.metric === 'errorRate' ? 'pp' : 'ms';
-    const interval = metric.interval ? ` in [${(metric.interval[0] * scale).toFixed(2)}, ${(metric.interval[1] * scale).toFixed(2)}]` : '';
-    lines.push(`  ${metric.metric}: ${state(metric.verdict)}, difference ${metric.estimate === null ? '-' : (metric.estimate * scale).toFixed(2)}${interval} ${unit}, allowed ${(metric.margin * scale).toFixed(2)}, n ${metric.n.candidate}/${metric.n.baseline}`);
+    const interval = metric.interval
+      ? ` in [${(metric.interval[0] * scale).toFixed(2)}, ${(metric.interval[1] * scale).toFixed(2)}]`
+      : '';
+    lines.push(
+      `  ${metric.metric}: ${state(metric.verdict)}, difference ${metric.estimate === null ? '-' : (metric.estimate * scale).toFixed(2)}${interval} ${unit}, allowed ${(metric.margin * scale).toFixed(2)}, n ${metric.n.candidate}/${metric.n.baseline}`,
+    );
   }
   return lines.join('\n');
 }

@@ -28,16 +28,30 @@ export function addRun(program: Command): void {
     .argument('[repository]', 'name of a watched repository; with --local a workflow file')
     .option('--ref <ref>', 'branch, tag or commit')
     .option('--workflow <name>', 'file of the workflow')
-    .option('--input <key=value>', 'an input of workflow_dispatch', (text: string, all: string[]) => [...all, text], [])
+    .option(
+      '--input <key=value>',
+      'an input of workflow_dispatch',
+      (text: string, all: string[]) => [...all, text],
+      [],
+    )
     .option('--watch', 'stay until it ends')
     .option('--local', 'run it here on the work tree, without a server')
     .option('--job <key>', 'with --local: only this job and what it needs')
     .option('--idempotency-key <key>', 'the same key starts one run')
     .action(async (repository: string | undefined, options: RunOptions, command: Command) => {
-      if (options.local) return runLocally({ workflow: repository ?? options.workflow, job: options.job, quiet: globals(command).quiet });
+      if (options.local)
+        return runLocally({
+          workflow: repository ?? options.workflow,
+          job: options.job,
+          quiet: globals(command).quiet,
+        });
       await startRun(command, repository, options);
     });
-  run.command('show').argument('<id>').description('one run with jobs, steps and attempts').action((id: string, _options: unknown, command: Command) => showRun(command, id));
+  run
+    .command('show')
+    .argument('<id>')
+    .description('one run with jobs, steps and attempts')
+    .action((id: string, _options: unknown, command: Command) => showRun(command, id));
   run
     .command('cancel')
     .argument('<id>')
@@ -45,7 +59,10 @@ export function addRun(program: Command): void {
     .description('cancel a run')
     .action(async (id: string, options: { force?: boolean }, command: Command) => {
       const client = connect(command);
-      const done = await client('cancelRun', { params: { id: await runNamed(client, id) }, body: { force: options.force ?? false } });
+      const done = await client('cancelRun', {
+        params: { id: await runNamed(client, id) },
+        body: { force: options.force ?? false },
+      });
       report(command, done, done.did);
     });
   run
@@ -64,10 +81,20 @@ function report(command: Command, value: object, sentence: string): void {
   else say(sentence);
 }
 
-async function startRun(command: Command, repository: string | undefined, options: RunOptions): Promise<void> {
+async function startRun(
+  command: Command,
+  repository: string | undefined,
+  options: RunOptions,
+): Promise<void> {
   const client = connect(command);
   const { trigger } = await client('startRun', {
-    body: { id: newId(), repository: repository ?? (await onlyRepository(client)), inputs: readInputs(options.input), ...(options.ref ? { ref: options.ref } : {}), ...(options.workflow ? { workflow: options.workflow } : {}) },
+    body: {
+      id: newId(),
+      repository: repository ?? (await onlyRepository(client)),
+      inputs: readInputs(options.input),
+      ...(options.ref ? { ref: options.ref } : {}),
+      ...(options.workflow ? { workflow: options.workflow } : {}),
+    },
     ...(options.idempotencyKey ? { idempotencyKey: options.idempotencyKey } : {}),
   });
   const id = await runOfTrigger(client, trigger);
@@ -81,7 +108,12 @@ async function onlyRepository(client: Client): Promise<string> {
   const { items } = await client('listRepositories');
   const only = items[0];
   if (only && items.length === 1) return only.name;
-  throw new HoldfastError('usageInvalid', items.length === 0 ? 'no repository is watched yet: holdfast repo add NAME URL' : `name the repository: ${items.map((item) => item.name).join(', ')}`);
+  throw new HoldfastError(
+    'usageInvalid',
+    items.length === 0
+      ? 'no repository is watched yet: holdfast repo add NAME URL'
+      : `name the repository: ${items.map((item) => item.name).join(', ')}`,
+  );
 }
 
 function readInputs(given: readonly string[]): Record<string, string> {
@@ -97,10 +129,14 @@ function readInputs(given: readonly string[]): Record<string, string> {
 async function runOfTrigger(client: Client, id: string): Promise<string> {
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(200)) {
     const trigger = await client('showTrigger', { params: { id } });
-    if (trigger.state === 'refused') throw new HoldfastError('workflowInvalid', trigger.reason ?? 'the trigger was refused');
+    if (trigger.state === 'refused')
+      throw new HoldfastError('workflowInvalid', trigger.reason ?? 'the trigger was refused');
     if (trigger.runs[0]) return trigger.runs[0];
   }
-  throw new HoldfastError('timedOut', 'the run did not start within a minute; holdfast runs shows it when it does');
+  throw new HoldfastError(
+    'timedOut',
+    'the run did not start within a minute; holdfast runs shows it when it does',
+  );
 }
 
 export async function watchRun(client: Client, id: string, quiet: boolean) {

@@ -11,12 +11,23 @@ export function addRuns(program: Command): void {
     .option('--repository <name>', 'only of this repository')
     .option('--limit <n>', 'how many', '20')
     .action(async (options: { repository?: string; limit: string }, command: Command) => {
-      const page = await connect(command)('listRuns', { query: { limit: options.limit, ...(options.repository ? { repository: options.repository } : {}) } });
+      const page = await connect(command)('listRuns', {
+        query: { limit: options.limit, ...(options.repository ? { repository: options.repository } : {}) },
+      });
       if (globals(command).json) return printJson(page);
       say(
         table(
           ['run', 'state', 'repository', 'workflow', 'ref', 'commit', 'started', 'took'],
-          page.items.map((run) => [String(run.number), state(run.state), run.repository, run.name, run.ref.replace(/^refs\/(heads|tags)\//, ''), short(run.commit), ago(run.createdAt), lasted(run.startedAt, run.endedAt)]),
+          page.items.map((run) => [
+            String(run.number),
+            state(run.state),
+            run.repository,
+            run.name,
+            run.ref.replace(/^refs\/(heads|tags)\//, ''),
+            short(run.commit),
+            ago(run.createdAt),
+            lasted(run.startedAt, run.endedAt),
+          ]),
         ),
       );
     });
@@ -32,7 +43,10 @@ export function describeRun(run: RunView): string {
       const again = step.attempts.length > 1 ? paint('yellow', `  ran ${step.attempts.length} times`) : '';
       return `    ${state(step.state).padEnd(12)} ${step.name}${last ? `  ${lasted(last.startedAt, last.endedAt)}` : ''}${again}${last?.reason ? paint('dim', `  ${last.reason}`) : ''}`;
     });
-    return [`  ${state(job.state)}  ${job.name}${where}  ${lasted(job.startedAt, job.endedAt)}${reason}`, ...steps].join('\n');
+    return [
+      `  ${state(job.state)}  ${job.name}${where}  ${lasted(job.startedAt, job.endedAt)}${reason}`,
+      ...steps,
+    ].join('\n');
   });
   return [head, ...(run.reason ? [`  ${run.reason}`] : []), ...jobs].join('\n');
 }

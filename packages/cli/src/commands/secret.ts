@@ -18,8 +18,13 @@ export function addSecret(program: Command): void {
     .option('--file <path>', 'read the value from here; from stdin without it')
     .action(async (name: string, options: Scoped & { file?: string }, command: Command) => {
       const value = readFileSync(options.file ?? 0, 'utf8').replace(/\r?\n$/, '');
-      if (value === '') throw new HoldfastError('usageInvalid', 'the value is empty; give it on stdin or with --file');
-      const done = await connect(command)('setSecret', { params: { name }, query: scope(options), body: { value } });
+      if (value === '')
+        throw new HoldfastError('usageInvalid', 'the value is empty; give it on stdin or with --file');
+      const done = await connect(command)('setSecret', {
+        params: { name },
+        query: scope(options),
+        body: { value },
+      });
       report(command, done);
     });
   secret
@@ -28,13 +33,20 @@ export function addSecret(program: Command): void {
     .action(async (options: Scoped, command: Command) => {
       const page = await connect(command)('listSecrets', { query: scope(options) });
       if (globals(command).json) return printJson(page);
-      say(table(['secret', 'version', 'set'], page.items.map((item) => [item.name, String(item.version), ago(item.updatedAt)])));
+      say(
+        table(
+          ['secret', 'version', 'set'],
+          page.items.map((item) => [item.name, String(item.version), ago(item.updatedAt)]),
+        ),
+      );
     });
   secret
     .command('remove')
     .argument('<name>')
     .option('--repository <name>')
-    .action(async (name: string, options: Scoped, command: Command) => report(command, await connect(command)('removeSecret', { params: { name }, query: scope(options) })));
+    .action(async (name: string, options: Scoped, command: Command) =>
+      report(command, await connect(command)('removeSecret', { params: { name }, query: scope(options) })),
+    );
 
   const variable = program.command('var').description('variables: plain text for workflows');
   variable
@@ -42,20 +54,32 @@ export function addSecret(program: Command): void {
     .argument('<name>')
     .argument('<value>')
     .option('--repository <name>')
-    .action(async (name: string, value: string, options: Scoped, command: Command) => report(command, await connect(command)('setVariable', { params: { name }, query: scope(options), body: { value } })));
+    .action(async (name: string, value: string, options: Scoped, command: Command) =>
+      report(
+        command,
+        await connect(command)('setVariable', { params: { name }, query: scope(options), body: { value } }),
+      ),
+    );
   variable
     .command('list')
     .option('--repository <name>')
     .action(async (options: Scoped, command: Command) => {
       const page = await connect(command)('listVariables', { query: scope(options) });
       if (globals(command).json) return printJson(page);
-      say(table(['variable', 'value'], page.items.map((item) => [item.name, item.value])));
+      say(
+        table(
+          ['variable', 'value'],
+          page.items.map((item) => [item.name, item.value]),
+        ),
+      );
     });
   variable
     .command('remove')
     .argument('<name>')
     .option('--repository <name>')
-    .action(async (name: string, options: Scoped, command: Command) => report(command, await connect(command)('removeVariable', { params: { name }, query: scope(options) })));
+    .action(async (name: string, options: Scoped, command: Command) =>
+      report(command, await connect(command)('removeVariable', { params: { name }, query: scope(options) })),
+    );
 }
 
 function scope(options: Scoped): { repository?: string } {

@@ -14,22 +14,36 @@ export function addStatus(program: Command): void {
     .description('what serves, what is on its way, and how it is doing')
     .action(async (name: string | undefined, options: { watch?: boolean }, command: Command) => {
       const client = connect(command);
-      const look = async () => (name ? [await environmentNamed(client, name)] : (await client('listEnvironments')).items);
+      const look = async () =>
+        name ? [await environmentNamed(client, name)] : (await client('listEnvironments')).items;
       if (globals(command).json) return printJson(await look());
-      if (options.watch) return live(async () => ({ text: describe(await look()), over: false }), globals(command).quiet);
+      if (options.watch)
+        return live(async () => ({ text: describe(await look()), over: false }), globals(command).quiet);
       say(describe(await look()));
     });
 }
 
 function describe(environments: readonly EnvironmentView[]): string {
-  if (environments.length === 0) return 'Nothing was deployed yet. A workflow with holdfast/deploy makes the first environment.';
+  if (environments.length === 0)
+    return 'Nothing was deployed yet. A workflow with holdfast/deploy makes the first environment.';
   const head = ['environment', 'release', 'instances', 'requests/s', 'errors', 'p95', 'rollout'];
   const lines = [table(head, environments.map(row))];
   for (const environment of environments) {
-    if (environment.hold) lines.push(paint('yellow', `${environment.name}: ${environment.hold}; automation holds still`));
+    if (environment.hold)
+      lines.push(paint('yellow', `${environment.name}: ${environment.hold}; automation holds still`));
     const { rollout } = environment;
-    if (rollout && rollout.endedAt === null) lines.push(`${environment.name}: release ${rollout.candidate.number} at ${formatShare(rollout.weight)}, ${state(rollout.state)} for ${ago(rollout.stateSince).replace(' ago', '')}${rollout.judgement ? `: ${rollout.judgement.sentence}` : ''}`);
-    for (const instance of environment.instances) if (instance.reason) lines.push(paint('dim', `  instance ${instance.id.slice(-6)} of release ${instance.release} is ${instance.state}: ${instance.reason}`));
+    if (rollout && rollout.endedAt === null)
+      lines.push(
+        `${environment.name}: release ${rollout.candidate.number} at ${formatShare(rollout.weight)}, ${state(rollout.state)} for ${ago(rollout.stateSince).replace(' ago', '')}${rollout.judgement ? `: ${rollout.judgement.sentence}` : ''}`,
+      );
+    for (const instance of environment.instances)
+      if (instance.reason)
+        lines.push(
+          paint(
+            'dim',
+            `  instance ${instance.id.slice(-6)} of release ${instance.release} is ${instance.state}: ${instance.reason}`,
+          ),
+        );
   }
   return lines.join('\n');
 }

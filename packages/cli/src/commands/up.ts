@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { existsSync, openSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
@@ -41,18 +41,39 @@ export function addUp(program: Command): void {
 
 async function up(command: Command, options: UpOptions): Promise<void> {
   const data = resolve(options.data);
-  const words = ['--data', data, '--port', options.port, '--controllers', options.controllers, ...(options.databaseFile ? ['--database-file', resolve(options.databaseFile)] : [])];
-  const child = fork(programPath('supervisor'), words, { detached: options.detach ?? false, stdio: options.detach ? ['ignore', 'ignore', logOf(data), 'ipc'] : ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const words = [
+    '--data',
+    data,
+    '--port',
+    options.port,
+    '--controllers',
+    options.controllers,
+    ...(options.databaseFile ? ['--database-file', resolve(options.databaseFile)] : []),
+  ];
+  const child = fork(programPath('supervisor'), words, {
+    detached: options.detach ?? false,
+    stdio: options.detach
+      ? ['ignore', 'ignore', logOf(data), 'ipc']
+      : ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   const exited = new Promise<number>((done) => child.once('exit', (code) => done(code ?? 1)));
-  const news = await Promise.race([new Promise<{ ready?: string[]; failed?: string }>((done) => child.once('message', (message) => done(message as object))), exited.then(() => ({}) as { ready?: string[]; failed?: string })]);
+  const news = await Promise.race([
+    new Promise<{ ready?: string[]; failed?: string }>((done) =>
+      child.once('message', (message) => done(message as object)),
+    ),
+    exited.then(() => ({}) as { ready?: string[]; failed?: string }),
+  ]);
   if (!news.ready) {
     if (options.detach && news.failed) process.stderr.write(`holdfast up: ${news.failed}\n`);
     throw new ExitWith(await exited);
   }
   keepCredentials({ controllers: news.ready, token: readFileSync(join(data, 'admin.token'), 'utf8').trim() });
   if (globals(command).json) printJson({ dashboard: news.ready[0], data });
-  else say(`Holdfast is up.\n  Dashboard  ${news.ready[0]}   (token: ${join(data, 'admin.token')})\n  Data       ${data}\n  Stop       ${options.detach ? `holdfast down --data ${data}` : 'Ctrl-C'}`);
+  else
+    say(
+      `Holdfast is up.\n  Dashboard  ${news.ready[0]}   (token: ${join(data, 'admin.token')})\n  Data       ${data}\n  Stop       ${options.detach ? `holdfast down --data ${data}` : 'Ctrl-C'}`,
+    );
   child.disconnect();
   if (options.detach) return child.unref();
   const code = await exited;
@@ -70,7 +91,8 @@ function logOf(data: string): number | 'ignore' {
 }
 
 async function down(data: string): Promise<boolean> {
-  if (!existsSync(data)) throw new HoldfastError('usageInvalid', `there is no ${data}; name the directory that was given to up`);
+  if (!existsSync(data))
+    throw new HoldfastError('usageInvalid', `there is no ${data}; name the directory that was given to up`);
   const lock = join(data, 'lock');
   const owner = () => {
     const [pid = '', startTime] = existsSync(lock) ? readFileSync(lock, 'utf8').trim().split(' ') : [];
@@ -86,7 +108,9 @@ async function down(data: string): Promise<boolean> {
 }
 
 async function stopOrphans(data: string): Promise<void> {
-  const child = fork(programPath('supervisor'), ['--data', data, '--stop'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(programPath('supervisor'), ['--data', data, '--stop'], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const code = await new Promise<number>((done) => child.once('exit', (status) => done(status ?? 1)));
   if (code !== 0) throw new ExitWith(code);
 }

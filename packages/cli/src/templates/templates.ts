@@ -30,10 +30,20 @@ interface Kind {
 }
 
 function node(app: AppAtHand) {
-  const pack = JSON.parse(readFileSync(join(app.root, 'package.json'), 'utf8')) as { scripts?: Record<string, string>; main?: string };
-  const install = existsSync(join(app.root, 'package-lock.json')) ? 'npm ci' : 'npm install --no-audit --no-fund';
-  const script = (name: string) => (pack.scripts?.[name] ? `npm run ${name}` : `echo "no ${name} script in package.json"`);
-  const start = /^node ([\w./-]+)$/.exec(pack.scripts?.start ?? '')?.[1] ?? pack.main ?? ['server.js', 'index.js', 'app.js'].find((file) => existsSync(join(app.root, file))) ?? 'server.js';
+  const pack = JSON.parse(readFileSync(join(app.root, 'package.json'), 'utf8')) as {
+    scripts?: Record<string, string>;
+    main?: string;
+  };
+  const install = existsSync(join(app.root, 'package-lock.json'))
+    ? 'npm ci'
+    : 'npm install --no-audit --no-fund';
+  const script = (name: string) =>
+    pack.scripts?.[name] ? `npm run ${name}` : `echo "no ${name} script in package.json"`;
+  const start =
+    /^node ([\w./-]+)$/.exec(pack.scripts?.start ?? '')?.[1] ??
+    pack.main ??
+    ['server.js', 'index.js', 'app.js'].find((file) => existsSync(join(app.root, file))) ??
+    'server.js';
   return files(app, {
     verify: `${install}\n${script('lint')}\n${script('test')}`,
     build: `${install}\n${script('build')}\nnpm prune --omit=dev\nmkdir -p release && tar --exclude=./.git --exclude=./release -cf - . | tar -xf - -C release`,
@@ -43,11 +53,15 @@ function node(app: AppAtHand) {
 }
 
 function python(app: AppAtHand) {
-  const entry = ['app.py', 'main.py', 'server.py'].find((file) => existsSync(join(app.root, file))) ?? 'app.py';
+  const entry =
+    ['app.py', 'main.py', 'server.py'].find((file) => existsSync(join(app.root, file))) ?? 'app.py';
   const requirements = existsSync(join(app.root, 'requirements.txt'));
-  const install = requirements ? 'python3 -m pip install --target vendor -r requirements.txt' : 'mkdir -p vendor';
+  const install = requirements
+    ? 'python3 -m pip install --target vendor -r requirements.txt'
+    : 'mkdir -p vendor';
   return files(app, {
-    verify: 'python3 -m compileall -q .\nif [ -d tests ]; then python3 -m unittest discover -s tests; else echo "no tests directory"; fi',
+    verify:
+      'python3 -m compileall -q .\nif [ -d tests ]; then python3 -m unittest discover -s tests; else echo "no tests directory"; fi',
     build: `${install}\nmkdir -p release && tar --exclude=./.git --exclude=./release -cf - . | tar -xf - -C release`,
     command: ['env', 'PYTHONPATH=vendor', 'PYTHONUNBUFFERED=1', 'python3', entry],
     readinessPath: '/',
@@ -57,7 +71,8 @@ function python(app: AppAtHand) {
 function staticSite(app: AppAtHand) {
   return files(app, {
     verify: 'test -s index.html',
-    build: 'mkdir -p release && tar --exclude=./.git --exclude=./release --exclude=./.holdfast -cf - . | tar -xf - -C release',
+    build:
+      'mkdir -p release && tar --exclude=./.git --exclude=./release --exclude=./.holdfast -cf - . | tar -xf - -C release',
     command: ['sh', '-c', 'exec python3 -m http.server "$PORT" --bind 127.0.0.1'],
     readinessPath: '/index.html',
   });
@@ -152,5 +167,8 @@ environments:
 }
 
 function indent(text: string, by: number): string {
-  return text.split('\n').map((line) => `${' '.repeat(by)}${line}`).join('\n');
+  return text
+    .split('\n')
+    .map((line) => `${' '.repeat(by)}${line}`)
+    .join('\n');
 }

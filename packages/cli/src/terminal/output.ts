@@ -12,7 +12,11 @@ export function say(text: string): void {
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ''))));
-  const line = (row: readonly string[]) => row.map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - width(cell))).join('  ').trimEnd();
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - width(cell)))
+      .join('  ')
+      .trimEnd();
   return [paint('dim', line(head)), ...rows.map(line)].join('\n');
 }
 
@@ -28,11 +32,40 @@ export function paint(style: Paint, text: string): string {
 }
 
 const STATES: { readonly [state: string]: Paint } = {
-  succeeded: 'green', done: 'green', ready: 'green', online: 'green', rolledBack: 'green', serving: 'green', hot: 'green', notWorse: 'green',
-  failed: 'red', aborted: 'red', lost: 'red', crashed: 'red', worse: 'red', aborting: 'red',
-  running: 'cyan', analysing: 'cyan', shifting: 'cyan', promoting: 'cyan', starting: 'cyan', soaking: 'cyan', rollingBack: 'cyan',
-  held: 'yellow', paused: 'yellow', suspect: 'yellow', unready: 'yellow', draining: 'yellow', undecided: 'yellow', insufficientData: 'yellow',
-  queued: 'dim', waiting: 'dim', skipped: 'dim', cancelled: 'dim', superseded: 'dim', offline: 'dim',
+  succeeded: 'green',
+  done: 'green',
+  ready: 'green',
+  online: 'green',
+  rolledBack: 'green',
+  serving: 'green',
+  hot: 'green',
+  notWorse: 'green',
+  failed: 'red',
+  aborted: 'red',
+  lost: 'red',
+  crashed: 'red',
+  worse: 'red',
+  aborting: 'red',
+  running: 'cyan',
+  analysing: 'cyan',
+  shifting: 'cyan',
+  promoting: 'cyan',
+  starting: 'cyan',
+  soaking: 'cyan',
+  rollingBack: 'cyan',
+  held: 'yellow',
+  paused: 'yellow',
+  suspect: 'yellow',
+  unready: 'yellow',
+  draining: 'yellow',
+  undecided: 'yellow',
+  insufficientData: 'yellow',
+  queued: 'dim',
+  waiting: 'dim',
+  skipped: 'dim',
+  cancelled: 'dim',
+  superseded: 'dim',
+  offline: 'dim',
 };
 
 export function state(word: string): string {
@@ -56,5 +89,7 @@ export function lasted(from: string | null, to: string | null): string {
 }
 
 export function short(digest: string): string {
-  return digest.replace(/sha256:([0-9a-f]{12})[0-9a-f]+/, 'sha256:$1').replace(/^([0-9a-f]{10})[0-9a-f]{30}$/, '$1');
+  return digest
+    .replace(/sha256:([0-9a-f]{12})[0-9a-f]+/, 'sha256:$1')
+    .replace(/^([0-9a-f]{10})[0-9a-f]{30}$/, '$1');
 }

@@ -51,14 +51,26 @@ export const report = z.discriminatedUnion('kind', [
     reason: z.string().nullable(),
     logBytes: z.int(),
     outputs: values,
-    annotations: z.array(z.object({ level: z.enum(['error', 'warning', 'notice']), message: z.string(), place: z.string().nullable() })),
+    annotations: z.array(
+      z.object({
+        level: z.enum(['error', 'warning', 'notice']),
+        message: z.string(),
+        place: z.string().nullable(),
+      }),
+    ),
     summary: z.string().nullable(),
     /** Blob that another agent restores to go on at the next step; null: this step wrote none. */
     checkpoint: z.string().nullable(),
     /** Set when the job stopped being portable with this step: why it could not go on elsewhere. */
     notPortable: z.string().nullable(),
   }),
-  z.object({ kind: z.literal('jobFinished'), ...leased, conclusion, outputs: values, reason: z.string().nullable() }),
+  z.object({
+    kind: z.literal('jobFinished'),
+    ...leased,
+    conclusion,
+    outputs: values,
+    reason: z.string().nullable(),
+  }),
 ]);
 
 export const observation = z.object({
@@ -121,7 +133,13 @@ export const order = z.object({
 });
 
 export const exchangeAnswer = z.object({
-  results: z.array(z.object({ number: z.int(), outcome: z.enum(['accepted', 'fenced', 'refused']), reason: z.string().nullable() })),
+  results: z.array(
+    z.object({
+      number: z.int(),
+      outcome: z.enum(['accepted', 'fenced', 'refused']),
+      reason: z.string().nullable(),
+    }),
+  ),
   /** Every lease this agent holds; one that is not listed is lost. */
   leases: z.array(z.object({ jobId: id, epoch, acknowledged: z.boolean(), cancel: z.boolean() })),
   grants: z.array(grant),

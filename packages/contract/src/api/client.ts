@@ -31,7 +31,9 @@ export function createClient(options: ClientOptions): Client {
     const declared = routes[name] as Route;
     const request = {
       method: declared.method,
-      path: fillPath(declared.path, (call.params ?? {}) as Record<string, unknown>) + queryText(call.query as Record<string, unknown>),
+      path:
+        fillPath(declared.path, (call.params ?? {}) as Record<string, unknown>) +
+        queryText(call.query as Record<string, unknown>),
       body: call.body,
       idempotencyKey: call.idempotencyKey ?? newId(),
     };
@@ -57,7 +59,11 @@ async function send(options: ClientOptions, request: Outgoing): Promise<unknown>
     }
   }
   if (last instanceof HoldfastError) throw last;
-  throw new HoldfastError('controllerUnreachable', `no controller answers at ${options.controllers.join(', ') || '(none given)'}`, { cause: last });
+  throw new HoldfastError(
+    'controllerUnreachable',
+    `no controller answers at ${options.controllers.join(', ') || '(none given)'}`,
+    { cause: last },
+  );
 }
 
 async function sendTo(controller: string, options: ClientOptions, request: Outgoing): Promise<unknown> {
@@ -94,5 +100,7 @@ function fillPath(path: string, params: Record<string, unknown>): string {
 
 function queryText(query: Record<string, unknown> | undefined): string {
   const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
-  return given.length === 0 ? '' : `?${new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)]))}`;
+  return given.length === 0
+    ? ''
+    : `?${new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)]))}`;
 }

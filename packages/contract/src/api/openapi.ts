@@ -23,20 +23,33 @@ export function openApi(version: string): object {
 }
 
 function operationOf(operationId: string, declared: Route): object {
-  const body = declared.body instanceof z.ZodUndefined || isNothing(declared.body) ? undefined : schemaOf(declared.body, 'input');
+  const body =
+    declared.body instanceof z.ZodUndefined || isNothing(declared.body)
+      ? undefined
+      : schemaOf(declared.body, 'input');
   const parameters = [...parametersOf(declared.params, 'path'), ...parametersOf(declared.query, 'query')];
   if (declared.method !== 'GET') {
-    parameters.push({ name: 'Idempotency-Key', in: 'header', required: false, schema: { type: 'string', maxLength: 200 } });
+    parameters.push({
+      name: 'Idempotency-Key',
+      in: 'header',
+      required: false,
+      schema: { type: 'string', maxLength: 200 },
+    });
   }
   return {
     operationId,
     summary: declared.summary,
     description: `Needs a token with the scope \`${declared.scope}\`.`,
     parameters,
-    ...(body ? { requestBody: { required: !declared.body.safeParse(undefined).success, content: json(body) } } : {}),
+    ...(body
+      ? { requestBody: { required: !declared.body.safeParse(undefined).success, content: json(body) } }
+      : {}),
     responses: {
       200: { description: 'Done', content: json(schemaOf(declared.answer, 'output')) },
-      default: { description: 'A problem', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
+      default: {
+        description: 'A problem',
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
     },
   };
 }

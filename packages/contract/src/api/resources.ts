@@ -101,7 +101,11 @@ export const metricVerdict = z.object({
   sentence: z.string(),
 });
 
-export const judgement = z.object({ verdict: z.string(), sentence: z.string(), metrics: z.array(metricVerdict) });
+export const judgement = z.object({
+  verdict: z.string(),
+  sentence: z.string(),
+  metrics: z.array(metricVerdict),
+});
 
 export const release = z.object({
   id,
@@ -133,7 +137,9 @@ export const rollout = z.object({
   trafficSince: when,
   stateSince: time,
   endedAt: when,
-  history: z.array(z.object({ at: time, state: rolloutState, weight: z.int(), reason: z.string().nullable() })),
+  history: z.array(
+    z.object({ at: time, state: rolloutState, weight: z.int(), reason: z.string().nullable() }),
+  ),
 });
 
 export const instance = z.object({
@@ -184,7 +190,13 @@ export const agent = z.object({
   lastSeenAt: when,
 });
 
-export const token = z.object({ id, name: z.string(), scopes: z.array(z.enum(SCOPES)), createdAt: time, revokedAt: when });
+export const token = z.object({
+  id,
+  name: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  createdAt: time,
+  revokedAt: when,
+});
 
 export const event = z.object({
   position: z.int(),

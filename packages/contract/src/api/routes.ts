@@ -12,30 +12,46 @@ const page = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().optional().describe('`next` of the page before.'),
 });
-const pageOf = <Item extends z.ZodType>(item: Item) => z.object({ items: z.array(item), next: z.string().nullable() });
+const pageOf = <Item extends z.ZodType>(item: Item) =>
+  z.object({ items: z.array(item), next: z.string().nullable() });
 const did = z.object({ did: z.string() });
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected letters, digits and underscores');
-const scoped = z.object({ repository: z.string().optional().describe('Only for this repository; for all without it.') });
+const scoped = z.object({
+  repository: z.string().optional().describe('Only for this repository; for all without it.'),
+});
 
 const base = { params: none, query: none, body: nothing } as const;
 const read = { ...base, method: 'GET', scope: 'read' } as const;
 const change = { ...base, method: 'POST', scope: 'write', answer: did } as const;
 
 export const routes = {
-  listRepositories: route({ ...read, path: '/api/v1/repositories', summary: 'Watched repositories', answer: pageOf(resource.repository) }),
+  listRepositories: route({
+    ...read,
+    path: '/api/v1/repositories',
+    summary: 'Watched repositories',
+    answer: pageOf(resource.repository),
+  }),
   addRepository: route({
     ...change,
     path: '/api/v1/repositories',
     summary: 'Watch a repository',
     body: z.object({
       id: z.uuid().optional(),
-      name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'expected letters, digits, dot, dash, underscore'),
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'expected letters, digits, dot, dash, underscore'),
       url: z.string().min(1),
       pollSeconds: z.int().min(1).max(86_400).default(30),
     }),
     answer: resource.repository.extend({ webhookSecret: z.string() }),
   }),
-  removeRepository: route({ ...change, method: 'DELETE', path: '/api/v1/repositories/:name', summary: 'Stop watching it', params: z.object({ name: z.string() }) }),
+  removeRepository: route({
+    ...change,
+    method: 'DELETE',
+    path: '/api/v1/repositories/:name',
+    summary: 'Stop watching it',
+    params: z.object({ name: z.string() }),
+  }),
 
   listRuns: route({
     ...read,
@@ -62,10 +78,27 @@ export const routes = {
     path: '/api/v1/triggers/:id',
     summary: 'What became of a trigger',
     params: id,
-    answer: z.object({ id: z.uuid(), state: z.enum(['pending', 'done', 'refused']), runs: z.array(z.uuid()), reason: z.string().nullable() }),
+    answer: z.object({
+      id: z.uuid(),
+      state: z.enum(['pending', 'done', 'refused']),
+      runs: z.array(z.uuid()),
+      reason: z.string().nullable(),
+    }),
   }),
-  showRun: route({ ...read, path: '/api/v1/runs/:id', summary: 'One run with jobs, steps and attempts', params: id, answer: resource.run }),
-  cancelRun: route({ ...change, path: '/api/v1/runs/:id/cancel', summary: 'Cancel a run', params: id, body: z.object({ force: z.boolean().default(false) }).optional() }),
+  showRun: route({
+    ...read,
+    path: '/api/v1/runs/:id',
+    summary: 'One run with jobs, steps and attempts',
+    params: id,
+    answer: resource.run,
+  }),
+  cancelRun: route({
+    ...change,
+    path: '/api/v1/runs/:id/cancel',
+    summary: 'Cancel a run',
+    params: id,
+    body: z.object({ force: z.boolean().default(false) }).optional(),
+  }),
   rerunRun: route({
     ...change,
     path: '/api/v1/runs/:id/rerun',
@@ -78,7 +111,10 @@ export const routes = {
     path: '/api/v1/runs/:id/logs/:job/:step',
     summary: 'The log of a step from a byte offset; grows while the step runs',
     params: z.object({ id: z.uuid(), job: z.string(), step: z.coerce.number().int() }),
-    query: z.object({ offset: z.coerce.number().int().min(0).default(0), attempt: z.coerce.number().int().optional() }),
+    query: z.object({
+      offset: z.coerce.number().int().min(0).default(0),
+      attempt: z.coerce.number().int().optional(),
+    }),
     answer: z.object({ text: z.string(), next: z.int(), ended: z.boolean() }),
   }),
   why: route({
@@ -89,7 +125,13 @@ export const routes = {
     answer: z.object({ sentence: z.string() }),
   }),
 
-  listArtifacts: route({ ...read, path: '/api/v1/artifacts', summary: 'Artifacts, newest first', query: page.extend({ name: z.string().optional() }), answer: pageOf(resource.artifact) }),
+  listArtifacts: route({
+    ...read,
+    path: '/api/v1/artifacts',
+    summary: 'Artifacts, newest first',
+    query: page.extend({ name: z.string().optional() }),
+    answer: pageOf(resource.artifact),
+  }),
   verifyArtifact: route({
     ...read,
     path: '/api/v1/artifacts/:name/:digest/verification',
@@ -98,9 +140,27 @@ export const routes = {
     answer: z.object({ ok: z.boolean(), sentence: z.string() }),
   }),
 
-  listEnvironments: route({ ...read, path: '/api/v1/environments', summary: 'Every environment with what it serves', answer: pageOf(resource.environment) }),
-  showEnvironment: route({ ...read, path: '/api/v1/environments/:app/:environment', summary: 'One environment', params: inEnvironment, answer: resource.environment }),
-  listReleases: route({ ...read, path: '/api/v1/environments/:app/:environment/releases', summary: 'Releases, newest first', params: inEnvironment, query: page, answer: pageOf(resource.release) }),
+  listEnvironments: route({
+    ...read,
+    path: '/api/v1/environments',
+    summary: 'Every environment with what it serves',
+    answer: pageOf(resource.environment),
+  }),
+  showEnvironment: route({
+    ...read,
+    path: '/api/v1/environments/:app/:environment',
+    summary: 'One environment',
+    params: inEnvironment,
+    answer: resource.environment,
+  }),
+  listReleases: route({
+    ...read,
+    path: '/api/v1/environments/:app/:environment/releases',
+    summary: 'Releases, newest first',
+    params: inEnvironment,
+    query: page,
+    answer: pageOf(resource.release),
+  }),
   diffReleases: route({
     ...read,
     path: '/api/v1/environments/:app/:environment/diff',
@@ -138,8 +198,21 @@ export const routes = {
     body: z.object({ id: z.uuid().optional(), to: z.int().optional() }).optional(),
     answer: z.object({ rollout: z.uuid(), sentence: z.string() }),
   }),
-  listRollouts: route({ ...read, path: '/api/v1/environments/:app/:environment/rollouts', summary: 'Rollouts, newest first', params: inEnvironment, query: page, answer: pageOf(resource.rollout) }),
-  showRollout: route({ ...read, path: '/api/v1/rollouts/:id', summary: 'One rollout', params: id, answer: resource.rollout }),
+  listRollouts: route({
+    ...read,
+    path: '/api/v1/environments/:app/:environment/rollouts',
+    summary: 'Rollouts, newest first',
+    params: inEnvironment,
+    query: page,
+    answer: pageOf(resource.rollout),
+  }),
+  showRollout: route({
+    ...read,
+    path: '/api/v1/rollouts/:id',
+    summary: 'One rollout',
+    params: id,
+    answer: resource.rollout,
+  }),
   showTraffic: route({
     ...read,
     path: '/api/v1/rollouts/:id/traffic',
@@ -163,23 +236,83 @@ export const routes = {
     params: z.object({ id: z.string(), verb: z.enum(['pause', 'resume', 'drain']) }),
   }),
 
-  listSecrets: route({ ...read, scope: 'write', path: '/api/v1/secrets', summary: 'Names and versions, never values', query: scoped, answer: pageOf(z.object({ name: z.string(), version: z.int(), updatedAt: z.string() })) }),
-  setSecret: route({ ...change, method: 'PUT', path: '/api/v1/secrets/:name', summary: 'Set a secret', params: z.object({ name: variableName }), query: scoped, body: z.object({ value: z.string().min(1).max(65_536) }) }),
-  removeSecret: route({ ...change, method: 'DELETE', path: '/api/v1/secrets/:name', summary: 'Remove a secret', params: z.object({ name: variableName }), query: scoped }),
-  listVariables: route({ ...read, path: '/api/v1/variables', summary: 'Variables', query: scoped, answer: pageOf(z.object({ name: z.string(), value: z.string() })) }),
-  setVariable: route({ ...change, method: 'PUT', path: '/api/v1/variables/:name', summary: 'Set a variable', params: z.object({ name: variableName }), query: scoped, body: z.object({ value: z.string().max(65_536) }) }),
-  removeVariable: route({ ...change, method: 'DELETE', path: '/api/v1/variables/:name', summary: 'Remove a variable', params: z.object({ name: variableName }), query: scoped }),
+  listSecrets: route({
+    ...read,
+    scope: 'write',
+    path: '/api/v1/secrets',
+    summary: 'Names and versions, never values',
+    query: scoped,
+    answer: pageOf(z.object({ name: z.string(), version: z.int(), updatedAt: z.string() })),
+  }),
+  setSecret: route({
+    ...change,
+    method: 'PUT',
+    path: '/api/v1/secrets/:name',
+    summary: 'Set a secret',
+    params: z.object({ name: variableName }),
+    query: scoped,
+    body: z.object({ value: z.string().min(1).max(65_536) }),
+  }),
+  removeSecret: route({
+    ...change,
+    method: 'DELETE',
+    path: '/api/v1/secrets/:name',
+    summary: 'Remove a secret',
+    params: z.object({ name: variableName }),
+    query: scoped,
+  }),
+  listVariables: route({
+    ...read,
+    path: '/api/v1/variables',
+    summary: 'Variables',
+    query: scoped,
+    answer: pageOf(z.object({ name: z.string(), value: z.string() })),
+  }),
+  setVariable: route({
+    ...change,
+    method: 'PUT',
+    path: '/api/v1/variables/:name',
+    summary: 'Set a variable',
+    params: z.object({ name: variableName }),
+    query: scoped,
+    body: z.object({ value: z.string().max(65_536) }),
+  }),
+  removeVariable: route({
+    ...change,
+    method: 'DELETE',
+    path: '/api/v1/variables/:name',
+    summary: 'Remove a variable',
+    params: z.object({ name: variableName }),
+    query: scoped,
+  }),
 
-  listTokens: route({ ...read, scope: 'admin', path: '/api/v1/tokens', summary: 'Tokens, never their text', answer: pageOf(resource.token) }),
+  listTokens: route({
+    ...read,
+    scope: 'admin',
+    path: '/api/v1/tokens',
+    summary: 'Tokens, never their text',
+    answer: pageOf(resource.token),
+  }),
   createToken: route({
     ...change,
     scope: 'admin',
     path: '/api/v1/tokens',
     summary: 'Make a token; its text is shown once',
-    body: z.object({ id: z.uuid().optional(), name: z.string().min(1).max(100), scopes: z.array(z.enum(SCOPES)).min(1) }),
+    body: z.object({
+      id: z.uuid().optional(),
+      name: z.string().min(1).max(100),
+      scopes: z.array(z.enum(SCOPES)).min(1),
+    }),
     answer: resource.token.extend({ text: z.string() }),
   }),
-  revokeToken: route({ ...change, method: 'DELETE', scope: 'admin', path: '/api/v1/tokens/:id', summary: 'Revoke a token', params: id }),
+  revokeToken: route({
+    ...change,
+    method: 'DELETE',
+    scope: 'admin',
+    path: '/api/v1/tokens/:id',
+    summary: 'Revoke a token',
+    params: id,
+  }),
 } as const;
 
 export type Routes = typeof routes;

@@ -45,7 +45,11 @@ async function* walk(folder: string, below: string, options: PackOptions): Async
   }
 }
 
-async function addEntry(archive: Pack, folder: string, { path, options }: { readonly path: string; readonly options: PackOptions }): Promise<void> {
+async function addEntry(
+  archive: Pack,
+  folder: string,
+  { path, options }: { readonly path: string; readonly options: PackOptions },
+): Promise<void> {
   const full = join(folder, path);
   const stats = await lstat(full);
   const canonical = options.form === 'canonical';
@@ -60,7 +64,8 @@ async function addEntry(archive: Pack, folder: string, { path, options }: { read
     gname: '',
   };
   if (stats.isDirectory()) return write(archive, { ...header, type: 'directory' });
-  if (stats.isSymbolicLink()) return write(archive, { ...header, mode: 0o777, type: 'symlink', linkname: await readlink(full) });
+  if (stats.isSymbolicLink())
+    return write(archive, { ...header, mode: 0o777, type: 'symlink', linkname: await readlink(full) });
   if (!stats.isFile()) return;
   const entry = archive.entry({ ...header, type: 'file', size: stats.size });
   if (stats.size === 0) return void entry.end(Buffer.alloc(0));

@@ -35,7 +35,10 @@ function safePath(name: string, links: ReadonlySet<string>): string {
   const parts = path.split('/');
   const throughLink = parts.some((_, index) => index > 0 && links.has(parts.slice(0, index).join('/')));
   if (isAbsolute(path) || parts.includes('..') || throughLink || path.includes('\0')) {
-    throw new HoldfastError('artifactTampered', `the archive holds the path ${JSON.stringify(name)}, which leads out of its folder`);
+    throw new HoldfastError(
+      'artifactTampered',
+      `the archive holds the path ${JSON.stringify(name)}, which leads out of its folder`,
+    );
   }
   return path;
 }

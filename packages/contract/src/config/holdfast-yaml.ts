@@ -9,9 +9,7 @@ const secretText = z.string().describe('Text; ${{ secrets.NAME }} is filled in w
 
 /** A key of the full product that this version does not run yet: refused, never ignored. */
 const notYet = (what: string) =>
-  z
-    .undefined({ error: `${what} are not supported by this version of Holdfast; remove this key` })
-    .optional();
+  z.undefined({ error: `${what} are not supported by this version of Holdfast; remove this key` }).optional();
 
 const probe = z.strictObject({
   path: z.string().startsWith('/').describe('Requested on the instance.'),
@@ -41,7 +39,9 @@ const step = z.union([
 const analysis = z.strictObject({
   dwell: duration.prefault('5m').describe('A step lasts at least this long.'),
   deadline: duration.prefault('15m').describe('By then the step is decided.'),
-  warmup: duration.prefault('10s').describe('Not judged after the candidate first gets traffic, on all arms.'),
+  warmup: duration
+    .prefault('10s')
+    .describe('Not judged after the candidate first gets traffic, on all arms.'),
   errorRate: z
     .strictObject({ increase: percentagePoints.prefault('0.2pp') })
     .prefault({})
@@ -57,7 +57,9 @@ const analysis = z.strictObject({
 });
 
 const strategy = z.strictObject({
-  kind: z.enum(['canary'], { error: 'expected canary; rolling and blueGreen are not supported by this version' }).default('canary'),
+  kind: z
+    .enum(['canary'], { error: 'expected canary; rolling and blueGreen are not supported by this version' })
+    .default('canary'),
   steps: z.array(step).min(1).prefault(['5%', '25%', '50%']).describe("The candidate's share, step by step."),
   baseline: z.enum(['fresh', 'stable']).default('fresh'),
   analysis: analysis.prefault({}),
@@ -66,10 +68,22 @@ const strategy = z.strictObject({
 });
 
 const target = z.strictObject({
-  kind: z.enum(['process'], { error: 'expected process; container and kubernetes are not supported by this version' }).default('process'),
-  command: z.array(z.string().min(1)).min(1).describe('Run in the unpacked artifact; PORT says where to listen.'),
+  kind: z
+    .enum(['process'], {
+      error: 'expected process; container and kubernetes are not supported by this version',
+    })
+    .default('process'),
+  command: z
+    .array(z.string().min(1))
+    .min(1)
+    .describe('Run in the unpacked artifact; PORT says where to listen.'),
   replicas: z.int().min(1).max(100).default(2),
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable'), secretText).default({}),
+  env: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable'),
+      secretText,
+    )
+    .default({}),
   hosts: z
     .strictObject({ labels: z.array(z.string()).default([]), spread: z.enum(['zone']).default('zone') })
     .prefault({})
@@ -78,7 +92,9 @@ const target = z.strictObject({
 
 const traffic = z.strictObject({
   listen: z.int().min(1).max(65_535).optional().describe('Port of the router that holdfast up starts.'),
-  router: z.enum(['embedded'], { error: 'expected embedded; haproxy and gateway are not supported by this version' }).default('embedded'),
+  router: z
+    .enum(['embedded'], { error: 'expected embedded; haproxy and gateway are not supported by this version' })
+    .default('embedded'),
   sticky: z
     .union([z.enum(['none', 'cookie']), z.string().regex(/^header:[A-Za-z0-9-]+$/)], {
       error: 'expected none, cookie or header:NAME',
@@ -89,9 +105,7 @@ const traffic = z.strictObject({
 export const environment = z.strictObject({
   target,
   readiness: readiness.prefault({}),
-  drain: z
-    .strictObject({ deadline: duration.prefault('30s'), grace: duration.prefault('10s') })
-    .prefault({}),
+  drain: z.strictObject({ deadline: duration.prefault('30s'), grace: duration.prefault('10s') }).prefault({}),
   traffic: traffic.prefault({}),
   strategy: strategy.prefault({}),
   rollback: z.strictObject({ keep: z.int().min(1).max(20).default(3) }).prefault({}),

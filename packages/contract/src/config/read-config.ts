@@ -8,7 +8,9 @@ type Tree = { [key: string]: unknown };
 export function readConfig(file: string, text: string): readonly AppConfig[] {
   const read = readYaml(file, text);
   if (!isTree(read.value)) {
-    throw new HoldfastError('configInvalid', 'expected a mapping with version, app and environments', { place: read.place([]) });
+    throw new HoldfastError('configInvalid', 'expected a mapping with version, app and environments', {
+      place: read.place([]),
+    });
   }
   const mirrored = { ...read, value: withMirrors(read) };
   if ('apps' in read.value) return validateYaml(mirrored, severalApps).apps;
@@ -31,7 +33,10 @@ export function findEnvironment(
   const only = found[0];
   if (only && found.length === 1) return only;
   const known = apps.flatMap((entry) => Object.keys(entry.environments).map((key) => `${entry.app}/${key}`));
-  throw new HoldfastError('environmentUnknown', `environment ${name} is ${found.length > 1 ? 'in several apps' : 'not in holdfast.yaml'}, expected one of ${known.join(', ')}`);
+  throw new HoldfastError(
+    'environmentUnknown',
+    `environment ${name} is ${found.length > 1 ? 'in several apps' : 'not in holdfast.yaml'}, expected one of ${known.join(', ')}`,
+  );
 }
 
 function withMirrors(read: ReadYaml): unknown {
@@ -52,9 +57,13 @@ function mirrorApp(app: unknown, read: ReadYaml, path: readonly PropertyKey[]): 
       const { mirrors, ...rest } = own;
       const base = typeof mirrors === 'string' ? all[mirrors] : undefined;
       if (!isTree(base) || 'mirrors' in base) {
-        throw new HoldfastError('configInvalid', `mirrors: expected the name of another environment that mirrors none, found ${JSON.stringify(mirrors)}`, {
-          place: read.place([...path, 'environments', name, 'mirrors']),
-        });
+        throw new HoldfastError(
+          'configInvalid',
+          `mirrors: expected the name of another environment that mirrors none, found ${JSON.stringify(mirrors)}`,
+          {
+            place: read.place([...path, 'environments', name, 'mirrors']),
+          },
+        );
       }
       return [name, merge(base, rest)];
     }),

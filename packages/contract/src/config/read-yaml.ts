@@ -31,7 +31,9 @@ function offsetOf(root: Node | null, path: readonly PropertyKey[]): number {
   let offset = root?.range?.[0] ?? 0;
   for (const key of path) {
     if (isMap(node)) {
-      const pair = node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(key));
+      const pair = node.items.find(
+        (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(key),
+      );
       if (!pair) return offset;
       offset = (pair.key as Node).range?.[0] ?? offset;
       node = pair.value;
@@ -51,25 +53,34 @@ export function validateYaml<Schema extends z.ZodType>(read: ReadYaml, schema: S
   throw new HoldfastError('configInvalid', sentence, { place: read.place(path) });
 }
 
-function firstProblem(issues: readonly z.core.$ZodIssue[]): { path: readonly PropertyKey[]; sentence: string } {
+interface YamlProblem {
+  readonly path: readonly PropertyKey[];
+  readonly sentence: string;
+}
+
+/** The first issue, of a union the one that got deepest: that is the form the user meant. */
+function firstProblem(issues: readonly z.core.$ZodIssue[]): YamlProblem {
+  const { path, message } = innermost(issues, []);
+  const unknown = message === UNKNOWN_KEY;
+  const text = path.map(String).join('.');
+  return { path, sentence: unknown ? `${message} ${text}` : text === '' ? message : `${text}: ${message}` };
+}
+
+const UNKNOWN_KEY = 'unknown key';
+
+function innermost(
+  issues: readonly z.core.$ZodIssue[],
+  above: readonly PropertyKey[],
+): { readonly path: readonly PropertyKey[]; readonly message: string } {
   const issue = issues[0] as z.core.$ZodIssue;
-  if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0] as string;
-    return { path: [...issue.path, key], sentence: `unknown key ${pathText([...issue.path, key])}` };
-  }
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] as readonly z.core.$ZodIssue[];
-    const inner = firstProblem(deepest);
-    return { path: [...issue.path, ...inner.path], sentence: inner.sentence };
-  }
-  const where = issue.path.length > 0 ? `${pathText(issue.path)}: ` : '';
-  return { path: issue.path, sentence: `${where}${issue.message}` };
+  const path = [...above, ...issue.path];
+  if (issue.code === 'unrecognized_keys')
+    return { path: [...path, issue.keys[0] as string], message: UNKNOWN_KEY };
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return { path, message: issue.message };
+  const deepest = [...issue.errors].sort((a, b) => depth(b) - depth(a))[0] as readonly z.core.$ZodIssue[];
+  return innermost(deepest, path);
 }
 
 function depth(issues: readonly z.core.$ZodIssue[]): number {
   return Math.max(0, ...issues.map((issue) => issue.path.length));
-}
-
-function pathText(path: readonly PropertyKey[]): string {
-  return path.map(String).join('.');
 }

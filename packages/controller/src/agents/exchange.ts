@@ -1,7 +1,19 @@
-import type { Exchange, ExchangeAnswer, InstanceObservation, Report, ReportResult } from '@holdfast/contract/agent/protocol.ts';
+import type {
+  Exchange,
+  ExchangeAnswer,
+  InstanceObservation,
+  Report,
+  ReportResult,
+} from '@holdfast/contract/agent/protocol.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { acknowledgeLease, advanceResume, claimJobs, heldJob, leasesOf } from '@holdfast/postgres/agent/lease-store.ts';
 import { type AgentRow, findAgent, setAgentState } from '@holdfast/postgres/agent/agent-store.ts';
+import {
+  acknowledgeLease,
+  advanceResume,
+  claimJobs,
+  heldJob,
+  leasesOf,
+} from '@holdfast/postgres/agent/lease-store.ts';
 import { answersOf, keepAnswer } from '@holdfast/postgres/agent/report-store.ts';
 import { renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
@@ -32,7 +44,12 @@ export async function exchange(services: Services, message: Exchange): Promise<E
     for (const seen of message.instances) await applyObservation(sql, agent, seen);
     if (message.bye) return goodbye(services, sql, { agent, results });
     const free = agent.intent === 'work' && agent.state === 'online' ? message.freeSlots : 0;
-    await claimJobs(sql, { id: agent.id, labels: agent.labels, slots: free, standBackMs: agent.host ? 1_000 : 0 });
+    await claimJobs(sql, {
+      id: agent.id,
+      labels: agent.labels,
+      slots: free,
+      standBackMs: agent.host ? 1_000 : 0,
+    });
     return describe(services, sql, { agent, results, wanted: message.wanted });
   });
   if (message.reports.length > 0 || message.instances.length > 0) {
@@ -46,21 +63,50 @@ interface Applied {
   readonly results: ReportResult[];
 }
 
-async function goodbye(services: Services, sql: Queryable, { agent, results }: Applied): Promise<ExchangeAnswer> {
-  await releaseLeases(services, sql, { agentId: agent.id, reason: `agent ${agent.name} said goodbye`, lost: false });
+async function goodbye(
+  services: Services,
+  sql: Queryable,
+  { agent, results }: Applied,
+): Promise<ExchangeAnswer> {
+  await releaseLeases(services, sql, {
+    agentId: agent.id,
+    reason: `agent ${agent.name} said goodbye`,
+    lost: false,
+  });
   await setAgentState(sql, agent.id, 'offline');
   return { results, leases: [], grants: [], orders: [] };
 }
 
-async function describe(services: Services, sql: Queryable, { agent, results, wanted }: Applied & { readonly wanted: readonly string[] }): Promise<ExchangeAnswer> {
+async function describe(
+  services: Services,
+  sql: Queryable,
+  { agent, results, wanted }: Applied & { readonly wanted: readonly string[] },
+): Promise<ExchangeAnswer> {
   const held = await leasesOf(sql, agent.id);
-  const leases = held.map((job) => ({ jobId: job.id, epoch: job.epoch, acknowledged: job.acknowledged_at !== null, cancel: job.cancel }));
-  const grants = await Promise.all(held.filter((job) => job.acknowledged_at === null || wanted.includes(job.id)).map((job) => grantOf(services, sql, job)));
+  const leases = held.map((job) => ({
+    jobId: job.id,
+    epoch: job.epoch,
+    acknowledged: job.acknowledged_at !== null,
+    cancel: job.cancel,
+  }));
+  const grants = await Promise.all(
+    held
+      .filter((job) => job.acknowledged_at === null || wanted.includes(job.id))
+      .map((job) => grantOf(services, sql, job)),
+  );
   return { results, leases, grants, orders: await ordersOf(services, sql, agent.id) };
 }
 
-async function applyReports(services: Services, sql: Queryable, { agent, message }: { readonly agent: AgentRow; readonly message: Exchange }): Promise<ReportResult[]> {
-  const known = await answersOf(sql, message.sessionId, message.reports.map((entry) => entry.number));
+async function applyReports(
+  services: Services,
+  sql: Queryable,
+  { agent, message }: { readonly agent: AgentRow; readonly message: Exchange },
+): Promise<ReportResult[]> {
+  const known = await answersOf(
+    sql,
+    message.sessionId,
+    message.reports.map((entry) => entry.number),
+  );
   const results: ReportResult[] = [];
   for (const { number, report } of message.reports) {
     const before = known.get(number);
@@ -74,22 +120,49 @@ async function applyReports(services: Services, sql: Queryable, { agent, message
 type Outcome = Pick<ReportResult, 'outcome' | 'reason'>;
 const ACCEPTED: Outcome = { outcome: 'accepted', reason: null };
 
-async function applyReport(services: Services, sql: Queryable, { agent, report }: { readonly agent: AgentRow; readonly report: Report }): Promise<Outcome> {
+async function applyReport(
+  services: Services,
+  sql: Queryable,
+  { agent, report }: { readonly agent: AgentRow; readonly report: Report },
+): Promise<Outcome> {
   const job = await heldJob(sql, { jobId: report.jobId, agentId: agent.id, epoch: report.epoch });
   if (!job) return keepLate(sql, report);
   switch (report.kind) {
     case 'leaseAcknowledged':
       await acknowledgeLease(sql, job.id);
-      return refusedOr(await changeRun(services, sql, { runId: job.run_id, event: { kind: 'jobStarted', jobId: job.id } }));
+      return refusedOr(
+        await changeRun(services, sql, { runId: job.run_id, event: { kind: 'jobStarted', jobId: job.id } }),
+      );
     case 'stepStarted':
-      await startAttempt(sql, { id: report.attemptId, jobId: job.id, index: report.index, name: report.name, agentId: agent.id, epoch: report.epoch });
-      await appendEvent(sql, { topic: 'run', subject: job.run_id, kind: 'stepStarted', data: { job: job.id, step: report.index } });
+      await startAttempt(sql, {
+        id: report.attemptId,
+        jobId: job.id,
+        index: report.index,
+        name: report.name,
+        agentId: agent.id,
+        epoch: report.epoch,
+      });
+      await appendEvent(sql, {
+        topic: 'run',
+        subject: job.run_id,
+        kind: 'stepStarted',
+        data: { job: job.id, step: report.index },
+      });
       return ACCEPTED;
     case 'stepFinished':
       return finishStep(sql, job, report);
     case 'jobFinished':
       return refusedOr(
-        await changeRun(services, sql, { runId: job.run_id, event: { kind: 'jobEnded', jobId: job.id, conclusion: report.conclusion, outputs: report.outputs, reason: report.reason } }),
+        await changeRun(services, sql, {
+          runId: job.run_id,
+          event: {
+            kind: 'jobEnded',
+            jobId: job.id,
+            conclusion: report.conclusion,
+            outputs: report.outputs,
+            reason: report.reason,
+          },
+        }),
       );
   }
 }
@@ -98,18 +171,44 @@ function refusedOr(sentence: string | null): Outcome {
   return sentence === null ? ACCEPTED : { outcome: 'refused', reason: sentence };
 }
 
-async function finishStep(sql: Queryable, job: JobRow, report: Extract<Report, { kind: 'stepFinished' }>): Promise<Outcome> {
-  await endAttempt(sql, { id: report.attemptId, state: report.conclusion, counted: true, exitCode: report.exitCode, signal: report.signal, reason: report.reason, outputs: report.outputs, annotations: report.annotations, summary: report.summary });
+async function finishStep(
+  sql: Queryable,
+  job: JobRow,
+  report: Extract<Report, { kind: 'stepFinished' }>,
+): Promise<Outcome> {
+  await endAttempt(sql, {
+    id: report.attemptId,
+    state: report.conclusion,
+    counted: true,
+    exitCode: report.exitCode,
+    signal: report.signal,
+    reason: report.reason,
+    outputs: report.outputs,
+    annotations: report.annotations,
+    summary: report.summary,
+  });
   if (report.checkpoint) await renewBlob(sql, report.checkpoint, 0);
-  await advanceResume(sql, job.id, { index: report.index + 1, checkpoint: report.checkpoint, notPortable: report.notPortable });
-  await appendEvent(sql, { topic: 'run', subject: job.run_id, kind: 'stepFinished', data: { job: job.id, step: report.index, conclusion: report.conclusion } });
+  await advanceResume(sql, job.id, {
+    index: report.index + 1,
+    checkpoint: report.checkpoint,
+    notPortable: report.notPortable,
+  });
+  await appendEvent(sql, {
+    topic: 'run',
+    subject: job.run_id,
+    kind: 'stepFinished',
+    data: { job: job.id, step: report.index, conclusion: report.conclusion },
+  });
   return ACCEPTED;
 }
 
 /** The lease is somebody else's by now: the result is kept for the record, marked, never counted. */
 async function keepLate(sql: Queryable, report: Report): Promise<Outcome> {
   if (report.kind === 'stepFinished') {
-    await sql.query(`UPDATE attempt SET counted = false, reason = coalesce(reason, '') || ' (late result, not counted)' WHERE id = $1 AND state = 'lost' AND counted`, [report.attemptId]);
+    await sql.query(
+      `UPDATE attempt SET counted = false, reason = coalesce(reason, '') || ' (late result, not counted)' WHERE id = $1 AND state = 'lost' AND counted`,
+      [report.attemptId],
+    );
   }
   return { outcome: 'fenced', reason: 'the lease of this job is held by somebody else' };
 }
@@ -117,7 +216,13 @@ async function keepLate(sql: Queryable, report: Report): Promise<Outcome> {
 async function applyObservation(sql: Queryable, agent: AgentRow, seen: InstanceObservation): Promise<void> {
   const changed = await observeInstance(sql, agent.id, seen);
   if (!changed) return;
-  if (seen.state === 'ready' && seen.startMs !== null) await noteStartTime(sql, changed.releaseId, seen.startMs);
+  if (seen.state === 'ready' && seen.startMs !== null)
+    await noteStartTime(sql, changed.releaseId, seen.startMs);
   await hastenDuty(sql, 'environment', changed.environmentId);
-  await appendEvent(sql, { topic: 'environment', subject: changed.environmentId, kind: 'instance', data: { instance: seen.id, state: seen.state } });
+  await appendEvent(sql, {
+    topic: 'environment',
+    subject: changed.environmentId,
+    kind: 'instance',
+    data: { instance: seen.id, state: seen.state },
+  });
 }

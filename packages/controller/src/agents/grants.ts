@@ -1,9 +1,9 @@
 import type { Grant } from '@holdfast/contract/agent/protocol.ts';
 import { jobValues } from '@holdfast/core/pipeline/decide.ts';
 import type { JobDefinition, Run } from '@holdfast/core/pipeline/pipeline.ts';
-import type { Queryable } from '@holdfast/postgres/database.ts';
 import { currentSecrets } from '@holdfast/postgres/access/secret-store.ts';
-import { findRun, jobOf, type JobRow, jobsOf, type RunRow } from '@holdfast/postgres/run/run-store.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
+import { findRun, type JobRow, jobOf, jobsOf, type RunRow } from '@holdfast/postgres/run/run-store.ts';
 import { secretNames } from '@holdfast/workflow/secret-names.ts';
 import type { Services } from '../services.ts';
 import { secretPurpose } from '../vault/secret-references.ts';
@@ -20,9 +20,13 @@ export async function grantOf(services: Services, sql: Queryable, job: JobRow): 
     definition,
     workflowEnv: row.definition.env,
     values: await valuesOf(sql, { row, job, definition }),
-    secrets: await openSecrets(services, sql, { repository: row.repository, part: [definition, row.definition.env] }),
+    secrets: await openSecrets(services, sql, {
+      repository: row.repository,
+      part: [definition, row.definition.env],
+    }),
     source: { digest: row.source, commit: row.commit },
-    resume: job.checkpoint && job.resume_index > 0 ? { index: job.resume_index, checkpoint: job.checkpoint } : null,
+    resume:
+      job.checkpoint && job.resume_index > 0 ? { index: job.resume_index, checkpoint: job.checkpoint } : null,
   };
 }
 
@@ -33,24 +37,47 @@ export interface JobInRun {
 }
 
 export async function valuesOf(sql: Queryable, { row, job, definition }: JobInRun): Promise<Grant['values']> {
-  const run: Run = { id: row.id, state: row.state, definition: row.definition, contexts: row.contexts, jobs: (await jobsOf(sql, row.id)).map(jobOf), cancelRequested: false, reason: null };
+  const run: Run = {
+    id: row.id,
+    state: row.state,
+    definition: row.definition,
+    contexts: row.contexts,
+    jobs: (await jobsOf(sql, row.id)).map(jobOf),
+    cancelRequested: false,
+    reason: null,
+  };
   return {
     ...jobValues(run, definition),
     matrix: job.matrix ?? {},
-    strategy: { 'fail-fast': job.fail_fast, 'job-index': job.matrix_index, 'job-total': job.matrix_total, 'max-parallel': job.max_parallel || job.matrix_total },
+    strategy: {
+      'fail-fast': job.fail_fast,
+      'job-index': job.matrix_index,
+      'job-total': job.matrix_total,
+      'max-parallel': job.max_parallel || job.matrix_total,
+    },
     job: { status: 'success' },
   } as Grant['values'];
 }
 
-async function openSecrets(services: Services, sql: Queryable, { repository, part }: { readonly repository: string; readonly part: unknown }): Promise<Record<string, string>> {
+async function openSecrets(
+  services: Services,
+  sql: Queryable,
+  { repository, part }: { readonly repository: string; readonly part: unknown },
+): Promise<Record<string, string>> {
   const wanted = secretNames(part);
   if (wanted.length === 0) return {};
-  const known = new Map((await currentSecrets(sql, repository)).map((secret) => [secret.name.toUpperCase(), secret]));
+  const known = new Map(
+    (await currentSecrets(sql, repository)).map((secret) => [secret.name.toUpperCase(), secret]),
+  );
   const opened: Record<string, string> = {};
   for (const name of wanted) {
     const secret = known.get(name);
     // GitHub: an unset secret is the empty string.
-    if (secret) opened[name] = services.vault.open(secretPurpose(secret.repository, secret.name, secret.version), secret.sealed);
+    if (secret)
+      opened[name] = services.vault.open(
+        secretPurpose(secret.repository, secret.name, secret.version),
+        secret.sealed,
+      );
   }
   return opened;
 }

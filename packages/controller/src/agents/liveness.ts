@@ -26,7 +26,8 @@ export class Liveness {
     if (this.lastLook === undefined || now - this.lastLook > lostMs / 2) this.graceUntil = now + lostMs;
     this.lastLook = now;
     await services.database.transaction(async (sql) => {
-      for (const job of await overdueGrants(sql, GRANT_ACKNOWLEDGED_WITHIN_MS)) await requeueJob(sql, job.id, { lost: false, fromStart: false });
+      for (const job of await overdueGrants(sql, GRANT_ACKNOWLEDGED_WITHIN_MS))
+        await requeueJob(sql, job.id, { lost: false, fromStart: false });
     });
     const agents = await listAgents(services.database);
     for (const agent of agents) await this.judge(services, agent, agents);
@@ -36,7 +37,8 @@ export class Liveness {
   private async judge(services: Services, agent: SeenAgent, all: readonly SeenAgent[]): Promise<void> {
     if (agent.state === 'lost' || agent.state === 'offline') return;
     const liveness = livenessOf(agent.silence_ms, services.config.timers);
-    if (liveness === 'suspect' && agent.state !== 'suspect') await setAgentState(services.database, agent.id, 'suspect');
+    if (liveness === 'suspect' && agent.state !== 'suspect')
+      await setAgentState(services.database, agent.id, 'suspect');
     if (liveness !== 'lost' || performance.now() < this.graceUntil || !this.mayExpire(all)) return;
     this.expired.push(performance.now());
     await this.expire(services, agent);
@@ -54,9 +56,11 @@ export class Liveness {
     await services.database.transaction(async (sql) => {
       await setAgentState(sql, agent.id, 'lost');
       await releaseLeases(services, sql, { agentId: agent.id, reason, lost: true });
-      for (const environment of await loseInstances(sql, agent.id, reason)) await hastenDuty(sql, 'environment', environment);
+      for (const environment of await loseInstances(sql, agent.id, reason))
+        await hastenDuty(sql, 'environment', environment);
       await appendEvent(sql, { topic: 'agent', subject: agent.id, kind: 'lost', data: { reason } });
-      if (agent.busy > 0 || agent.host) await announce(sql, { kind: 'agentsLost', subject: agent.id, sentence: reason });
+      if (agent.busy > 0 || agent.host)
+        await announce(sql, { kind: 'agentsLost', subject: agent.id, sentence: reason });
     });
     for (const hint of ['jobs', 'duty', 'events'] as const) services.hints.send(hint);
   }

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Order } from '@holdfast/contract/agent/protocol.ts';
 import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.ts';
-import type { Queryable } from '@holdfast/postgres/database.ts';
 import { secretAt } from '@holdfast/postgres/access/secret-store.ts';
-import { type EnvironmentRow, environmentById } from '@holdfast/postgres/rollout/environment-store.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
 import { findRelease, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+import { type EnvironmentRow, environmentById } from '@holdfast/postgres/rollout/environment-store.ts';
 import { type InstanceRow, ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
 import { findRepository } from '@holdfast/postgres/run/repository-store.ts';
-import { SECRET_REFERENCE, secretMissing, secretPurpose } from '../vault/secret-references.ts';
 import type { Services } from '../services.ts';
+import { SECRET_REFERENCE, secretMissing, secretPurpose } from '../vault/secret-references.ts';
 
 /** What this agent should host, complete: an instance that is not listed is to be stopped. */
 export async function ordersOf(services: Services, sql: Queryable, agentId: string): Promise<Order[]> {
@@ -56,18 +56,36 @@ function readinessOf({ readiness }: EnvironmentConfig): Order['readiness'] {
     intervalMs: readiness.interval,
     timeoutMs: readiness.timeout,
     latencyMs: readiness.latency,
-    probes: readiness.probes.map((probe) => ({ path: probe.path, status: probe.expect.status, json: probe.expect.json ?? null })),
+    probes: readiness.probes.map((probe) => ({
+      path: probe.path,
+      status: probe.expect.status,
+      json: probe.expect.json ?? null,
+    })),
   };
 }
 
 /** The versions frozen with the release, not the newest: a changed secret is another release. */
-async function fillSecrets(services: Services, sql: Queryable, { release, env }: { readonly release: ReleaseRow; readonly env: Record<string, string> }): Promise<Record<string, string>> {
-  const repository = release.repository_id ? ((await findRepository(sql, release.repository_id))?.name ?? '') : '';
+async function fillSecrets(
+  services: Services,
+  sql: Queryable,
+  { release, env }: { readonly release: ReleaseRow; readonly env: Record<string, string> },
+): Promise<Record<string, string>> {
+  const repository = release.repository_id
+    ? ((await findRepository(sql, release.repository_id))?.name ?? '')
+    : '';
   const opened = new Map<string, string>();
   for (const [name, version] of Object.entries(release.secret_versions)) {
     const secret = await secretAt(sql, repository, name, version);
     if (!secret) throw secretMissing(name);
-    opened.set(name, services.vault.open(secretPurpose(secret.repository, secret.name, secret.version), secret.sealed));
+    opened.set(
+      name,
+      services.vault.open(secretPurpose(secret.repository, secret.name, secret.version), secret.sealed),
+    );
   }
-  return Object.fromEntries(Object.entries(env).map(([key, text]) => [key, text.replace(SECRET_REFERENCE, (_, name: string) => opened.get(name) ?? '')]));
+  return Object.fromEntries(
+    Object.entries(env).map(([key, text]) => [
+      key,
+      text.replace(SECRET_REFERENCE, (_, name: string) => opened.get(name) ?? ''),
+    ]),
+  );
 }

@@ -14,22 +14,43 @@ import type { Services } from '../services.ts';
  */
 const LOSSES_ALLOWED = 5;
 
-export async function releaseLeases(services: Services, sql: Queryable, from: { readonly agentId: string; readonly reason: string; readonly lost: boolean }): Promise<void> {
+export async function releaseLeases(
+  services: Services,
+  sql: Queryable,
+  from: { readonly agentId: string; readonly reason: string; readonly lost: boolean },
+): Promise<void> {
   for (const job of await leasesOf(sql, from.agentId)) {
     const inFlight = await stepInFlight(sql, job);
     await loseAttempts(sql, job.id, from.reason);
     const ending = await endingReason(sql, job, inFlight);
     if (ending !== null) {
-      await changeRun(services, sql, { runId: job.run_id, event: { kind: 'jobEnded', jobId: job.id, conclusion: job.cancel ? 'cancelled' : 'failed', outputs: {}, reason: ending } });
+      await changeRun(services, sql, {
+        runId: job.run_id,
+        event: {
+          kind: 'jobEnded',
+          jobId: job.id,
+          conclusion: job.cancel ? 'cancelled' : 'failed',
+          outputs: {},
+          reason: ending,
+        },
+      });
       continue;
     }
     await requeueJob(sql, job.id, { lost: from.lost, fromStart: job.not_portable !== null });
-    await appendEvent(sql, { topic: 'run', subject: job.run_id, kind: 'jobLost', data: { job: job.id, reason: from.reason, resume: job.not_portable === null ? job.resume_index : 0 } });
+    await appendEvent(sql, {
+      topic: 'run',
+      subject: job.run_id,
+      kind: 'jobLost',
+      data: { job: job.id, reason: from.reason, resume: job.not_portable === null ? job.resume_index : 0 },
+    });
   }
 }
 
 async function stepInFlight(sql: Queryable, job: JobRow): Promise<number | null> {
-  const found = await sql.query<{ step_index: number }>('SELECT step_index FROM attempt WHERE job_id = $1 AND ended_at IS NULL ORDER BY step_index DESC LIMIT 1', [job.id]);
+  const found = await sql.query<{ step_index: number }>(
+    'SELECT step_index FROM attempt WHERE job_id = $1 AND ended_at IS NULL ORDER BY step_index DESC LIMIT 1',
+    [job.id],
+  );
   return found.rows[0]?.step_index ?? null;
 }
 

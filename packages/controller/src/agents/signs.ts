@@ -1,5 +1,5 @@
-import type { Database } from '@holdfast/postgres/database.ts';
 import { noteSigns } from '@holdfast/postgres/agent/agent-store.ts';
+import type { Database } from '@holdfast/postgres/database.ts';
 
 /** Heartbeats are kept in memory and written as one statement per replica and second (protocol §2). */
 export class SignsOfLife {

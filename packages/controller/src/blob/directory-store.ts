@@ -24,7 +24,11 @@ export function directoryStore(root: string): BlobStore {
 
 function pathOf(root: string, digest: string): string {
   const match = /^sha256:([0-9a-f]{64})$/.exec(digest);
-  if (!match) throw new HoldfastError('requestInvalid', `expected a digest sha256:…, found ${JSON.stringify(digest.slice(0, 100))}`);
+  if (!match)
+    throw new HoldfastError(
+      'requestInvalid',
+      `expected a digest sha256:…, found ${JSON.stringify(digest.slice(0, 100))}`,
+    );
   const hex = match[1] as string;
   return join(root, 'sha256', hex.slice(0, 2), hex);
 }
@@ -48,7 +52,9 @@ async function put(root: string, bytes: Readable, limit: number): Promise<Stored
     return { digest, bytes: length };
   } catch (error) {
     await rm(draft, { force: true });
-    throw systemCode(error) === 'ENOSPC' ? new HoldfastError('diskFull', 'the blob store has no space left', { cause: error }) : error;
+    throw systemCode(error) === 'ENOSPC'
+      ? new HoldfastError('diskFull', 'the blob store has no space left', { cause: error })
+      : error;
   }
 }
 
@@ -70,7 +76,10 @@ async function sync(path: string): Promise<void> {
 }
 
 /** The stream fails at its end when the bytes are not what their name says. */
-async function read(root: string, digest: string): Promise<{ readonly stream: Readable; readonly bytes: number }> {
+async function read(
+  root: string,
+  digest: string,
+): Promise<{ readonly stream: Readable; readonly bytes: number }> {
   const path = pathOf(root, digest);
   const found = await stat(path).catch(() => null);
   if (!found) throw new HoldfastError('blobUnknown', `there is no blob ${digest}`);
@@ -82,7 +91,11 @@ async function read(root: string, digest: string): Promise<{ readonly stream: Re
     },
     flush(done) {
       const actual = `sha256:${hash.digest('hex')}`;
-      done(actual === digest ? null : new HoldfastError('artifactTampered', `the stored bytes of ${digest} are ${actual}`));
+      done(
+        actual === digest
+          ? null
+          : new HoldfastError('artifactTampered', `the stored bytes of ${digest} are ${actual}`),
+      );
     },
   });
   const source = createReadStream(path);

@@ -20,7 +20,9 @@ export function collectEvidence(rollout: Rollout, intervals: readonly IntervalRo
 }
 
 function sampleOf(rollout: Rollout, counts: readonly IntervalRow['counts'][number][]): Sample {
-  const candidate = sum(counts.filter((entry) => entry.name === 'candidate' && entry.release === rollout.candidate));
+  const candidate = sum(
+    counts.filter((entry) => entry.name === 'candidate' && entry.release === rollout.candidate),
+  );
   const ofStable = counts.filter((entry) => entry.release === rollout.stable && entry.name !== 'candidate');
   const fresh = ofStable.filter((entry) => entry.name === 'baseline');
   const stable = sum(ofStable);

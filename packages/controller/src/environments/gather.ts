@@ -12,7 +12,12 @@ export function observe(rollout: Rollout, view: FleetView, published: boolean): 
   return {
     candidate: armOf(candidates, rollout.startedAt),
     baseline: armOf(baselines, rollout.startedAt),
-    routers: { published, acknowledged: mute.length === 0, mute: mute.map((worker) => worker.id), count: workers.length },
+    routers: {
+      published,
+      acknowledged: mute.length === 0,
+      mute: mute.map((worker) => worker.id),
+      count: workers.length,
+    },
   };
 }
 
@@ -20,7 +25,8 @@ function armOf(instances: readonly Instance[], since: number): Observation['cand
   const unfit = instances.filter((instance) => instance.state !== 'ready' && instance.reason !== null).at(-1);
   return {
     ready: instances.filter((instance) => instance.desired === 'run' && instance.state === 'ready').length,
-    crashed: instances.filter((instance) => instance.state === 'crashed' && instance.createdAt >= since).length,
+    crashed: instances.filter((instance) => instance.state === 'crashed' && instance.createdAt >= since)
+      .length,
     complaint: unfit?.reason ?? null,
   };
 }

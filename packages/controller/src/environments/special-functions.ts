@@ -1,4 +1,4 @@
-import gammaln from '@stdlib/math-base-special-gammaln';
 import type { SpecialFunctions } from '@holdfast/core/analysis/ports.ts';
+import gammaln from '@stdlib/math-base-special-gammaln';
 
 export const specialFunctions: SpecialFunctions = { lnGamma: (x) => gammaln(x) };

@@ -6,7 +6,11 @@ import { specialFunctions } from './special-functions.ts';
 
 /** A newer release was asked for: the running rollout ends, its instances are drained by the reconciler. */
 export async function supersede(sql: Queryable, live: RolloutRow, by: number): Promise<void> {
-  const decided = decide(live.data, { kind: 'supersede', by: String(by) }, { now: Date.now(), special: specialFunctions });
+  const decided = decide(
+    live.data,
+    { kind: 'supersede', by: String(by) },
+    { now: Date.now(), special: specialFunctions },
+  );
   if (!decided.ok) return;
   await saveRollout(sql, live.data, decided.value.rollout);
   await appendEvent(sql, { topic: 'rollout', subject: live.id, kind: 'superseded', data: { by } });

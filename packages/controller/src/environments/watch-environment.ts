@@ -1,7 +1,12 @@
 import { newId } from '@holdfast/contract/id.ts';
 import { decide } from '@holdfast/core/rollout/decide.ts';
 import { desire } from '@holdfast/core/rollout/desire.ts';
-import { isFinal, type Rollout, type RolloutEffect, type RolloutEvent } from '@holdfast/core/rollout/rollout.ts';
+import {
+  isFinal,
+  type Rollout,
+  type RolloutEffect,
+  type RolloutEvent,
+} from '@holdfast/core/rollout/rollout.ts';
 import { nextLookMs } from '@holdfast/core/rollout/schedule.ts';
 import { checkSnapshot } from '@holdfast/core/traffic/invariants.ts';
 import { type FleetEffect, type FleetView, reconcile } from '@holdfast/core/traffic/reconcile.ts';
@@ -11,17 +16,29 @@ import type { Queryable } from '@holdfast/postgres/database.ts';
 import { type Duty, dropDuty, holdDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
 import { findRelease, noteServed } from '@holdfast/postgres/release/release-store.ts';
-import { type EnvironmentRow, lockEnvironment, makeStable, saveSnapshot } from '@holdfast/postgres/rollout/environment-store.ts';
-import { insertInstance, instanceOf, instancesOf, setArm, setDesired, setExcludedBy } from '@holdfast/postgres/rollout/instance-store.ts';
+import {
+  type EnvironmentRow,
+  lockEnvironment,
+  makeStable,
+  saveSnapshot,
+} from '@holdfast/postgres/rollout/environment-store.ts';
+import {
+  insertInstance,
+  instanceOf,
+  instancesOf,
+  setArm,
+  setDesired,
+  setExcludedBy,
+} from '@holdfast/postgres/rollout/instance-store.ts';
 import { liveRollout, saveRollout, takeRequests } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { forgetWorker, takeUnjudged, workersOf } from '@holdfast/postgres/rollout/router-store.ts';
 import { announce } from '../notify/announce.ts';
 import { databaseNow } from '../releases/start-rollout.ts';
 import type { Services } from '../services.ts';
-import { stickinessOf } from './stickiness.ts';
 import { collectEvidence } from './collect-evidence.ts';
 import { observe } from './gather.ts';
 import { specialFunctions } from './special-functions.ts';
+import { stickinessOf } from './stickiness.ts';
 
 /**
  * The duty of one environment: look, decide, reconcile, save; one transaction. Any controller may
@@ -61,9 +78,12 @@ async function look(services: Services, sql: Queryable, environment: Environment
   const decided = rollout ? await decideAll(sql, { environment, rollout, view }) : null;
   if (before && decided) {
     await saveRollout(sql, before, decided.rollout);
-    for (const effect of decided.effects) await applyRolloutEffect(sql, environment, { rollout: decided.rollout, effect });
+    for (const effect of decided.effects)
+      await applyRolloutEffect(sql, environment, { rollout: decided.rollout, effect });
   }
-  const current = decided?.effects.some((effect) => effect.kind === 'makeStable') ? ((await lockEnvironment(sql, environment.id)) as EnvironmentRow) : environment;
+  const current = decided?.effects.some((effect) => effect.kind === 'makeStable')
+    ? ((await lockEnvironment(sql, environment.id)) as EnvironmentRow)
+    : environment;
   const wanted = await wantedGroups(sql, current, decided?.rollout ?? null);
   const effects = reconcile({ ...view, wanted });
   for (const effect of effects) await applyFleetEffect(services, sql, { environment: current, view, effect });
@@ -72,7 +92,9 @@ async function look(services: Services, sql: Queryable, environment: Environment
   return {
     dueInMs: moved || effects.length > 0 ? 20 : nextLookMs(decided?.rollout ?? null, draining),
     published: effects.some((effect) => effect.kind === 'publish'),
-    ordered: effects.some((effect) => effect.kind === 'start' || effect.kind === 'stop' || effect.kind === 'drain'),
+    ordered: effects.some(
+      (effect) => effect.kind === 'start' || effect.kind === 'stop' || effect.kind === 'drain',
+    ),
   };
 }
 
@@ -80,21 +102,36 @@ export function nameOf(environment: Pick<EnvironmentRow, 'app' | 'name'>): strin
   return `${environment.app}/${environment.name}`;
 }
 
-async function wantedGroups(sql: Queryable, environment: EnvironmentRow, rollout: Rollout | null): Promise<FleetView['wanted']> {
+async function wantedGroups(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  rollout: Rollout | null,
+): Promise<FleetView['wanted']> {
   const stable = environment.stable ? await findRelease(sql, environment.stable) : null;
   const replicas = stable?.config.target.replicas ?? environment.config.target.replicas;
   return desire({ stable: environment.stable, previous: environment.previous, replicas }, rollout);
 }
 
-async function gather(sql: Queryable, environment: EnvironmentRow, rollout: Rollout | null): Promise<FleetView> {
-  const served = await findRelease(sql, rollout?.candidate ?? environment.stable ?? '00000000-0000-7000-8000-000000000000');
+async function gather(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  rollout: Rollout | null,
+): Promise<FleetView> {
+  const served = await findRelease(
+    sql,
+    rollout?.candidate ?? environment.stable ?? '00000000-0000-7000-8000-000000000000',
+  );
   const config = served?.config ?? environment.config;
   const hosts = await listHosts(sql, config.target.hosts.labels);
   const workers = await workersOf(sql, nameOf(environment));
   for (const worker of workers) {
     if (worker.silenceMs < ROUTER_LOST_MS) continue;
     await forgetWorker(sql, worker.id);
-    await announce(sql, { kind: 'routerMute', subject: environment.id, sentence: `a router worker of ${nameOf(environment)} gave no sign for ${Math.round(worker.silenceMs / 1000)} s and no longer counts` });
+    await announce(sql, {
+      kind: 'routerMute',
+      subject: environment.id,
+      sentence: `a router worker of ${nameOf(environment)} gave no sign for ${Math.round(worker.silenceMs / 1000)} s and no longer counts`,
+    });
   }
   return {
     wanted: await wantedGroups(sql, environment, rollout),
@@ -117,11 +154,17 @@ interface Deciding {
 }
 
 /** First what people asked, then the tick. A refused request was answered when it was asked. */
-async function decideAll(sql: Queryable, { rollout, view }: Deciding): Promise<{ readonly rollout: Rollout; readonly effects: readonly RolloutEffect[] }> {
+async function decideAll(
+  sql: Queryable,
+  { rollout, view }: Deciding,
+): Promise<{ readonly rollout: Rollout; readonly effects: readonly RolloutEffect[] }> {
   const published = !reconcile(view).some((effect) => effect.kind === 'publish');
   const world = { now: view.now, special: specialFunctions };
   const requests: readonly RolloutEvent[] = await takeRequests(sql, rollout.id);
-  const events: readonly RolloutEvent[] = [...requests, { kind: 'tick', observation: observe(rollout, view, published && requests.length === 0) }];
+  const events: readonly RolloutEvent[] = [
+    ...requests,
+    { kind: 'tick', observation: observe(rollout, view, published && requests.length === 0) },
+  ];
   let current = rollout;
   const effects: RolloutEffect[] = [];
   for (const event of events) {
@@ -133,17 +176,36 @@ async function decideAll(sql: Queryable, { rollout, view }: Deciding): Promise<{
   return { rollout: current, effects };
 }
 
-async function applyRolloutEffect(sql: Queryable, environment: EnvironmentRow, { rollout, effect }: { readonly rollout: Rollout; readonly effect: RolloutEffect }): Promise<void> {
+async function applyRolloutEffect(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  { rollout, effect }: { readonly rollout: Rollout; readonly effect: RolloutEffect },
+): Promise<void> {
   if (effect.kind === 'makeStable') {
     await makeStable(sql, environment.id, effect.release);
     return noteServed(sql, effect.release);
   }
   const release = await findRelease(sql, rollout.candidate);
-  await appendEvent(sql, { topic: 'rollout', subject: rollout.id, kind: effect.state, data: { environment: environment.id, weight: rollout.weight, reason: effect.reason } });
+  await appendEvent(sql, {
+    topic: 'rollout',
+    subject: rollout.id,
+    kind: effect.state,
+    data: { environment: environment.id, weight: rollout.weight, reason: effect.reason },
+  });
   if (effect.state === 'aborted' || effect.state === 'failed') {
-    await announce(sql, { kind: 'rolloutAborted', subject: rollout.id, sentence: `release ${release?.number} of ${nameOf(environment)} ${effect.state}: ${effect.reason ?? 'no reason given'}` });
+    await announce(sql, {
+      kind: 'rolloutAborted',
+      subject: rollout.id,
+      sentence: `release ${release?.number} of ${nameOf(environment)} ${effect.state}: ${effect.reason ?? 'no reason given'}`,
+    });
   }
-  if (isFinal(effect.state)) await appendEvent(sql, { topic: 'environment', subject: environment.id, kind: 'settled', data: { rollout: rollout.id } });
+  if (isFinal(effect.state))
+    await appendEvent(sql, {
+      topic: 'environment',
+      subject: environment.id,
+      kind: 'settled',
+      data: { rollout: rollout.id },
+    });
 }
 
 interface FleetChange {
@@ -152,11 +214,23 @@ interface FleetChange {
   readonly effect: FleetEffect;
 }
 
-async function applyFleetEffect(services: Services, sql: Queryable, { environment, view, effect }: FleetChange): Promise<void> {
+async function applyFleetEffect(
+  services: Services,
+  sql: Queryable,
+  { environment, view, effect }: FleetChange,
+): Promise<void> {
   switch (effect.kind) {
     case 'start': {
       const host = view.hosts.find((candidate) => candidate.agent === effect.agent);
-      return insertInstance(sql, { id: newId(), environment_id: environment.id, release_id: effect.release, arm: effect.group, agent_id: effect.agent, host: host?.address ?? '127.0.0.1', generation: services.generation });
+      return insertInstance(sql, {
+        id: newId(),
+        environment_id: environment.id,
+        release_id: effect.release,
+        arm: effect.group,
+        agent_id: effect.agent,
+        host: host?.address ?? '127.0.0.1',
+        generation: services.generation,
+      });
     }
     case 'regroup':
       return setArm(sql, effect.instance, effect.group);
@@ -166,10 +240,20 @@ async function applyFleetEffect(services: Services, sql: Queryable, { environmen
       return setExcludedBy(sql, effect.instance, effect.by);
     case 'stop':
       await setDesired(sql, effect.instance, 'stop');
-      return appendEvent(sql, { topic: 'environment', subject: environment.id, kind: effect.lost > 0 ? 'requestsLost' : 'instanceStopping', data: { instance: effect.instance, lost: effect.lost, why: effect.why } });
+      return appendEvent(sql, {
+        topic: 'environment',
+        subject: environment.id,
+        kind: effect.lost > 0 ? 'requestsLost' : 'instanceStopping',
+        data: { instance: effect.instance, lost: effect.lost, why: effect.why },
+      });
     case 'publish': {
       checkSnapshot(effect.content);
-      const snapshot: Snapshot = { ...effect.content, environment: nameOf(environment), generation: services.generation, revision: environment.snapshot.revision + 1 };
+      const snapshot: Snapshot = {
+        ...effect.content,
+        environment: nameOf(environment),
+        generation: services.generation,
+        revision: environment.snapshot.revision + 1,
+      };
       return saveSnapshot(sql, environment.id, snapshot);
     }
   }

@@ -20,22 +20,43 @@ const TIMEOUT_MS = 120_000;
 export function git(folder: string | null, words: readonly string[]): Promise<string> {
   const where = folder === null ? [] : ['-C', folder];
   return new Promise((done, fail) => {
-    execFile('git', [...where, ...words], { env: { ...process.env, ...ENVIRONMENT }, timeout: TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (!error) return done(stdout);
-      const said = stderr.trim().split('\n').at(-1) || error.message;
-      fail(new HoldfastError('gitFailed', `git ${words[0]} failed: ${withoutPassword(said)}`, { cause: error }));
-    });
+    execFile(
+      'git',
+      [...where, ...words],
+      { env: { ...process.env, ...ENVIRONMENT }, timeout: TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        if (!error) return done(stdout);
+        const said = stderr.trim().split('\n').at(-1) || error.message;
+        fail(
+          new HoldfastError('gitFailed', `git ${words[0]} failed: ${withoutPassword(said)}`, {
+            cause: error,
+          }),
+        );
+      },
+    );
   });
 }
 
 export function checkUrl(url: string): void {
-  if (/^(https?|ssh|git|file):\/\/[^\s-][^\s]*$/.test(url) || /^[^\s:-][^\s:]*@[^\s:]+:[^\s-][^\s]*$/.test(url) || /^\/[^\0\n]*$/.test(url)) return;
-  throw new HoldfastError('requestInvalid', `expected an https, ssh, git or file URL, or an absolute path, found ${JSON.stringify(url)}`);
+  if (
+    /^(https?|ssh|git|file):\/\/[^\s-][^\s]*$/.test(url) ||
+    /^[^\s:-][^\s:]*@[^\s:]+:[^\s-][^\s]*$/.test(url) ||
+    /^\/[^\0\n]*$/.test(url)
+  )
+    return;
+  throw new HoldfastError(
+    'requestInvalid',
+    `expected an https, ssh, git or file URL, or an absolute path, found ${JSON.stringify(url)}`,
+  );
 }
 
 export function checkRef(ref: string): string {
-  if (/^[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,250}$/.test(ref) && !ref.includes('..') && !ref.endsWith('.lock')) return ref;
-  throw new HoldfastError('requestInvalid', `expected a branch, a tag or a commit, found ${JSON.stringify(ref)}`);
+  if (/^[A-Za-z0-9_][A-Za-z0-9_./+@-]{0,250}$/.test(ref) && !ref.includes('..') && !ref.endsWith('.lock'))
+    return ref;
+  throw new HoldfastError(
+    'requestInvalid',
+    `expected a branch, a tag or a commit, found ${JSON.stringify(ref)}`,
+  );
 }
 
 function withoutPassword(text: string): string {

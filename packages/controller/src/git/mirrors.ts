@@ -62,14 +62,31 @@ export class GitMirrors {
       await git(null, ['init', '--quiet', '--bare', '--', folder]);
       await git(folder, ['config', 'uploadpack.allowAnySHA1InWant', 'true']);
     }
-    await git(folder, ['fetch', '--quiet', '--prune', '--force', '--', repository.url, '+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']);
+    await git(folder, [
+      'fetch',
+      '--quiet',
+      '--prune',
+      '--force',
+      '--',
+      repository.url,
+      '+refs/heads/*:refs/heads/*',
+      '+refs/tags/*:refs/tags/*',
+    ]);
     return folder;
   }
 
   async resolve(mirror: string, ref: string): Promise<{ readonly ref: string; readonly commit: string }> {
     const name = checkRef(ref);
     for (const full of [name.startsWith('refs/') ? name : null, `refs/heads/${name}`, `refs/tags/${name}`]) {
-      const commit = full ? await git(mirror, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${full}^{commit}`]).catch(() => '') : '';
+      const commit = full
+        ? await git(mirror, [
+            'rev-parse',
+            '--verify',
+            '--quiet',
+            '--end-of-options',
+            `${full}^{commit}`,
+          ]).catch(() => '')
+        : '';
       if (full && commit) return { ref: full, commit: commit.trim() };
     }
     if (/^[0-9a-f]{40}$/.test(name)) return { ref: name, commit: name };
@@ -86,7 +103,9 @@ export class GitMirrors {
   }
 
   async listFolder(mirror: string, commit: string, folder: string): Promise<readonly string[]> {
-    const listed = await git(mirror, ['ls-tree', '--name-only', '-z', commit, '--', `${folder}/`]).catch(() => '');
+    const listed = await git(mirror, ['ls-tree', '--name-only', '-z', commit, '--', `${folder}/`]).catch(
+      () => '',
+    );
     return listed.split('\0').filter((name) => name !== '');
   }
 
@@ -94,13 +113,21 @@ export class GitMirrors {
   async readActions(mirror: string, commit: string): Promise<ReadonlyMap<string, string>> {
     const listed = await git(mirror, ['ls-tree', '-r', '--name-only', '-z', commit]);
     const paths = listed.split('\0').filter((path) => /(^|\/)action\.ya?ml$/.test(path));
-    const texts = await Promise.all(paths.map(async (path) => [path, (await this.readFile(mirror, commit, path)) ?? ''] as const));
+    const texts = await Promise.all(
+      paths.map(async (path) => [path, (await this.readFile(mirror, commit, path)) ?? ''] as const),
+    );
     return new Map(texts);
   }
 
   async log(mirror: string, from: string | null, to: string, limit: number): Promise<readonly Commit[]> {
     const range = from ? `${from}..${to}` : to;
-    const text = await git(mirror, ['log', `--max-count=${limit}`, '--format=%H%x1f%an%x1f%s', range, '--']).catch(() => '');
+    const text = await git(mirror, [
+      'log',
+      `--max-count=${limit}`,
+      '--format=%H%x1f%an%x1f%s',
+      range,
+      '--',
+    ]).catch(() => '');
     return text
       .split('\n')
       .filter((line) => line !== '')
@@ -111,7 +138,11 @@ export class GitMirrors {
   }
 
   /** The commit with `depth` of its history (0: all), as a packed `.git` that a checkout unpacks. */
-  async capture(mirror: string, what: { readonly commit: string; readonly depth: number }, blobs: BlobStore): Promise<StoredBlob> {
+  async capture(
+    mirror: string,
+    what: { readonly commit: string; readonly depth: number },
+    blobs: BlobStore,
+  ): Promise<StoredBlob> {
     const draft = await mkdtemp(join(tmpdir(), 'holdfast-source-'));
     try {
       await git(null, ['init', '--quiet', '--', draft]);
@@ -119,7 +150,10 @@ export class GitMirrors {
       await git(draft, ['fetch', '--quiet', '--no-tags', ...depth, '--', `file://${mirror}`, what.commit]);
       await git(draft, ['update-ref', '--no-deref', 'HEAD', what.commit]);
       await rm(join(draft, '.git', 'FETCH_HEAD'), { force: true });
-      return await blobs.put(packFolder(join(draft, '.git'), { form: 'canonical' }).pipe(createZstdCompress()), LIMITS.artifactBytes);
+      return await blobs.put(
+        packFolder(join(draft, '.git'), { form: 'canonical' }).pipe(createZstdCompress()),
+        LIMITS.artifactBytes,
+      );
     } finally {
       await rm(draft, { recursive: true, force: true });
     }

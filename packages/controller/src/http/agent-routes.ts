@@ -4,8 +4,8 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
 import { greetAgent } from '@holdfast/postgres/agent/agent-store.ts';
-import { renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
 import { heldJob } from '@holdfast/postgres/agent/lease-store.ts';
+import { renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
 import { appendLog } from '@holdfast/postgres/run/log-store.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -18,7 +18,12 @@ import type { ServerParts } from './server.ts';
 /** /agent/v1: two lanes (exchange, offers), logs, and bytes in and out (docs/protocol.md §2). */
 const OFFER_WAIT_MS = 20_000;
 const offers = z.object({ agentId: z.uuid() });
-const publication = z.object({ agentId: z.uuid(), jobId: z.uuid(), epoch: z.coerce.number().int(), name: z.string() });
+const publication = z.object({
+  agentId: z.uuid(),
+  jobId: z.uuid(),
+  epoch: z.coerce.number().int(),
+  name: z.string(),
+});
 
 export function agentRoutes(app: FastifyInstance, { services, signs, stopping }: ServerParts): void {
   const { database, hints, config } = services;
@@ -29,8 +34,20 @@ export function agentRoutes(app: FastifyInstance, { services, signs, stopping }:
     await agent(request);
     const hello = parse(protocol.hello, request.body, 'hello');
     checkProtocol(hello.protocol);
-    await greetAgent(database, { id: hello.agentId, name: hello.name, session_id: hello.sessionId, labels: hello.labels, zone: hello.zone, slots: hello.slots, host: hello.host, address: hello.address });
-    return { protocol: PROTOCOL, timers: { heartbeatMs: Math.min(3_000, config.timers.suspectMs / 2), lostMs: config.timers.lostMs } };
+    await greetAgent(database, {
+      id: hello.agentId,
+      name: hello.name,
+      session_id: hello.sessionId,
+      labels: hello.labels,
+      zone: hello.zone,
+      slots: hello.slots,
+      host: hello.host,
+      address: hello.address,
+    });
+    return {
+      protocol: PROTOCOL,
+      timers: { heartbeatMs: Math.min(3_000, config.timers.suspectMs / 2), lostMs: config.timers.lostMs },
+    };
   });
 
   app.post('/agent/v1/exchange', async (request) => {
@@ -53,7 +70,8 @@ export function agentRoutes(app: FastifyInstance, { services, signs, stopping }:
   app.post('/agent/v1/logs', async (request) => {
     await agent(request);
     const chunk = parse(protocol.logAppend, request.body, 'the log');
-    if (chunk.offset > LIMITS.stepLogBytes) throw new HoldfastError('limitExceeded', `the log of a step is at most ${LIMITS.stepLogBytes} bytes`);
+    if (chunk.offset > LIMITS.stepLogBytes)
+      throw new HoldfastError('limitExceeded', `the log of a step is at most ${LIMITS.stepLogBytes} bytes`);
     await appendLog(database, chunk);
     hints.send('run');
     return {};
@@ -77,7 +95,8 @@ export function agentRoutes(app: FastifyInstance, { services, signs, stopping }:
     await agent(request);
     const asked = parse(publication, request.query, 'the query');
     // Asked before the bytes are taken, so that a fenced job does not fill the disk.
-    if (!(await heldJob(database, asked))) throw new HoldfastError('fenceStale', 'the job that wants to publish is held by somebody else now');
+    if (!(await heldJob(database, asked)))
+      throw new HoldfastError('fenceStale', 'the job that wants to publish is held by somebody else now');
     const artifact = await publish(services, asked, bodyStream(request));
     hints.send('events');
     return { id: artifact.id, name: artifact.name, digest: artifact.digest };
@@ -86,7 +105,10 @@ export function agentRoutes(app: FastifyInstance, { services, signs, stopping }:
 
 export function checkProtocol(theirs: { readonly version: number; readonly min: number }): void {
   if (theirs.version >= PROTOCOL.min && theirs.min <= PROTOCOL.version) return;
-  throw new HoldfastError('protocolUnsupported', `this controller speaks protocol ${PROTOCOL.min} to ${PROTOCOL.version}, the other side ${theirs.min} to ${theirs.version}`);
+  throw new HoldfastError(
+    'protocolUnsupported',
+    `this controller speaks protocol ${PROTOCOL.min} to ${PROTOCOL.version}, the other side ${theirs.min} to ${theirs.version}`,
+  );
 }
 
 function bodyStream(request: FastifyRequest): Readable {

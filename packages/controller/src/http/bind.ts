@@ -20,15 +20,25 @@ export interface Given<R extends Route> {
   readonly caller: TokenRow;
 }
 
-export type Handlers = { readonly [Name in RouteName]?: (services: Services, given: Given<Routes[Name]>) => Promise<In<Routes[Name]['answer']>> };
+export type Handlers = {
+  readonly [Name in RouteName]?: (
+    services: Services,
+    given: Given<Routes[Name]>,
+  ) => Promise<In<Routes[Name]['answer']>>;
+};
 
 export function bindAll(app: FastifyInstance, services: Services, handlers: Handlers): void {
-  for (const [name, handler] of Object.entries(handlers)) bind(app, services, { name: name as RouteName, handler: handler as AnyHandler });
+  for (const [name, handler] of Object.entries(handlers))
+    bind(app, services, { name: name as RouteName, handler: handler as AnyHandler });
 }
 
 type AnyHandler = (services: Services, given: Given<Route>) => Promise<unknown>;
 
-function bind(app: FastifyInstance, services: Services, { name, handler }: { readonly name: RouteName; readonly handler: AnyHandler }): void {
+function bind(
+  app: FastifyInstance,
+  services: Services,
+  { name, handler }: { readonly name: RouteName; readonly handler: AnyHandler },
+): void {
   const declared: Route = routes[name];
   app.route({
     method: declared.method,
@@ -46,7 +56,11 @@ function bind(app: FastifyInstance, services: Services, { name, handler }: { rea
   });
 }
 
-export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {
+export function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  where: string,
+): z.output<Schema> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
@@ -61,15 +75,28 @@ interface Asked {
 }
 
 /** Idempotency-Key: the same key with the same body gets the first answer again, for 24 hours. */
-async function once(services: Services, { name, request, caller }: Asked, perform: () => Promise<unknown>): Promise<unknown> {
+async function once(
+  services: Services,
+  { name, request, caller }: Asked,
+  perform: () => Promise<unknown>,
+): Promise<unknown> {
   const given = request.headers['idempotency-key'];
   if (typeof given !== 'string' || given === '' || request.method === 'GET') return perform();
-  const bodyHash = createHash('sha256').update(JSON.stringify([request.url, request.body ?? null])).digest();
+  const bodyHash = createHash('sha256')
+    .update(JSON.stringify([request.url, request.body ?? null]))
+    .digest();
   const key = { token: caller.id, route: name, key: given.slice(0, 200), bodyHash };
   const known = await recallAnswer(services.database, key);
-  if (known && !known.same) throw new HoldfastError('idempotencyConflict', 'this Idempotency-Key was used with another body');
+  if (known && !known.same)
+    throw new HoldfastError('idempotencyConflict', 'this Idempotency-Key was used with another body');
   if (known) return known.answer;
   const answer = await perform();
-  await rememberAnswer(services.database, key, name === 'createToken' || name === 'addRepository' ? { ...(answer as object), text: undefined, webhookSecret: undefined } : answer);
+  await rememberAnswer(
+    services.database,
+    key,
+    name === 'createToken' || name === 'addRepository'
+      ? { ...(answer as object), text: undefined, webhookSecret: undefined }
+      : answer,
+  );
   return answer;
 }

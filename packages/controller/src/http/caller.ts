@@ -1,17 +1,25 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { allows, type Scope } from '@holdfast/core/access/access.ts';
-import type { Database } from '@holdfast/postgres/database.ts';
 import { findToken, type TokenRow } from '@holdfast/postgres/access/token-store.ts';
+import type { Database } from '@holdfast/postgres/database.ts';
 import type { FastifyRequest } from 'fastify';
 
 /** Who calls. Tokens are looked up by their SHA-256, so nothing about the text can be timed. */
-export async function requireCaller(database: Database, request: FastifyRequest, scope: Scope): Promise<TokenRow> {
+export async function requireCaller(
+  database: Database,
+  request: FastifyRequest,
+  scope: Scope,
+): Promise<TokenRow> {
   const text = bearerOf(request);
   if (text === null) throw new HoldfastError('tokenInvalid', 'the request carries no bearer token');
   const token = await findToken(database, hashToken(text));
   if (!token) throw new HoldfastError('tokenInvalid', 'this token is unknown or was revoked');
-  if (!allows(token.scopes, scope)) throw new HoldfastError('scopeMissing', `this needs the scope ${scope}; the token ${token.name} has ${token.scopes.join(', ')}`);
+  if (!allows(token.scopes, scope))
+    throw new HoldfastError(
+      'scopeMissing',
+      `this needs the scope ${scope}; the token ${token.name} has ${token.scopes.join(', ')}`,
+    );
   return token;
 }
 
@@ -25,7 +33,8 @@ function bearerOf(request: FastifyRequest): string | null {
   if (header) return header;
   const cookie = /(?:^|;\s*)holdfast_token=([A-Za-z0-9_-]+)/.exec(request.headers.cookie ?? '')?.[1];
   if (!cookie) return null;
-  if (request.method !== 'GET' && !sameOrigin(request)) throw new HoldfastError('tokenInvalid', 'a change by a browser session must come from this address');
+  if (request.method !== 'GET' && !sameOrigin(request))
+    throw new HoldfastError('tokenInvalid', 'a change by a browser session must come from this address');
   return cookie;
 }
 

@@ -21,7 +21,8 @@ const TYPES: { readonly [extension: string]: string } = {
   '.woff2': 'font/woff2',
 };
 const SECURITY = {
-  'content-security-policy': "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+  'content-security-policy':
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 };
@@ -32,20 +33,33 @@ export function dashboardRoutes(app: FastifyInstance, services: Services): void 
 
   app.post('/session', async (request, reply) => {
     const { token } = parse(session, request.body, 'the body');
-    if (!(await findToken(services.database, hashToken(token)))) throw new HoldfastError('tokenInvalid', 'this token is unknown or was revoked');
-    return reply.header('set-cookie', `holdfast_token=${token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000`).send({ ok: true });
+    if (!(await findToken(services.database, hashToken(token))))
+      throw new HoldfastError('tokenInvalid', 'this token is unknown or was revoked');
+    return reply
+      .header('set-cookie', `holdfast_token=${token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=2592000`)
+      .send({ ok: true });
   });
 
-  app.delete('/session', async (_request, reply) => reply.header('set-cookie', 'holdfast_token=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0').send({ ok: true }));
+  app.delete('/session', async (_request, reply) =>
+    reply
+      .header('set-cookie', 'holdfast_token=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0')
+      .send({ ok: true }),
+  );
 
   app.get('/*', async (request, reply) => {
     const path = normalize(decodeURIComponent((request.url.split('?')[0] ?? '/').slice(1)));
-    if (/^(api|agent|router|hooks|ofrep)\//.test(path)) throw new HoldfastError('routeUnknown', `there is nothing at GET /${path}`);
+    if (/^(api|agent|router|hooks|ofrep)\//.test(path))
+      throw new HoldfastError('routeUnknown', `there is nothing at GET /${path}`);
     if (!root || !existsSync(join(root, 'index.html'))) {
-      return reply.type('text/plain').send('The dashboard is not built here. Build it with: npm run build:dashboard\n');
+      return reply
+        .type('text/plain')
+        .send('The dashboard is not built here. Build it with: npm run build:dashboard\n');
     }
     const file = path.startsWith('..') || path === '.' ? 'index.html' : path;
-    return sendFile(reply, join(root, existsSync(join(root, file)) && extname(file) !== '' ? file : 'index.html'));
+    return sendFile(
+      reply,
+      join(root, existsSync(join(root, file)) && extname(file) !== '' ? file : 'index.html'),
+    );
   });
 }
 

@@ -21,7 +21,11 @@ export function eventRoutes(app: FastifyInstance, { services, stopping }: Server
     const ended = AbortSignal.any([gone.signal, stopping]);
     reply.hijack();
     const { raw } = reply;
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+    raw.writeHead(200, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
     raw.write(`retry: 1000\n: from ${position}\n\n`);
     try {
       while (!ended.aborted) {

@@ -19,14 +19,22 @@ import { parse } from './bind.ts';
 const push = z.object({
   repository: z.string(),
   ref: z.string().regex(/^refs\/(heads|tags)\/.+$/, 'expected refs/heads/… or refs/tags/…'),
-  before: z.string().regex(/^[0-9a-f]{40}$/).nullable().default(null),
+  before: z
+    .string()
+    .regex(/^[0-9a-f]{40}$/)
+    .nullable()
+    .default(null),
   after: z.string().regex(/^[0-9a-f]{40}$/, 'expected a full commit'),
 });
 
 export function hookRoutes(app: FastifyInstance, services: Services): void {
   void app.register(async (hooks) => {
     hooks.removeAllContentTypeParsers();
-    hooks.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: LIMITS.requestBytes }, (_request, body, done) => done(null, body));
+    hooks.addContentTypeParser(
+      '*',
+      { parseAs: 'buffer', bodyLimit: LIMITS.requestBytes },
+      (_request, body, done) => done(null, body),
+    );
     hooks.post('/hooks/generic', async (request, reply) => {
       const raw = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
       const body = parse(push, jsonOf(raw), 'the body');
@@ -48,23 +56,51 @@ function jsonOf(raw: Buffer): unknown {
 }
 
 /** The same answer for a wrong signature and for an unknown repository: the hook tells nobody which exist. */
-function checkSignature({ vault }: Services, repository: RepositoryRow | null, given: { readonly raw: Buffer; readonly header: unknown }): void {
+function checkSignature(
+  { vault }: Services,
+  repository: RepositoryRow | null,
+  given: { readonly raw: Buffer; readonly header: unknown },
+): void {
   const secret = repository ? vault.open(`webhook ${repository.id}`, repository.webhook_secret) : newId();
   const expected = Buffer.from(`sha256=${createHmac('sha256', secret).update(given.raw).digest('hex')}`);
   const actual = Buffer.from(String(given.header ?? ''));
   const same = actual.length === expected.length && timingSafeEqual(actual, expected);
-  if (!same || !repository) throw new HoldfastError('signatureInvalid', 'X-Holdfast-Signature-256 does not match the body for this repository');
+  if (!same || !repository)
+    throw new HoldfastError(
+      'signatureInvalid',
+      'X-Holdfast-Signature-256 does not match the body for this repository',
+    );
 }
 
-async function receive(services: Services, repository: RepositoryRow, body: z.output<typeof push>): Promise<string> {
+async function receive(
+  services: Services,
+  repository: RepositoryRow,
+  body: z.output<typeof push>,
+): Promise<string> {
   if ((await countPending(services.database, repository.id)) >= LIMITS.queuePerRepository) {
-    throw new HoldfastError('limitExceeded', `${LIMITS.queuePerRepository} triggers of ${repository.name} wait already`);
+    throw new HoldfastError(
+      'limitExceeded',
+      `${LIMITS.queuePerRepository} triggers of ${repository.name} wait already`,
+    );
   }
-  const change = { ref: body.ref, before: body.before ?? repository.refs?.[body.ref] ?? null, after: body.after };
+  const change = {
+    ref: body.ref,
+    before: body.before ?? repository.refs?.[body.ref] ?? null,
+    after: body.after,
+  };
   return services.database.transaction(async (sql) => {
-    const id = await receiveTrigger(sql, { id: newId(), repositoryId: repository.id, delivery: deliveryOf(change), kind: 'push', payload: change });
+    const id = await receiveTrigger(sql, {
+      id: newId(),
+      repositoryId: repository.id,
+      delivery: deliveryOf(change),
+      kind: 'push',
+      payload: change,
+    });
     // The poll must not see the same push as a new one.
-    await sql.query(`UPDATE repository SET refs = coalesce(refs, '{}') || $2::jsonb WHERE id = $1`, [repository.id, JSON.stringify({ [body.ref]: body.after })]);
+    await sql.query(`UPDATE repository SET refs = coalesce(refs, '{}') || $2::jsonb WHERE id = $1`, [
+      repository.id,
+      JSON.stringify({ [body.ref]: body.after }),
+    ]);
     await ensureDuty(sql, 'inbox', repository.id);
     await hastenDuty(sql, 'inbox', repository.id);
     return id;

@@ -36,4 +36,3 @@ export function routerRoutes(app: FastifyInstance, { services, stopping }: Serve
     return { snapshot: (await newer()) as protocol.SyncAnswer['snapshot'] };
   });
 }
-

@@ -1,9 +1,11 @@
-import { ERRORS, HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
-import { LIMITS } from '@holdfast/contract/limits.ts';
 import { openApi } from '@holdfast/contract/api/openapi.ts';
 import { problemOf } from '@holdfast/contract/api/problem.ts';
+import { ERRORS, HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
+import { LIMITS } from '@holdfast/contract/limits.ts';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { SignsOfLife } from '../agents/signs.ts';
 import type { Services } from '../services.ts';
+import { VERSION } from '../version.ts';
 import { agentRoutes } from './agent-routes.ts';
 import { apiHandlers } from './api/handlers.ts';
 import { bindAll } from './bind.ts';
@@ -12,8 +14,6 @@ import { eventRoutes } from './event-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { hookRoutes } from './hook-routes.ts';
 import { routerRoutes } from './router-routes.ts';
-import type { SignsOfLife } from '../agents/signs.ts';
-import { VERSION } from '../version.ts';
 
 /** The HTTP face of a controller. Every error leaves here as problem+json. */
 export interface ServerParts {
@@ -33,14 +33,18 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   });
   app.setErrorHandler((error, request, reply) => {
     const known = asHoldfastError(error);
-    if (known.kind === 'internal') services.log.error({ err: error, requestId: request.id }, 'request failed');
+    if (known.kind === 'internal')
+      services.log.error({ err: error, requestId: request.id }, 'request failed');
     const document = problemOf(known, String(request.id));
     void reply.code(document.status).type('application/problem+json');
     if (known.kind === 'unavailable') void reply.header('retry-after', '1');
     return reply.send(document);
   });
   app.setNotFoundHandler((request) => {
-    throw new HoldfastError('routeUnknown', `there is nothing at ${request.method} ${request.url.split('?')[0]}`);
+    throw new HoldfastError(
+      'routeUnknown',
+      `there is nothing at ${request.method} ${request.url.split('?')[0]}`,
+    );
   });
   app.get('/api/v1/openapi.json', () => openApi(VERSION));
   bindAll(app, services, apiHandlers);
@@ -57,7 +61,8 @@ function asHoldfastError(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const status = (error as { statusCode?: number }).statusCode;
   const message = error instanceof Error ? error.message : String(error);
-  if (systemCode(error) === 'FST_ERR_CTP_BODY_TOO_LARGE') return new HoldfastError('limitExceeded', `the body is larger than ${LIMITS.requestBytes} bytes`);
+  if (systemCode(error) === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new HoldfastError('limitExceeded', `the body is larger than ${LIMITS.requestBytes} bytes`);
   if (status !== undefined && status < 500) return new HoldfastError('requestInvalid', message);
   return new HoldfastError('internal', ERRORS.internal.meaning, { cause: error });
 }

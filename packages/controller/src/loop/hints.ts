@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import type { Database } from '@holdfast/postgres/database.ts';
-import type { Logger } from 'pino';
 import pg from 'pg';
+import type { Logger } from 'pino';
 
 /**
  * Hints make a scan sooner and may be lost: polling is the truth. They travel between replicas by
@@ -69,7 +69,10 @@ export class Hints {
   }
 
   private async listen(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.database.url, application_name: 'holdfast-listener' });
+    const client = new pg.Client({
+      connectionString: this.database.url,
+      application_name: 'holdfast-listener',
+    });
     client.on('error', () => {});
     client.on('notification', ({ payload }) => this.hear(payload ?? ''));
     client.on('end', () => {

@@ -9,7 +9,7 @@ export interface LoopOptions {
   readonly everyMs: number;
   readonly log: Logger;
   /** Returns true to be run again at once: there was more than it took. */
-  readonly work: () => Promise<boolean | void>;
+  readonly work: () => Promise<unknown>;
 }
 
 export class Loop {

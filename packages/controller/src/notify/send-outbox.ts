@@ -22,7 +22,11 @@ export async function sendOutbox(services: Services, notifiers: readonly Notifie
   return messages.length === 20;
 }
 
-async function deliver({ database, log }: Services, notifiers: readonly Notifier[], message: OutboxRow): Promise<void> {
+async function deliver(
+  { database, log }: Services,
+  notifiers: readonly Notifier[],
+  message: OutboxRow,
+): Promise<void> {
   const failures: string[] = [];
   for (const notifier of notifiers) {
     try {
@@ -31,8 +35,13 @@ async function deliver({ database, log }: Services, notifiers: readonly Notifier
       failures.push(`${notifier.name}: ${(error as Error).message}`);
     }
   }
-  if (failures.length === 0) return settleOutbox(database, message.id, { state: 'done', outcome: `sent to ${notifiers.length}` });
+  if (failures.length === 0)
+    return settleOutbox(database, message.id, { state: 'done', outcome: `sent to ${notifiers.length}` });
   log.warn({ outbox: message.id, failures }, 'news not delivered');
   const state = message.attempts >= ATTEMPTS ? 'failed' : 'pending';
-  await settleOutbox(database, message.id, { state, outcome: failures.join('; '), delayMs: backoffMs(message.attempts, Math.random(), { firstMs: 1_000, mostMs: 600_000 }) });
+  await settleOutbox(database, message.id, {
+    state,
+    outcome: failures.join('; '),
+    delayMs: backoffMs(message.attempts, Math.random(), { firstMs: 1_000, mostMs: 600_000 }),
+  });
 }

@@ -5,9 +5,13 @@ import { type ArtifactRow, findArtifact } from '@holdfast/postgres/release/artif
 /** NAME@sha256:… and nothing shorter: a deploy names bytes, not a moving word. */
 export async function artifactNamed(sql: Queryable, text: string): Promise<ArtifactRow> {
   const match = /^([a-z0-9][a-z0-9._-]*)@(sha256:[0-9a-f]{64})$/.exec(text.trim());
-  if (!match) throw new HoldfastError('requestInvalid', `expected NAME@sha256:…, found ${JSON.stringify(text)}`);
+  if (!match)
+    throw new HoldfastError('requestInvalid', `expected NAME@sha256:…, found ${JSON.stringify(text)}`);
   const [, name = '', digest = ''] = match;
   const found = await findArtifact(sql, name, digest);
   if (found) return found;
-  throw new HoldfastError('artifactUnknown', `there is no artifact ${text}: was it published, and under this name?`);
+  throw new HoldfastError(
+    'artifactUnknown',
+    `there is no artifact ${text}: was it published, and under this name?`,
+  );
 }

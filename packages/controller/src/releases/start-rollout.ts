@@ -9,12 +9,22 @@ import type { Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
 import type { ArtifactRow } from '@holdfast/postgres/release/artifact-store.ts';
-import { findRelease, insertRelease, listReleases, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
-import { type EnvironmentRow, lockEnvironment, setHold, upsertEnvironment } from '@holdfast/postgres/rollout/environment-store.ts';
+import {
+  findRelease,
+  insertRelease,
+  listReleases,
+  type ReleaseRow,
+} from '@holdfast/postgres/release/release-store.ts';
+import {
+  type EnvironmentRow,
+  lockEnvironment,
+  setHold,
+  upsertEnvironment,
+} from '@holdfast/postgres/rollout/environment-store.ts';
 import { insertRollout, liveRollout, rolloutAskedBy } from '@holdfast/postgres/rollout/rollout-store.ts';
-import { secretMissing, secretNamesOf } from '../vault/secret-references.ts';
 import { supersede } from '../environments/supersede.ts';
 import type { Services } from '../services.ts';
+import { secretMissing, secretNamesOf } from '../vault/secret-references.ts';
 
 /** A deploy: environment, release and rollout in one transaction. Asking twice finds the same rollout. */
 export interface DeployRequest {
@@ -29,10 +39,21 @@ export interface DeployRequest {
   readonly automatedSince: Date | null;
 }
 
-export async function startDeploy(services: Services, sql: Queryable, request: DeployRequest): Promise<{ readonly id: string; readonly number: number }> {
+export async function startDeploy(
+  services: Services,
+  sql: Queryable,
+  request: DeployRequest,
+): Promise<{ readonly id: string; readonly number: number }> {
   const known = await rolloutAskedBy(sql, request.askedBy);
-  if (known) return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
-  const made = await upsertEnvironment(sql, { id: newId(), app: request.app, name: request.environment, config: request.config, generation: services.generation });
+  if (known)
+    return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
+  const made = await upsertEnvironment(sql, {
+    id: newId(),
+    app: request.app,
+    name: request.environment,
+    config: request.config,
+    generation: services.generation,
+  });
   const environment = (await lockEnvironment(sql, made.id)) as EnvironmentRow;
   await checkHold(sql, environment, request);
   const release = await insertRelease(sql, {
@@ -52,14 +73,22 @@ export async function startDeploy(services: Services, sql: Queryable, request: D
 async function checkHold(sql: Queryable, environment: EnvironmentRow, request: DeployRequest): Promise<void> {
   if (environment.hold === null) return;
   const abandoned = environment.previous ? await findRelease(sql, environment.previous) : null;
-  const stale = request.automatedSince !== null && (request.automatedSince < (environment.hold_since ?? new Date(0)) || abandoned?.artifact_digest === request.artifact.digest);
+  const stale =
+    request.automatedSince !== null &&
+    (request.automatedSince < (environment.hold_since ?? new Date(0)) ||
+      abandoned?.artifact_digest === request.artifact.digest);
   if (stale) throw new HoldfastError('holdActive', `${environment.hold}; this run would undo it`);
   await setHold(sql, environment.id, null);
 }
 
 async function freezeSecrets(sql: Queryable, request: DeployRequest): Promise<Record<string, number>> {
   const names = secretNamesOf(request.config.target.env);
-  const current = new Map((await currentSecrets(sql, request.repository?.name ?? '')).map((secret) => [secret.name, secret.version]));
+  const current = new Map(
+    (await currentSecrets(sql, request.repository?.name ?? '')).map((secret) => [
+      secret.name,
+      secret.version,
+    ]),
+  );
   return Object.fromEntries(
     names.map((name) => {
       const version = current.get(name);
@@ -70,9 +99,13 @@ async function freezeSecrets(sql: Queryable, request: DeployRequest): Promise<Re
 }
 
 /** Back to a retained release: no build, no analysis; automation holds still afterwards. */
-export async function startRollback(sql: Queryable, request: { readonly environment: EnvironmentRow; readonly to: number | null; readonly askedBy: string }): Promise<{ readonly id: string; readonly number: number }> {
+export async function startRollback(
+  sql: Queryable,
+  request: { readonly environment: EnvironmentRow; readonly to: number | null; readonly askedBy: string },
+): Promise<{ readonly id: string; readonly number: number }> {
   const known = await rolloutAskedBy(sql, request.askedBy);
-  if (known) return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
+  if (known)
+    return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
   const environment = (await lockEnvironment(sql, request.environment.id)) as EnvironmentRow;
   const target = await rollbackTarget(sql, environment, request.to);
   const id = await begin(sql, { environment, kind: 'rollback', release: target, askedBy: request.askedBy });
@@ -80,14 +113,29 @@ export async function startRollback(sql: Queryable, request: { readonly environm
   return { id, number: target.number };
 }
 
-async function rollbackTarget(sql: Queryable, environment: EnvironmentRow, to: number | null): Promise<ReleaseRow> {
+async function rollbackTarget(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  to: number | null,
+): Promise<ReleaseRow> {
   const releases = await listReleases(sql, environment.id, 200);
-  const kept = retained(releases.map((release) => ({ ...release, servedAt: release.served_at?.getTime() ?? null })), environment.config.rollback.keep);
+  const kept = retained(
+    releases.map((release) => ({ ...release, servedAt: release.served_at?.getTime() ?? null })),
+    environment.config.rollback.keep,
+  );
   const choices = kept.filter((release) => release.id !== environment.stable);
-  const wanted = to === null ? choices.find((release) => release.id === environment.previous) : choices.find((release) => release.number === to);
+  const wanted =
+    to === null
+      ? choices.find((release) => release.id === environment.previous)
+      : choices.find((release) => release.number === to);
   if (wanted) return wanted;
   const listed = choices.map((release) => release.number).join(', ') || 'none yet';
-  throw new HoldfastError('releaseNotRetained', to === null ? 'there is no earlier release to return to' : `release ${to} cannot be returned to, expected one of ${listed}`);
+  throw new HoldfastError(
+    'releaseNotRetained',
+    to === null
+      ? 'there is no earlier release to return to'
+      : `release ${to} cannot be returned to, expected one of ${listed}`,
+  );
 }
 
 interface Beginning {
@@ -123,7 +171,12 @@ async function begin(sql: Queryable, { environment, kind, release, askedBy }: Be
   await insertRollout(sql, rollout, askedBy);
   await ensureDuty(sql, 'environment', environment.id);
   await hastenDuty(sql, 'environment', environment.id);
-  await appendEvent(sql, { topic: 'rollout', subject: rollout.id, kind: 'planned', data: { environment: environment.id, release: release.number } });
+  await appendEvent(sql, {
+    topic: 'rollout',
+    subject: rollout.id,
+    kind: 'planned',
+    data: { environment: environment.id, release: release.number },
+  });
   return rollout.id;
 }
 
@@ -154,6 +207,8 @@ export function planOf(config: EnvironmentConfig): RolloutPlan {
 const ALPHA = 0.01;
 
 export async function databaseNow(sql: Queryable): Promise<number> {
-  const found = await sql.query<{ now: number }>('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now');
+  const found = await sql.query<{ now: number }>(
+    'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now',
+  );
   return found.rows[0]?.now ?? 0;
 }

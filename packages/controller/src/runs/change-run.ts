@@ -13,7 +13,11 @@ import type { Services } from '../services.ts';
  * Load, decide, save state and effects, in the caller's transaction. A refusal (the job has ended
  * meanwhile) is answered, not thrown: late news are normal.
  */
-export async function changeRun(services: Services, sql: Queryable, change: { readonly runId: string; readonly event: RunEvent }): Promise<string | null> {
+export async function changeRun(
+  services: Services,
+  sql: Queryable,
+  change: { readonly runId: string; readonly event: RunEvent },
+): Promise<string | null> {
   const before = await loadRun(sql, change.runId);
   if (!before) throw new HoldfastError('runUnknown', `there is no run ${change.runId}`);
   const decided = decide(before, change.event, { expressions: services.expressions, newId });
@@ -27,7 +31,10 @@ export async function changeRun(services: Services, sql: Queryable, change: { re
   return null;
 }
 
-async function applyEffect(sql: Queryable, { run, effect }: { readonly run: Run; readonly effect: RunEffect }): Promise<void> {
+async function applyEffect(
+  sql: Queryable,
+  { run, effect }: { readonly run: Run; readonly effect: RunEffect },
+): Promise<void> {
   switch (effect.kind) {
     case 'enqueueJob': {
       const job = run.jobs.find((candidate) => candidate.id === effect.jobId);
@@ -38,7 +45,8 @@ async function applyEffect(sql: Queryable, { run, effect }: { readonly run: Run;
       await requestJobCancel(sql, effect.jobId);
       return hastenDuty(sql, 'controllerJob', effect.jobId);
     case 'announceRunEnded':
-      if (effect.state === 'failed') await announce(sql, { kind: 'runFailed', subject: run.id, sentence: failureSentence(run) });
+      if (effect.state === 'failed')
+        await announce(sql, { kind: 'runFailed', subject: run.id, sentence: failureSentence(run) });
   }
 }
 

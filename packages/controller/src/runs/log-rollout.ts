@@ -7,9 +7,15 @@ import { appendLog } from '@holdfast/postgres/run/log-store.ts';
 export async function logRollout(sql: Queryable, rollout: RolloutRow, attemptId: string): Promise<void> {
   const history = await historyOf(sql, rollout.id);
   const text = history
-    .map(({ at, state, weight, reason }) => `${at.toISOString()} ${state} at ${formatShare(weight)}${reason ? `: ${reason}` : ''}\n`)
+    .map(
+      ({ at, state, weight, reason }) =>
+        `${at.toISOString()} ${state} at ${formatShare(weight)}${reason ? `: ${reason}` : ''}\n`,
+    )
     .join('');
-  const kept = await sql.query<{ bytes: number }>('SELECT coalesce(max(start + length(text)), 0)::int AS bytes FROM log_chunk WHERE attempt_id = $1', [attemptId]);
+  const kept = await sql.query<{ bytes: number }>(
+    'SELECT coalesce(max(start + length(text)), 0)::int AS bytes FROM log_chunk WHERE attempt_id = $1',
+    [attemptId],
+  );
   const from = kept.rows[0]?.bytes ?? 0;
   const fresh = Buffer.from(text, 'utf8').subarray(from).toString('utf8');
   if (fresh !== '') await appendLog(sql, { attemptId, offset: from, text: fresh });

@@ -1,14 +1,18 @@
-import { readConfig, findEnvironment } from '@holdfast/contract/config/read-config.ts';
+import { findEnvironment, readConfig } from '@holdfast/contract/config/read-config.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import type { JobDefinition, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import { isEnded } from '@holdfast/core/pipeline/pipeline.ts';
 import { isFinal } from '@holdfast/core/rollout/rollout.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { type Duty, dropDuty, holdDuty } from '@holdfast/postgres/duty/duty-store.ts';
-import { requestOfRollout, type RolloutRow, rolloutAskedBy } from '@holdfast/postgres/rollout/rollout-store.ts';
+import {
+  type RolloutRow,
+  requestOfRollout,
+  rolloutAskedBy,
+} from '@holdfast/postgres/rollout/rollout-store.ts';
 import { type AttemptRow, endAttempt, startAttempt } from '@holdfast/postgres/run/attempt-store.ts';
 import { findJob, findRun, type JobRow, type RunRow } from '@holdfast/postgres/run/run-store.ts';
-import { isEnded } from '@holdfast/core/pipeline/pipeline.ts';
 import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
 import { valuesOf } from '../agents/grants.ts';
 import { artifactNamed } from '../releases/find-artifact.ts';
@@ -40,7 +44,8 @@ export async function performControllerJob(services: Services, duty: Duty): Prom
     }
     const row = (await findRun(sql, job.run_id)) as RunRow;
     const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
-    if (job.state === 'queued') await changeRun(services, sql, { runId: row.id, event: { kind: 'jobStarted', jobId: job.id } });
+    if (job.state === 'queued')
+      await changeRun(services, sql, { runId: row.id, event: { kind: 'jobStarted', jobId: job.id } });
     return step(services, sql, { row, job, definition });
   });
   for (const hint of ['events', 'duty', 'jobs', 'run'] as const) services.hints.send(hint);
@@ -55,21 +60,52 @@ async function step(services: Services, sql: Queryable, at: ControllerJob): Prom
   if (!current) {
     const conclusion = at.job.cancel ? 'cancelled' : failed ? 'failed' : 'succeeded';
     const reason = attempts.find((attempt) => attempt.state === 'failed')?.reason ?? null;
-    await changeRun(services, sql, { runId: at.row.id, event: { kind: 'jobEnded', jobId: at.job.id, conclusion, outputs: {}, reason } });
+    await changeRun(services, sql, {
+      runId: at.row.id,
+      event: { kind: 'jobEnded', jobId: at.job.id, conclusion, outputs: {}, reason },
+    });
     return 0;
   }
   const running = attempts.find((attempt) => attempt.step_index === index && attempt.ended_at === null);
   const attemptId = running?.id ?? newId();
   const status = { success: !failed && !at.job.cancel, failure: failed, cancelled: at.job.cancel };
   const values = await valuesOf(sql, at);
-  const name = textOf(services.expressions.value(current.name, values, status)) || `Run ${current.action.kind === 'uses' ? current.action.uses : ''}`;
-  if (!running) await startAttempt(sql, { id: attemptId, jobId: at.job.id, index, name, agentId: null, epoch: at.job.epoch });
-  const end = (state: string, reason: string | null) => endAttempt(sql, { id: attemptId, state, counted: true, exitCode: null, signal: null, reason, outputs: {}, annotations: [], summary: null });
+  const name =
+    textOf(services.expressions.value(current.name, values, status)) ||
+    `Run ${current.action.kind === 'uses' ? current.action.uses : ''}`;
+  if (!running)
+    await startAttempt(sql, {
+      id: attemptId,
+      jobId: at.job.id,
+      index,
+      name,
+      agentId: null,
+      epoch: at.job.epoch,
+    });
+  const end = (state: string, reason: string | null) =>
+    endAttempt(sql, {
+      id: attemptId,
+      state,
+      counted: true,
+      exitCode: null,
+      signal: null,
+      reason,
+      outputs: {},
+      annotations: [],
+      summary: null,
+    });
   if (!running && !services.expressions.condition(current.condition, values, status)) {
     await end('skipped', null);
     return 0;
   }
-  return deployStep(services, sql, { at, current, index, attemptId, end, inputs: textMembers(services.expressions.value(withOf(current), values, status)) });
+  return deployStep(services, sql, {
+    at,
+    current,
+    index,
+    attemptId,
+    end,
+    inputs: textMembers(services.expressions.value(withOf(current), values, status)),
+  });
 }
 
 function withOf(current: StepDefinition) {
@@ -77,7 +113,11 @@ function withOf(current: StepDefinition) {
 }
 
 async function attemptsOfJob(sql: Queryable, jobId: string): Promise<readonly AttemptRow[]> {
-  return (await sql.query<AttemptRow>('SELECT * FROM attempt WHERE job_id = $1 ORDER BY step_index, number', [jobId])).rows;
+  return (
+    await sql.query<AttemptRow>('SELECT * FROM attempt WHERE job_id = $1 ORDER BY step_index, number', [
+      jobId,
+    ])
+  ).rows;
 }
 
 interface DeployStep {
@@ -93,14 +133,24 @@ async function deployStep(services: Services, sql: Queryable, deploy: DeployStep
   const { at, index, attemptId, end, inputs } = deploy;
   const askedBy = `${at.row.id}/${at.job.key}/${index}/${at.job.matrix_index}`;
   const rollout = await rolloutAskedBy(sql, askedBy);
-  if (!rollout) return at.job.cancel ? endNow(end, 'cancelled') : beginDeploy(services, sql, { at, askedBy, inputs, end });
+  if (!rollout)
+    return at.job.cancel
+      ? endNow(end, 'cancelled')
+      : beginDeploy(services, sql, { at, askedBy, inputs, end });
   await logRollout(sql, rollout, attemptId);
   if (at.job.cancel && !isFinal(rollout.state)) {
-    await requestOfRollout(sql, rollout.id, { id: `cancel ${at.job.id}`, kind: 'abort', reason: `run ${at.row.number} was cancelled` });
+    await requestOfRollout(sql, rollout.id, {
+      id: `cancel ${at.job.id}`,
+      kind: 'abort',
+      reason: `run ${at.row.number} was cancelled`,
+    });
     services.hints.send('duty');
   }
   if (!isFinal(rollout.state)) return LOOK_MS;
-  await end(rollout.state === 'done' ? 'succeeded' : 'failed', rollout.state === 'done' ? null : sentenceOf(rollout));
+  await end(
+    rollout.state === 'done' ? 'succeeded' : 'failed',
+    rollout.state === 'done' ? null : sentenceOf(rollout),
+  );
   return 0;
 }
 
@@ -120,13 +170,30 @@ interface Beginning {
   readonly end: DeployStep['end'];
 }
 
-async function beginDeploy(services: Services, sql: Queryable, { at, askedBy, inputs, end }: Beginning): Promise<number> {
+async function beginDeploy(
+  services: Services,
+  sql: Queryable,
+  { at, askedBy, inputs, end }: Beginning,
+): Promise<number> {
   try {
-    if (at.row.config === null) throw new HoldfastError('configInvalid', 'holdfast/deploy needs a holdfast.yaml in the repository, and this commit has none');
+    if (at.row.config === null)
+      throw new HoldfastError(
+        'configInvalid',
+        'holdfast/deploy needs a holdfast.yaml in the repository, and this commit has none',
+      );
     const found = findEnvironment(readConfig('holdfast.yaml', at.row.config), inputs.environment ?? '');
     const artifact = await artifactNamed(sql, inputs.artifact ?? '');
     await verifyArtifact(services, artifact);
-    await startDeploy(services, sql, { app: found.app, environment: found.environment, config: found.config, artifact, askedBy, repository: { id: at.row.repository_id, name: at.row.repository }, commit: at.row.commit, automatedSince: at.row.created_at });
+    await startDeploy(services, sql, {
+      app: found.app,
+      environment: found.environment,
+      config: found.config,
+      artifact,
+      askedBy,
+      repository: { id: at.row.repository_id, name: at.row.repository },
+      commit: at.row.commit,
+      automatedSince: at.row.created_at,
+    });
     return LOOK_MS;
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.kind === 'unavailable') throw error;

@@ -24,7 +24,13 @@ export async function pollRepository(services: Services, duty: Duty): Promise<nu
     const pushes = changes(repository, refs);
     await database.transaction(async (sql) => {
       for (const push of pushes) {
-        await receiveTrigger(sql, { id: newId(), repositoryId: repository.id, delivery: deliveryOf(push), kind: 'push', payload: { ...push } });
+        await receiveTrigger(sql, {
+          id: newId(),
+          repositoryId: repository.id,
+          delivery: deliveryOf(push),
+          kind: 'push',
+          payload: { ...push },
+        });
       }
       await notePoll(sql, repository.id, { refs, problem: null });
       await ensureDuty(sql, 'inbox', repository.id);
@@ -54,5 +60,7 @@ function changes(repository: RepositoryRow, refs: { readonly [ref: string]: stri
 }
 
 export function deliveryOf(push: Push): string {
-  return `push ${createHash('sha256').update(`${push.ref}\n${push.before ?? ''}\n${push.after}`).digest('hex')}`;
+  return `push ${createHash('sha256')
+    .update(`${push.ref}\n${push.before ?? ''}\n${push.after}`)
+    .digest('hex')}`;
 }

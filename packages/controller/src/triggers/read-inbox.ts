@@ -34,10 +34,17 @@ export async function readInbox(services: Services, duty: Duty): Promise<number 
   return took ? 0 : 5_000;
 }
 
-function start(services: Services, { repository, trigger }: { readonly repository: RepositoryRow; readonly trigger: InboxRow }) {
+function start(
+  services: Services,
+  { repository, trigger }: { readonly repository: RepositoryRow; readonly trigger: InboxRow },
+) {
   const payload = trigger.payload as JsonObject;
   if (trigger.kind === 'push') {
-    return startPushRuns(services, repository, { ref: String(payload.ref), before: payload.before === null ? null : String(payload.before), after: String(payload.after) });
+    return startPushRuns(services, repository, {
+      ref: String(payload.ref),
+      before: payload.before === null ? null : String(payload.before),
+      after: String(payload.after),
+    });
   }
   return dispatchRun(services, repository, payload);
 }

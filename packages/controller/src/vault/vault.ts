@@ -1,4 +1,14 @@
-import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign, verify } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  verify,
+} from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Database } from '@holdfast/postgres/database.ts';
 
@@ -18,7 +28,10 @@ const NONCE = 12;
 const TAG = 16;
 
 export async function openVault(database: Database, masterKey: Buffer): Promise<Vault> {
-  const dataKey = await keyNamed(database, 'data', { masterKey, make: () => ({ secret: randomBytes(32), public: null }) });
+  const dataKey = await keyNamed(database, 'data', {
+    masterKey,
+    make: () => ({ secret: randomBytes(32), public: null }),
+  });
   const signing = await keyNamed(database, 'signing', { masterKey, make: makeSigningKey });
   const privateKey = createPrivateKey({ key: signing.secret, format: 'der', type: 'pkcs8' });
   const publicKey = createPublicKey(privateKey);
@@ -27,7 +40,8 @@ export async function openVault(database: Database, masterKey: Buffer): Promise<
     seal: (purpose, plain) => sealBytes(dataKey.secret, purpose, Buffer.from(plain, 'utf8')),
     open: (purpose, sealed) => openBytes(dataKey.secret, purpose, sealed).toString('utf8'),
     sign: (bytes) => ({ keyid, sig: sign(null, bytes, privateKey).toString('base64') }),
-    verify: (bytes, signature) => signature.keyid === keyid && verify(null, bytes, publicKey, Buffer.from(signature.sig, 'base64')),
+    verify: (bytes, signature) =>
+      signature.keyid === keyid && verify(null, bytes, publicKey, Buffer.from(signature.sig, 'base64')),
   };
 }
 
@@ -37,10 +51,20 @@ interface NamedKey {
 }
 
 /** Made once by whichever replica comes first; everybody then reads the same row. */
-async function keyNamed(database: Database, name: string, how: { readonly masterKey: Buffer; readonly make: () => NamedKey }): Promise<NamedKey> {
+async function keyNamed(
+  database: Database,
+  name: string,
+  how: { readonly masterKey: Buffer; readonly make: () => NamedKey },
+): Promise<NamedKey> {
   const made = how.make();
-  await database.query('INSERT INTO sealed_key (name, sealed, public) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING', [name, sealBytes(how.masterKey, `key ${name}`, made.secret), made.public]);
-  const found = await database.query<{ sealed: Buffer; public: string | null }>('SELECT sealed, public FROM sealed_key WHERE name = $1', [name]);
+  await database.query(
+    'INSERT INTO sealed_key (name, sealed, public) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
+    [name, sealBytes(how.masterKey, `key ${name}`, made.secret), made.public],
+  );
+  const found = await database.query<{ sealed: Buffer; public: string | null }>(
+    'SELECT sealed, public FROM sealed_key WHERE name = $1',
+    [name],
+  );
   const row = found.rows[0] as { sealed: Buffer; public: string | null };
   return { secret: openBytes(how.masterKey, `key ${name}`, row.sealed), public: row.public };
 }
@@ -66,11 +90,17 @@ export function sealBytes(key: Buffer, purpose: string, plain: Buffer): Buffer {
 }
 
 export function openBytes(key: Buffer, purpose: string, sealed: Buffer): Buffer {
-  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE)).setAAD(Buffer.from(purpose));
+  const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE)).setAAD(
+    Buffer.from(purpose),
+  );
   decipher.setAuthTag(sealed.subarray(NONCE, NONCE + TAG));
   try {
     return Buffer.concat([decipher.update(sealed.subarray(NONCE + TAG)), decipher.final()]);
   } catch (cause) {
-    throw new HoldfastError('internal', `${purpose} cannot be opened: the master key is not the one it was sealed with`, { cause });
+    throw new HoldfastError(
+      'internal',
+      `${purpose} cannot be opened: the master key is not the one it was sealed with`,
+      { cause },
+    );
   }
 }

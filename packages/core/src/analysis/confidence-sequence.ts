@@ -10,18 +10,23 @@ export interface Count {
   readonly bad: number;
 }
 
-/** Suits error rates near 1 %; any prior is valid. */
-const PRIOR = { a: 1, b: 99 };
+/** Any prior is valid; one near the truth is tighter. */
+export interface Prior {
+  readonly a: number;
+  readonly b: number;
+}
+export const RARE: Prior = { a: 1, b: 99 };
+export const ANYWHERE: Prior = { a: 1, b: 1 };
 const HALVINGS = 40;
 
 export function proportionInterval(
   count: Count,
   alpha: number,
-  special: SpecialFunctions,
+  { special, prior }: { readonly special: SpecialFunctions; readonly prior: Prior },
 ): readonly [number, number] {
   const { n, bad } = count;
   if (n === 0) return [0, 1];
-  const { a, b } = PRIOR;
+  const { a, b } = prior;
   const base = lnBeta(bad + a, n - bad + b, special) - lnBeta(a, b, special);
   const limit = Math.log(1 / alpha);
   const inside = (p: number) => base - bad * Math.log(p) - (n - bad) * Math.log(1 - p) < limit;

@@ -10,7 +10,7 @@ const LN_GAMMA = 0.01980262729617973;
 const FLOOR_MS = 0.01;
 
 export function bucketOf(ms: number): number {
-  return Math.ceil(Math.log(ms < FLOOR_MS ? FLOOR_MS : ms) / LN_GAMMA);
+  return Math.ceil(Math.log(Math.max(ms, FLOOR_MS)) / LN_GAMMA);
 }
 
 /** The middle of the bucket: 2γ^i/(γ+1). */

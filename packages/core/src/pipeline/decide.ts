@@ -64,7 +64,11 @@ function changeJob(run: Run, id: string, change: (job: Job) => Job): Result<Deci
   const changed = change(job);
   const jobs = run.jobs.map((other) => (other.id === id ? changed : other));
   const next = { ...run, jobs };
-  return accept(changed.state === 'failed' && !changed.continueOnError ? failFast(next, changed) : { run: next, effects: [] });
+  return accept(
+    changed.state === 'failed' && !changed.continueOnError
+      ? failFast(next, changed)
+      : { run: next, effects: [] },
+  );
 }
 
 /** One combination of a matrix failed: the others of it are stopped, unless fail-fast is off. */
@@ -82,8 +86,9 @@ function cancelRun(run: Run, reason: string): Decision {
 
 function stopJobs(run: Run, victims: readonly Job[], reason: string): Decision {
   const running = victims.filter((job) => job.state === 'running');
-  const jobs = run.jobs.map((job): Job =>
-    victims.includes(job) && job.state !== 'running' ? { ...job, state: 'cancelled', reason } : job,
+  const jobs = run.jobs.map(
+    (job): Job =>
+      victims.includes(job) && job.state !== 'running' ? { ...job, state: 'cancelled', reason } : job,
   );
   return { run: { ...run, jobs }, effects: running.map((job) => ({ kind: 'cancelJob', jobId: job.id })) };
 }
@@ -236,7 +241,9 @@ function stateOf(run: Run): RunState {
 export function resultOf(run: Run, key: string): Conclusion | null {
   const jobs = run.jobs.filter((job) => job.key === key);
   if (jobs.length === 0 || jobs.some((job) => !isEnded(job.state))) return null;
-  const results = jobs.map((job) => (job.state === 'failed' && job.continueOnError ? 'succeeded' : job.state));
+  const results = jobs.map((job) =>
+    job.state === 'failed' && job.continueOnError ? 'succeeded' : job.state,
+  );
   if (results.includes('failed')) return 'failed';
   if (results.includes('cancelled')) return 'cancelled';
   return results.includes('succeeded') ? 'succeeded' : 'skipped';
@@ -253,7 +260,10 @@ const RESULT_WORDS: Record<Conclusion, string> = {
 export function jobValues(run: Run, definition: JobDefinition): Values {
   const needs = Object.fromEntries(
     definition.needs.map((key) => {
-      const outputs = Object.assign({}, ...run.jobs.filter((job) => job.key === key).map((job) => job.outputs));
+      const outputs = Object.assign(
+        {},
+        ...run.jobs.filter((job) => job.key === key).map((job) => job.outputs),
+      );
       return [key, { result: RESULT_WORDS[resultOf(run, key) ?? 'skipped'], outputs }];
     }),
   );

@@ -46,7 +46,10 @@ export function statementOf(provenance: Provenance): string {
 }
 
 /** Pre-authentication encoding: `DSSEv1 len(type) type len(body) body`, lengths in bytes. */
-export function preAuthenticationEncoding(payloadType: string, body: { readonly text: string; readonly bytes: number }): string {
+export function preAuthenticationEncoding(
+  payloadType: string,
+  body: { readonly text: string; readonly bytes: number },
+): string {
   return `DSSEv1 ${payloadType.length} ${payloadType} ${body.bytes} ${body.text}`;
 }
 

@@ -51,7 +51,11 @@ export function decide(
   }
 }
 
-function tick(rollout: Rollout, seen: Observation, world: RolloutWorld): Result<RolloutDecision, RolloutRefusal> {
+function tick(
+  rollout: Rollout,
+  seen: Observation,
+  world: RolloutWorld,
+): Result<RolloutDecision, RolloutRefusal> {
   const { now } = world;
   switch (rollout.state) {
     case 'planned':
@@ -71,7 +75,9 @@ function tick(rollout: Rollout, seen: Observation, world: RolloutWorld): Result<
     case 'promoting':
       return promotingTick(rollout, seen, now);
     case 'rollingBack':
-      return seen.routers.published && seen.routers.acknowledged ? finish(rollout, 'rolledBack', now) : stay(rollout);
+      return seen.routers.published && seen.routers.acknowledged
+        ? finish(rollout, 'rolledBack', now)
+        : stay(rollout);
     case 'soaking':
       return now - rollout.stateSince >= rollout.plan.soakMs ? to(rollout, 'done', { now }) : stay(rollout);
     case 'aborting':
@@ -81,14 +87,22 @@ function tick(rollout: Rollout, seen: Observation, world: RolloutWorld): Result<
   }
 }
 
-function startingTick(rollout: Rollout, seen: Observation, now: number): Result<RolloutDecision, RolloutRefusal> {
+function startingTick(
+  rollout: Rollout,
+  seen: Observation,
+  now: number,
+): Result<RolloutDecision, RolloutRefusal> {
   const { plan } = rollout;
   const wanted = wantedReplicas(rollout);
   if (seen.candidate.ready >= wanted.candidate && seen.baseline.ready >= wanted.baseline) {
     return to(rollout, 'ready', { now });
   }
   if (seen.candidate.crashed >= CRASHES_TOLERATED) {
-    return giveUp(rollout, `the candidate crashed ${seen.candidate.crashed} times: ${seen.candidate.complaint ?? 'no reason given'}`, now);
+    return giveUp(
+      rollout,
+      `the candidate crashed ${seen.candidate.crashed} times: ${seen.candidate.complaint ?? 'no reason given'}`,
+      now,
+    );
   }
   if (now - rollout.stateSince < plan.readinessDeadlineMs) return stay(rollout);
   const short = `${seen.candidate.ready} of ${wanted.candidate} candidate instances became ready in time`;
@@ -97,7 +111,8 @@ function startingTick(rollout: Rollout, seen: Observation, now: number): Result<
 
 function wantedReplicas(rollout: Rollout): { readonly candidate: number; readonly baseline: number } {
   const { plan } = rollout;
-  if (rollout.stable === null || rollout.kind === 'rollback') return { candidate: plan.replicas, baseline: 0 };
+  if (rollout.stable === null || rollout.kind === 'rollback')
+    return { candidate: plan.replicas, baseline: 0 };
   const weight = currentStep(plan, rollout.step)?.weight ?? WHOLE;
   const baseline = plan.baseline === 'fresh' ? replicasFor(baselineShare(weight), plan.replicas) : 0;
   return { candidate: replicasFor(weight, plan.replicas), baseline };
@@ -126,21 +141,28 @@ function analysingTick(
   const judged = { ...rollout, judgement };
   if (judgement.verdict === 'worse') return to(judged, 'aborting', { now, reason: judgement.sentence });
   if (seen.candidate.crashed >= CRASHES_TOLERATED) {
-    return to(judged, 'aborting', { now, reason: `the candidate keeps crashing: ${seen.candidate.complaint ?? ''}` });
+    return to(judged, 'aborting', {
+      now,
+      reason: `the candidate keeps crashing: ${seen.candidate.complaint ?? ''}`,
+    });
   }
   const elapsed = now - rollout.stateSince;
   const dwell = currentStep(plan, rollout.step)?.dwellMs ?? 0;
   if (elapsed < dwell) return stay(judged);
   if (judgement.verdict === 'notWorse') return next(judged, now);
   if (elapsed < plan.deadlineMs) return stay(judged);
-  if (judgement.verdict === 'undecided') return byPolicy(judged, plan.whenUndecided, { now, why: 'undecided at the deadline' });
+  if (judgement.verdict === 'undecided')
+    return byPolicy(judged, plan.whenUndecided, { now, why: 'undecided at the deadline' });
   if (plan.whenInsufficient !== 'probe') {
     return byPolicy(judged, plan.whenInsufficient, { now, why: judgement.sentence });
   }
   const wanted = wantedReplicas(rollout);
   return seen.candidate.ready >= wanted.candidate
     ? next({ ...judged, unjudged: true }, now)
-    : to(judged, 'aborting', { now, reason: `too few requests to judge, and the probes fail: ${seen.candidate.complaint ?? ''}` });
+    : to(judged, 'aborting', {
+        now,
+        reason: `too few requests to judge, and the probes fail: ${seen.candidate.complaint ?? ''}`,
+      });
 }
 
 function byPolicy(
@@ -155,20 +177,37 @@ function byPolicy(
 function next(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
   const step = rollout.step + 1;
   const last = step >= rollout.plan.steps.length;
-  return to({ ...rollout, step: last ? rollout.plan.steps.length : step }, last ? 'promoting' : 'starting', { now });
+  return to({ ...rollout, step: last ? rollout.plan.steps.length : step }, last ? 'promoting' : 'starting', {
+    now,
+  });
 }
 
-function promotingTick(rollout: Rollout, seen: Observation, now: number): Result<RolloutDecision, RolloutRefusal> {
+function promotingTick(
+  rollout: Rollout,
+  seen: Observation,
+  now: number,
+): Result<RolloutDecision, RolloutRefusal> {
   const { plan } = rollout;
   if (rollout.weight < WHOLE) {
-    if (seen.candidate.ready >= plan.replicas) return accept({ rollout: { ...rollout, weight: WHOLE }, effects: [] });
+    if (seen.candidate.ready >= plan.replicas)
+      return accept({ rollout: { ...rollout, weight: WHOLE }, effects: [] });
     if (now - rollout.stateSince < plan.readinessDeadlineMs) return stay(rollout);
-    return giveUp(rollout, `${seen.candidate.ready} of ${plan.replicas} instances became ready for promotion: ${seen.candidate.complaint ?? 'no reason given'}`, now);
+    return giveUp(
+      rollout,
+      `${seen.candidate.ready} of ${plan.replicas} instances became ready for promotion: ${seen.candidate.complaint ?? 'no reason given'}`,
+      now,
+    );
   }
-  return seen.routers.published && seen.routers.acknowledged ? finish(rollout, 'soaking', now) : stay(rollout);
+  return seen.routers.published && seen.routers.acknowledged
+    ? finish(rollout, 'soaking', now)
+    : stay(rollout);
 }
 
-function abortingTick(rollout: Rollout, seen: Observation, now: number): Result<RolloutDecision, RolloutRefusal> {
+function abortingTick(
+  rollout: Rollout,
+  seen: Observation,
+  now: number,
+): Result<RolloutDecision, RolloutRefusal> {
   const released = seen.routers.published && seen.routers.acknowledged;
   const patient = now - rollout.stateSince < ABORT_PATIENCE_MS;
   return released || !patient ? to({ ...rollout, weight: 0 }, 'aborted', { now }) : stay(rollout);
@@ -177,7 +216,10 @@ function abortingTick(rollout: Rollout, seen: Observation, now: number): Result<
 function finish(rollout: Rollout, state: RolloutState, now: number): Result<RolloutDecision, RolloutRefusal> {
   const moved = to(rollout, state, { now });
   if (!moved.ok) return moved;
-  const effects: RolloutEffect[] = [{ kind: 'makeStable', release: rollout.candidate }, ...moved.value.effects];
+  const effects: RolloutEffect[] = [
+    { kind: 'makeStable', release: rollout.candidate },
+    ...moved.value.effects,
+  ];
   return accept({ rollout: moved.value.rollout, effects });
 }
 
@@ -192,10 +234,18 @@ function resume(rollout: Rollout, { now }: RolloutWorld): Result<RolloutDecision
   return to({ ...rollout, pausedFrom: null }, rollout.pausedFrom ?? 'planned', { now });
 }
 
-function advance(rollout: Rollout, full: boolean, { now }: RolloutWorld): Result<RolloutDecision, RolloutRefusal> {
+function advance(
+  rollout: Rollout,
+  full: boolean,
+  { now }: RolloutWorld,
+): Result<RolloutDecision, RolloutRefusal> {
   const fit: readonly RolloutState[] = ['shifting', 'analysing', 'held'];
   if (!fit.includes(rollout.state)) return unfit(rollout, 'advanced');
-  if (full) return to({ ...rollout, step: rollout.plan.steps.length }, 'promoting', { now, reason: 'advanced to the whole traffic by hand' });
+  if (full)
+    return to({ ...rollout, step: rollout.plan.steps.length }, 'promoting', {
+      now,
+      reason: 'advanced to the whole traffic by hand',
+    });
   return next(rollout, now);
 }
 

@@ -1,4 +1,4 @@
-import { type WantedGroup } from '../traffic/reconcile.ts';
+import type { WantedGroup } from '../traffic/reconcile.ts';
 import { WHOLE } from '../traffic/traffic.ts';
 import { baselineShare, currentStep, replicasFor } from './plan.ts';
 import { isFinal, type Rollout } from './rollout.ts';
@@ -20,13 +20,16 @@ export function desire(environment: EnvironmentView, rollout: Rollout | null): r
   const candidate = rollout?.candidate ?? null;
   const standing: WantedGroup[] = [];
   const left = WHOLE - arms.candidate.share - arms.baseline.share;
-  if (stable !== null && stable !== candidate) standing.push({ name: 'stable', release: stable, replicas, share: left });
+  if (stable !== null && stable !== candidate)
+    standing.push({ name: 'stable', release: stable, replicas, share: left });
   else if (stable !== null && arms.candidate.replicas === 0) {
     standing.push({ name: 'stable', release: stable, replicas, share: WHOLE });
   }
   const groups: WantedGroup[] = [...standing];
-  if (stable !== null && arms.baseline.replicas > 0) groups.push({ name: 'baseline', release: stable, ...arms.baseline });
-  if (candidate !== null && arms.candidate.replicas > 0) groups.push({ name: 'candidate', release: candidate, ...arms.candidate });
+  if (stable !== null && arms.baseline.replicas > 0)
+    groups.push({ name: 'baseline', release: stable, ...arms.baseline });
+  if (candidate !== null && arms.candidate.replicas > 0)
+    groups.push({ name: 'candidate', release: candidate, ...arms.candidate });
   if (previous !== null && previous !== stable && !groups.some((group) => group.release === previous)) {
     groups.push({ name: 'previous', release: previous, replicas, share: 0 });
   }
@@ -56,10 +59,16 @@ function armsOf(rollout: Rollout): { readonly candidate: Arm; readonly baseline:
     case 'promoting':
     case 'rollingBack':
     case 'soaking':
-      return { candidate: { replicas: plan.replicas, share: rollout.weight }, baseline: { replicas: 0, share: 0 } };
+      return {
+        candidate: { replicas: plan.replicas, share: rollout.weight },
+        baseline: { replicas: 0, share: 0 },
+      };
     case 'aborting':
       // The candidate keeps its instances until every router has let go of it.
-      return { candidate: { replicas: replicasFor(rollout.weight || 1, plan.replicas), share: 0 }, baseline: { replicas: 0, share: 0 } };
+      return {
+        candidate: { replicas: replicasFor(rollout.weight || 1, plan.replicas), share: 0 },
+        baseline: { replicas: 0, share: 0 },
+      };
     default:
       return NO_ARMS;
   }

@@ -1,5 +1,5 @@
-import { type RolloutPlan, type RolloutStep } from './rollout.ts';
 import { WHOLE } from '../traffic/traffic.ts';
+import type { RolloutPlan, RolloutStep } from './rollout.ts';
 
 /** The replicas an arm of this share needs: at least one, and never less than its part of the fleet. */
 export function replicasFor(share: number, replicas: number): number {

@@ -64,7 +64,13 @@ export function reconcile(view: FleetView): readonly FleetEffect[] {
     instance.group === group ? [] : [{ kind: 'regroup', instance: instance.id, group }],
   );
   const drained = assigned.surplus.map((instance): FleetEffect => ({ kind: 'drain', instance: instance.id }));
-  return [...regrouped, ...drained, ...startMissing(view, assigned.keep), ...publish(view, assigned.keep), ...finish(view)];
+  return [
+    ...regrouped,
+    ...drained,
+    ...startMissing(view, assigned.keep),
+    ...publish(view, assigned.keep),
+    ...finish(view),
+  ];
 }
 
 interface Assigned {
@@ -82,7 +88,10 @@ function assign(view: FleetView): Assigned {
   const keep: { instance: Instance; group: GroupName }[] = [];
   for (const group of view.wanted) {
     const fit = [...free].filter((instance) => instance.release === group.release);
-    fit.sort((a, b) => rank(a, group.name) - rank(b, group.name) || a.createdAt - b.createdAt || compareText(a.id, b.id));
+    fit.sort(
+      (a, b) =>
+        rank(a, group.name) - rank(b, group.name) || a.createdAt - b.createdAt || compareText(a.id, b.id),
+    );
     for (const instance of fit.slice(0, group.replicas)) {
       free.delete(instance);
       keep.push({ instance, group: group.name });
@@ -154,13 +163,17 @@ function publish(view: FleetView, keep: Assigned['keep']): FleetEffect[] {
     })),
   });
   const { sticky, drainDeadlineMs, groups } = view.snapshot;
-  const same = canonicalJson({ sticky, drainDeadlineMs, groups } as unknown as Json) === canonicalJson(content as unknown as Json);
+  const same =
+    canonicalJson({ sticky, drainDeadlineMs, groups } as unknown as Json) ===
+    canonicalJson(content as unknown as Json);
   return same ? [] : [{ kind: 'publish', content }];
 }
 
 /** Draining instances: note which snapshot let go of them, and stop those that nothing uses. */
 function finish(view: FleetView): FleetEffect[] {
-  const named = new Set(view.snapshot.groups.flatMap((group) => group.upstreams.map((upstream) => upstream.id)));
+  const named = new Set(
+    view.snapshot.groups.flatMap((group) => group.upstreams.map((upstream) => upstream.id)),
+  );
   return view.instances.flatMap((instance): FleetEffect[] => {
     if (instance.desired !== 'drain') return [];
     if (named.has(instance.id)) return [];
@@ -173,16 +186,24 @@ function finish(view: FleetView): FleetEffect[] {
   });
 }
 
-function letGo(view: FleetView, instance: Instance, excludedBy: Version): { lost: number; why: string } | null {
+function letGo(
+  view: FleetView,
+  instance: Instance,
+  excludedBy: Version,
+): { lost: number; why: string } | null {
   const gone = instance.state === 'stopped' || instance.state === 'crashed';
   if (gone) return { lost: 0, why: `it has ${instance.state} by itself` };
   const workers = view.workers.filter((worker) => worker.silenceMs < view.routerLostMs);
   const mute = workers.filter((worker) => compareVersion(worker.acknowledged, excludedBy) < 0);
   const inFlight = workers.reduce((sum, worker) => sum + (worker.inFlight[instance.id] ?? 0), 0);
   const elapsed = view.now - (instance.drainSince ?? view.now);
-  if (mute.length === 0 && inFlight === 0) return { lost: 0, why: 'every router let go of it and nothing is in flight' };
+  if (mute.length === 0 && inFlight === 0)
+    return { lost: 0, why: 'every router let go of it and nothing is in flight' };
   if (elapsed >= view.drainDeadlineMs) {
-    return { lost: inFlight, why: `the drain deadline passed with ${inFlight} in flight and ${mute.length} workers mute` };
+    return {
+      lost: inFlight,
+      why: `the drain deadline passed with ${inFlight} in flight and ${mute.length} workers mute`,
+    };
   }
   const silent = mute.length > 0 && mute.every((worker) => worker.silenceMs >= view.abandonAfterMs);
   if (instance.group === 'candidate' && silent && inFlight === 0) {

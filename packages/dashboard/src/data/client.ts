@@ -12,6 +12,10 @@ export const client = createClient({
 });
 
 export async function logIn(token: string): Promise<boolean> {
-  const answer = await fetch('/session', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ token }) });
+  const answer = await fetch('/session', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ token }),
+  });
   return answer.ok;
 }

@@ -15,7 +15,11 @@ export interface Live<Value> {
 const POLL_MS = 3_000;
 const COALESCE_MS = 150;
 
-export function useLive<Value>(load: () => Promise<Value>, concerns: (event: EventView) => boolean, key: string): Live<Value> {
+export function useLive<Value>(
+  load: () => Promise<Value>,
+  concerns: (event: EventView) => boolean,
+  key: string,
+): Live<Value> {
   const [value, setValue] = useState<Value | null>(null);
   const [error, setError] = useState<HoldfastError | null>(null);
   const latest = useRef({ load, concerns });
@@ -27,10 +31,12 @@ export function useLive<Value>(load: () => Promise<Value>, concerns: (event: Eve
         setValue(loaded);
         setError(null);
       },
-      (failure: unknown) => setError(failure instanceof HoldfastError ? failure : new HoldfastError('internal', String(failure))),
+      (failure: unknown) =>
+        setError(failure instanceof HoldfastError ? failure : new HoldfastError('internal', String(failure))),
     );
   }, []);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another key is another thing to load
   useEffect(() => {
     setValue(null);
     reload();

@@ -27,7 +27,6 @@ export function refName(ref: string): string {
   return ref.replace(/^refs\/(heads|tags)\//, '');
 }
 
-
 const STATE_WORDS: { readonly [state: string]: string } = {
   rollingBack: 'rolling back',
   rolledBack: 'rolled back',
@@ -43,9 +42,24 @@ export function stateWords(state: string): string {
 export type Tone = 'good' | 'bad' | 'busy' | 'warn' | 'calm';
 
 export function toneOf(state: string): Tone {
-  if (['succeeded', 'done', 'ready', 'rolledBack', 'serving', 'hot', 'notWorse', 'online'].includes(state)) return 'good';
+  if (['succeeded', 'done', 'ready', 'rolledBack', 'serving', 'hot', 'notWorse', 'online'].includes(state))
+    return 'good';
   if (['failed', 'aborted', 'aborting', 'lost', 'crashed', 'worse'].includes(state)) return 'bad';
-  if (['held', 'paused', 'unready', 'draining', 'undecided', 'insufficientData', 'suspect'].includes(state)) return 'warn';
-  if (['running', 'starting', 'shifting', 'analysing', 'promoting', 'soaking', 'rollingBack', 'leased', 'ready '].includes(state)) return 'busy';
+  if (['held', 'paused', 'unready', 'draining', 'undecided', 'insufficientData', 'suspect'].includes(state))
+    return 'warn';
+  if (
+    [
+      'running',
+      'starting',
+      'shifting',
+      'analysing',
+      'promoting',
+      'soaking',
+      'rollingBack',
+      'leased',
+      'ready ',
+    ].includes(state)
+  )
+    return 'busy';
   return 'calm';
 }

@@ -10,7 +10,11 @@ import { Releases } from '../parts/releases.tsx';
 import { Loading, Problem } from '../parts/states-of-loading.tsx';
 
 export function EnvironmentsPage() {
-  const { value, error, reload } = useLive(() => client('listEnvironments'), (event) => event.topic === 'environment' || event.topic === 'rollout', 'environments');
+  const { value, error, reload } = useLive(
+    () => client('listEnvironments'),
+    (event) => event.topic === 'environment' || event.topic === 'rollout',
+    'environments',
+  );
   if (error) return <Problem error={error} />;
   if (!value) return <Loading />;
   if (value.items.length === 0) {
@@ -33,7 +37,13 @@ export function EnvironmentsPage() {
   );
 }
 
-function Environment({ environment, reload }: { readonly environment: EnvironmentView; readonly reload: () => void }) {
+function Environment({
+  environment,
+  reload,
+}: {
+  readonly environment: EnvironmentView;
+  readonly reload: () => void;
+}) {
   const { stable, previous, rollout, traffic } = environment;
   return (
     <article className="panel environment">
@@ -64,7 +74,8 @@ function Environment({ environment, reload }: { readonly environment: Environmen
       </dl>
       {stable && (
         <p className="muted">
-          {shortArtifact(stable.artifact)} · {shortCommit(stable.commit)} · serving since {ago(stable.servedAt)}
+          {shortArtifact(stable.artifact)} · {shortCommit(stable.commit)} · serving since{' '}
+          {ago(stable.servedAt)}
           {environment.listen && ` · port ${environment.listen}`}
         </p>
       )}
@@ -106,7 +117,11 @@ function Instances({ instances }: { readonly instances: readonly InstanceView[] 
   return (
     <ul className="instances">
       {instances.map((instance) => (
-        <li key={instance.id} className={`instance ${instance.state}`} title={instance.reason ?? `${instance.state}, port ${instance.port ?? '–'}`}>
+        <li
+          key={instance.id}
+          className={`instance ${instance.state}`}
+          title={instance.reason ?? `${instance.state}, port ${instance.port ?? '–'}`}
+        >
           <span className="dot" /> r{instance.release} <span className="muted">{instance.group}</span>
         </li>
       ))}

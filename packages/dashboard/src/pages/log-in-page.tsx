@@ -15,7 +15,13 @@ export function LogInPage({ onLoggedIn }: { readonly onLoggedIn: () => void }) {
         <img src="/favicon.svg" alt="" width="48" height="48" />
         <h1>Holdfast</h1>
         <label htmlFor="token">Token</label>
-        <input id="token" type="password" autoComplete="current-password" value={token} onChange={(event) => setToken(event.target.value)} />
+        <input
+          id="token"
+          type="password"
+          autoComplete="current-password"
+          value={token}
+          onChange={(event) => setToken(event.target.value)}
+        />
         {refused && <p className="problem">This token is unknown or was revoked.</p>}
         <button type="submit" className="button primary">
           Log in

@@ -11,7 +11,15 @@ import { Loading, Problem } from '../parts/states-of-loading.tsx';
 import { StepList } from '../parts/step-list.tsx';
 
 export function RunPage({ id }: { readonly id: string }) {
-  const { value: run, error, reload } = useLive(() => client('showRun', { params: { id } }), (event) => event.subject === id, id);
+  const {
+    value: run,
+    error,
+    reload,
+  } = useLive(
+    () => client('showRun', { params: { id } }),
+    (event) => event.subject === id,
+    id,
+  );
   const [chosen, setChosen] = useState<string | null>(null);
   if (error) return <Problem error={error} />;
   if (!run) return <Loading />;
@@ -26,13 +34,23 @@ export function RunPage({ id }: { readonly id: string }) {
         <Badge state={run.state} />
         <span className="spacer" />
         {run.endedAt === null ? (
-          <AskButton label="Cancel" tone="danger" question={`Cancel run #${run.number}? Its running steps are stopped.`} act={() => client('cancelRun', { params: { id } }).then(reload)} />
+          <AskButton
+            label="Cancel"
+            tone="danger"
+            question={`Cancel run #${run.number}? Its running steps are stopped.`}
+            act={() => client('cancelRun', { params: { id } }).then(reload)}
+          />
         ) : (
-          <AskButton label="Run again" question={`Run #${run.number} again with the same commit and definition?`} act={() => client('rerunRun', { params: { id } }).then(reload)} />
+          <AskButton
+            label="Run again"
+            question={`Run #${run.number} again with the same commit and definition?`}
+            act={() => client('rerunRun', { params: { id } }).then(reload)}
+          />
         )}
       </div>
       <p className="muted">
-        {run.repository} · {run.name} · {refName(run.ref)} · {shortCommit(run.commit)} · {run.event} · {ago(run.createdAt)} · took {lasted(run.startedAt, run.endedAt)}
+        {run.repository} · {run.name} · {refName(run.ref)} · {shortCommit(run.commit)} · {run.event} ·{' '}
+        {ago(run.createdAt)} · took {lasted(run.startedAt, run.endedAt)}
       </p>
       {run.reason && <p className="problem">{run.reason}</p>}
       <JobGraph jobs={run.jobs} chosen={job?.id ?? null} choose={setChosen} />
@@ -43,7 +61,11 @@ export function RunPage({ id }: { readonly id: string }) {
 
 /** What a person wants to see first: what failed, else what runs, else the last. */
 function mostInteresting(run: RunView): JobView | undefined {
-  return run.jobs.find((job) => job.state === 'failed') ?? run.jobs.find((job) => job.state === 'running') ?? run.jobs.at(-1);
+  return (
+    run.jobs.find((job) => job.state === 'failed') ??
+    run.jobs.find((job) => job.state === 'running') ??
+    run.jobs.at(-1)
+  );
 }
 
 function JobDetail({ run, job }: { readonly run: RunView; readonly job: JobView }) {
@@ -65,6 +87,7 @@ function JobDetail({ run, job }: { readonly run: RunView; readonly job: JobView 
 }
 
 function resumeSentence(job: JobView): string {
-  if (!job.resume.portable) return `If its agent were lost it would start again from its first step: ${job.resume.why}.`;
+  if (!job.resume.portable)
+    return `If its agent were lost it would start again from its first step: ${job.resume.why}.`;
   return `If its agent were lost it would go on at step ${job.resume.step + 1} on another one.`;
 }

@@ -6,7 +6,11 @@ import { Link } from '../parts/link.tsx';
 import { Loading, Problem } from '../parts/states-of-loading.tsx';
 
 export function RunsPage() {
-  const { value, error } = useLive(() => client('listRuns', { query: { limit: 50 } }), (event) => event.topic === 'run', 'runs');
+  const { value, error } = useLive(
+    () => client('listRuns', { query: { limit: 50 } }),
+    (event) => event.topic === 'run',
+    'runs',
+  );
   if (error) return <Problem error={error} />;
   if (!value) return <Loading />;
   if (value.items.length === 0) {
@@ -32,7 +36,8 @@ export function RunsPage() {
               <span className="run-what">
                 <strong>{run.message || run.name}</strong>
                 <span className="muted">
-                  #{run.number} · {run.repository} · {run.name} · {refName(run.ref)} · {shortCommit(run.commit)}
+                  #{run.number} · {run.repository} · {run.name} · {refName(run.ref)} ·{' '}
+                  {shortCommit(run.commit)}
                 </span>
                 {run.reason && <span className="reason">{run.reason}</span>}
               </span>

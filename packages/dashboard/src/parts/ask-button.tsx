@@ -1,5 +1,5 @@
-import { useRef, useState } from 'react';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { useRef, useState } from 'react';
 
 /** A button that says what it will do and asks before it does it. */
 export interface AskProps {
@@ -45,7 +45,12 @@ export function AskButton({ label, question, tone = 'plain', disabled, act }: As
           <button type="button" className="button plain" onClick={() => dialog.current?.close()}>
             Not now
           </button>
-          <button type="button" className={`button ${tone === 'plain' ? 'primary' : tone}`} disabled={busy} onClick={() => void perform()}>
+          <button
+            type="button"
+            className={`button ${tone === 'plain' ? 'primary' : tone}`}
+            disabled={busy}
+            onClick={() => void perform()}
+          >
             {label}
           </button>
         </div>

@@ -28,8 +28,14 @@ export function Chart({ title, unit, times, series, most }: ChartProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new plot only for another shape; data follows below
   useEffect(() => {
     const element = place.current as HTMLDivElement;
-    plot.current = new uPlot(optionsFor(element, { title, unit, times, series, ...(most === undefined ? {} : { most }) }), dataOf(times, series), element);
-    const observer = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }));
+    plot.current = new uPlot(
+      optionsFor(element, { title, unit, times, series, ...(most === undefined ? {} : { most }) }),
+      dataOf(times, series),
+      element,
+    );
+    const observer = new ResizeObserver(() =>
+      plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }),
+    );
     observer.observe(element);
     return () => {
       observer.disconnect();
@@ -65,7 +71,12 @@ function dataOf(times: readonly number[], series: readonly Series[]): uPlot.Alig
 function optionsFor(element: HTMLElement, { unit, series, most }: ChartProps): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
-  const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '11px system-ui' };
+  const axis = {
+    stroke: colour('--muted'),
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+    font: '11px system-ui',
+  };
   return {
     width: element.clientWidth,
     height: HEIGHT,

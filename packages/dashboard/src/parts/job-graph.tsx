@@ -13,16 +13,33 @@ interface Placed {
   readonly y: number;
 }
 
-export function JobGraph({ jobs, chosen, choose }: { readonly jobs: readonly JobView[]; readonly chosen: string | null; readonly choose: (id: string) => void }) {
+export function JobGraph({
+  jobs,
+  chosen,
+  choose,
+}: {
+  readonly jobs: readonly JobView[];
+  readonly chosen: string | null;
+  readonly choose: (id: string) => void;
+}) {
   const placed = place(jobs);
   const width = Math.max(...placed.map((node) => node.x + WIDTH), WIDTH);
   const height = Math.max(...placed.map((node) => node.y + HEIGHT), HEIGHT);
   if (jobs.length === 0) return null;
   return (
     <div className="graph">
-      <svg width={width + 4} height={height + 4} viewBox={`-2 -2 ${width + 4} ${height + 4}`} role="group" aria-label="Jobs and what they need">
+      <svg
+        width={width + 4}
+        height={height + 4}
+        viewBox={`-2 -2 ${width + 4} ${height + 4}`}
+        aria-label="Jobs and what they need"
+      >
         {placed.flatMap((node) =>
-          placed.filter((other) => node.job.needs.includes(other.job.key)).map((from) => <path key={`${from.job.id} ${node.job.id}`} className="edge" d={edge(from, node)} />),
+          placed
+            .filter((other) => node.job.needs.includes(other.job.key))
+            .map((from) => (
+              <path key={`${from.job.id} ${node.job.id}`} className="edge" d={edge(from, node)} />
+            )),
         )}
         {placed.map((node) => (
           <Node key={node.job.id} node={node} chosen={node.job.id === chosen} choose={choose} />
@@ -32,12 +49,28 @@ export function JobGraph({ jobs, chosen, choose }: { readonly jobs: readonly Job
   );
 }
 
-function Node({ node, chosen, choose }: { readonly node: Placed; readonly chosen: boolean; readonly choose: (id: string) => void }) {
+function Node({
+  node,
+  chosen,
+  choose,
+}: {
+  readonly node: Placed;
+  readonly chosen: boolean;
+  readonly choose: (id: string) => void;
+}) {
   const { job, x, y } = node;
   const done = job.steps.filter((step) => ['succeeded', 'skipped'].includes(step.state)).length;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a button cannot stand in an SVG
-    <g transform={`translate(${x} ${y})`} className={`node ${toneOf(job.state)}${chosen ? ' chosen' : ''}`} role="button" tabIndex={0} aria-label={`${job.name}, ${job.state}`} onClick={() => choose(job.id)} onKeyDown={(event) => event.key === 'Enter' && choose(job.id)}>
+    <g
+      transform={`translate(${x} ${y})`}
+      className={`node ${toneOf(job.state)}${chosen ? ' chosen' : ''}`}
+      role="button"
+      tabIndex={0}
+      aria-label={`${job.name}, ${job.state}`}
+      onClick={() => choose(job.id)}
+      onKeyDown={(event) => event.key === 'Enter' && choose(job.id)}
+    >
       <rect width={WIDTH} height={HEIGHT} rx="8" />
       <circle cx="18" cy={HEIGHT / 2} r="5" />
       <text x="34" y="24" className="name">

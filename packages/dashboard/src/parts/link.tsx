@@ -1,7 +1,15 @@
 import type { ReactNode } from 'react';
 import { go } from '../data/use-route.ts';
 
-export function Link({ to, children, className }: { readonly to: string; readonly children: ReactNode; readonly className?: string }) {
+export function Link({
+  to,
+  children,
+  className,
+}: {
+  readonly to: string;
+  readonly children: ReactNode;
+  readonly className?: string;
+}) {
   return (
     <a
       href={to}

@@ -5,8 +5,18 @@ import { ago, shortArtifact, shortCommit } from '../data/words.ts';
 import { AskButton } from './ask-button.tsx';
 
 /** Which releases there were and which can be returned to, with the time that takes. */
-export function Releases({ environment, reload }: { readonly environment: EnvironmentView; readonly reload: () => void }) {
-  const { value } = useLive(() => client('listReleases', { params: environment, query: { limit: 10 } }), (event) => event.topic === 'rollout', environment.id);
+export function Releases({
+  environment,
+  reload,
+}: {
+  readonly environment: EnvironmentView;
+  readonly reload: () => void;
+}) {
+  const { value } = useLive(
+    () => client('listReleases', { params: environment, query: { limit: 10 } }),
+    (event) => event.topic === 'rollout',
+    environment.id,
+  );
   if (!value) return null;
   return (
     <details className="releases">
@@ -34,10 +44,22 @@ export function Releases({ environment, reload }: { readonly environment: Enviro
                   <code>{shortCommit(release.commit)}</code>
                 </td>
                 <td>{ago(release.servedAt)}</td>
-                <td>{release.returnable === 'serving' ? 'serving' : release.secondsToServe === null ? '–' : `${release.secondsToServe} s (${release.returnable})`}</td>
+                <td>
+                  {release.returnable === 'serving'
+                    ? 'serving'
+                    : release.secondsToServe === null
+                      ? '–'
+                      : `${release.secondsToServe} s (${release.returnable})`}
+                </td>
                 <td>
                   {(release.returnable === 'hot' || release.returnable === 'cold') && (
-                    <AskButton label="Return to it" question={`Move all traffic of ${environment.name} to release ${release.number}? No build, no analysis; readiness still counts.`} act={() => client('rollBack', { params: environment, body: { to: release.number } }).then(reload)} />
+                    <AskButton
+                      label="Return to it"
+                      question={`Move all traffic of ${environment.name} to release ${release.number}? No build, no analysis; readiness still counts.`}
+                      act={() =>
+                        client('rollBack', { params: environment, body: { to: release.number } }).then(reload)
+                      }
+                    />
                   )}
                 </td>
               </tr>

@@ -10,7 +10,11 @@ import { Chart, type Series } from './chart.tsx';
 const WINDOW_S = 10;
 
 export function RolloutCharts({ rollout }: { readonly rollout: RolloutView }) {
-  const { value } = useLive(() => client('showTraffic', { params: { id: rollout.id } }), () => false, rollout.id);
+  const { value } = useLive(
+    () => client('showTraffic', { params: { id: rollout.id } }),
+    () => false,
+    rollout.id,
+  );
   const points = value?.points ?? [];
   if (points.length < 2) return <p className="muted">No traffic was measured yet.</p>;
   const times = points.map((point) => Date.parse(point.at) / 1000);
@@ -20,7 +24,13 @@ export function RolloutCharts({ rollout }: { readonly rollout: RolloutView }) {
   const stableLatency = latencies(points, isBaseline(points));
   return (
     <section className="charts">
-      <Chart title="Traffic to the candidate" unit="%" times={times} most={100} series={[{ name: 'candidate', tone: 'candidate', fill: true, values: shares(points) }]} />
+      <Chart
+        title="Traffic to the candidate"
+        unit="%"
+        times={times}
+        most={100}
+        series={[{ name: 'candidate', tone: 'candidate', fill: true, values: shares(points) }]}
+      />
       <Chart
         title="Error rate"
         unit="%"
@@ -82,7 +92,9 @@ function rates(points: readonly TrafficPoint[], choose: Choose): (number | null)
 
 function latencies(points: readonly TrafficPoint[], choose: Choose): (number | null)[] {
   return points.map((_, index) => {
-    const recent = points.slice(Math.max(0, index - WINDOW_S + 1), index + 1).flatMap((point) => point.groups.filter(choose));
+    const recent = points
+      .slice(Math.max(0, index - WINDOW_S + 1), index + 1)
+      .flatMap((point) => point.groups.filter(choose));
     const known = recent.flatMap((group) => (group.p95Ms === null ? [] : [group.p95Ms]));
     return known.length === 0 ? null : known.reduce((total, value) => total + value, 0) / known.length;
   });
@@ -91,5 +103,11 @@ function latencies(points: readonly TrafficPoint[], choose: Choose): (number | n
 /** The line that the candidate must stay under: what stable does, and the margin on top. */
 function threshold(base: readonly (number | null)[], margin: number | null): Series[] {
   if (margin === null) return [];
-  return [{ name: 'allowed', tone: 'allowed', values: base.map((value) => (value === null ? null : value + margin)) }];
+  return [
+    {
+      name: 'allowed',
+      tone: 'allowed',
+      values: base.map((value) => (value === null ? null : value + margin)),
+    },
+  ];
 }

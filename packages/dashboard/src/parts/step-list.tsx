@@ -10,7 +10,12 @@ export function StepList({ runId, job }: { readonly runId: string; readonly job:
     <ol className="steps">
       {job.steps.map((step) => (
         <li key={step.index} className={toneOf(step.state)}>
-          <button type="button" className="step" aria-expanded={shown === step.index} onClick={() => setOpen(shown === step.index ? -1 : step.index)}>
+          <button
+            type="button"
+            className="step"
+            aria-expanded={shown === step.index}
+            onClick={() => setOpen(shown === step.index ? -1 : step.index)}
+          >
             <span className="dot" />
             <span className="step-name">{step.name}</span>
             <Attempts step={step} />
@@ -21,7 +26,9 @@ export function StepList({ runId, job }: { readonly runId: string; readonly job:
               {note.place && <code>{note.place}</code>} {note.message}
             </p>
           ))}
-          {shown === step.index && step.attempts.length > 0 && <StepLog key={step.attempts.at(-1)?.id} runId={runId} jobId={job.id} step={step} />}
+          {shown === step.index && step.attempts.length > 0 && (
+            <StepLog key={step.attempts.at(-1)?.id} runId={runId} jobId={job.id} step={step} />
+          )}
         </li>
       ))}
     </ol>
@@ -29,7 +36,13 @@ export function StepList({ runId, job }: { readonly runId: string; readonly job:
 }
 
 function firstToShow(steps: readonly StepView[]): number {
-  return (steps.find((step) => step.state === 'failed') ?? steps.find((step) => step.state === 'running') ?? steps.findLast((step) => step.attempts.length > 0))?.index ?? -1;
+  return (
+    (
+      steps.find((step) => step.state === 'failed') ??
+      steps.find((step) => step.state === 'running') ??
+      steps.findLast((step) => step.attempts.length > 0)
+    )?.index ?? -1
+  );
 }
 
 function took(step: StepView): string {
@@ -43,7 +56,15 @@ function Attempts({ step }: { readonly step: StepView }) {
   return (
     <>
       {step.attempts.length > 1 && (
-        <span className="badge warn" title={step.attempts.map((attempt) => `${attempt.number}: ${attempt.state} on ${attempt.agent ?? '?'}${attempt.reason ? `, ${attempt.reason}` : ''}`).join('\n')}>
+        <span
+          className="badge warn"
+          title={step.attempts
+            .map(
+              (attempt) =>
+                `${attempt.number}: ${attempt.state} on ${attempt.agent ?? '?'}${attempt.reason ? `, ${attempt.reason}` : ''}`,
+            )
+            .join('\n')}
+        >
           ran {step.attempts.length} times
         </span>
       )}

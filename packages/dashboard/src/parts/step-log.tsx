@@ -6,7 +6,15 @@ import { client } from '../data/client.ts';
 const POLL_MS = 500;
 const SHOWN_CHARACTERS = 400_000;
 
-export function StepLog({ runId, jobId, step }: { readonly runId: string; readonly jobId: string; readonly step: StepView }) {
+export function StepLog({
+  runId,
+  jobId,
+  step,
+}: {
+  readonly runId: string;
+  readonly jobId: string;
+  readonly step: StepView;
+}) {
   const [text, setText] = useState('');
   const box = useRef<HTMLPreElement>(null);
   const following = useRef(true);
@@ -14,7 +22,10 @@ export function StepLog({ runId, jobId, step }: { readonly runId: string; readon
     let stopped = false;
     const read = async (offset: number): Promise<void> => {
       if (stopped) return;
-      const part = await client('readLog', { params: { id: runId, job: jobId, step: step.index }, query: { offset } }).catch(() => null);
+      const part = await client('readLog', {
+        params: { id: runId, job: jobId, step: step.index },
+        query: { offset },
+      }).catch(() => null);
       if (stopped) return;
       if (part?.text) setText((known) => (known + part.text).slice(-SHOWN_CHARACTERS));
       if (part?.ended) return;

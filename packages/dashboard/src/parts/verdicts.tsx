@@ -18,7 +18,12 @@ export function Verdicts({ judgement }: { readonly judgement: RolloutView['judge
           <p>{metric.sentence}.</p>
           <IntervalBar metric={metric} />
           <p className="muted">
-            difference {figure(metric, metric.estimate)}, interval {metric.interval ? `${figure(metric, metric.interval[0])} to ${figure(metric, metric.interval[1])}` : '–'}, allowed {figure(metric, metric.margin)}, n = {metric.n.candidate} candidate / {metric.n.baseline} baseline
+            difference {figure(metric, metric.estimate)}, interval{' '}
+            {metric.interval
+              ? `${figure(metric, metric.interval[0])} to ${figure(metric, metric.interval[1])}`
+              : '–'}
+            , allowed {figure(metric, metric.margin)}, n = {metric.n.candidate} candidate /{' '}
+            {metric.n.baseline} baseline
           </p>
         </article>
       ))}
@@ -39,7 +44,13 @@ function IntervalBar({ metric }: { readonly metric: Metric }) {
   const x = (value: number) => 50 + (value / reach) * 48;
   const estimate = x(metric.estimate);
   return (
-    <svg className="interval" viewBox="0 0 100 14" preserveAspectRatio="none" role="img" aria-label={`difference ${figure(metric, metric.estimate)}, allowed ${figure(metric, metric.margin)}`}>
+    <svg
+      className="interval"
+      viewBox="0 0 100 14"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={`difference ${figure(metric, metric.estimate)}, allowed ${figure(metric, metric.margin)}`}
+    >
       <line x1="0" x2="100" y1="7" y2="7" className="axis" />
       <line x1="50" x2="50" y1="2" y2="12" className="zero" />
       <line x1={x(metric.margin)} x2={x(metric.margin)} y1="0" y2="14" className="margin" />

@@ -8,7 +8,10 @@ export interface IdempotencyKey {
   readonly bodyHash: Buffer;
 }
 
-export async function recallAnswer(sql: Queryable, key: IdempotencyKey): Promise<{ readonly same: boolean; readonly answer: unknown } | null> {
+export async function recallAnswer(
+  sql: Queryable,
+  key: IdempotencyKey,
+): Promise<{ readonly same: boolean; readonly answer: unknown } | null> {
   const found = await sql.query<{ body_hash: Buffer; answer: unknown }>(
     `SELECT body_hash, answer FROM idempotency
      WHERE token_id = $1 AND route = $2 AND key = $3 AND created_at > clock_timestamp() - interval '24 hours'`,

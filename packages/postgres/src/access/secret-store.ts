@@ -9,11 +9,24 @@ export interface SecretRow {
   readonly created_at: Date;
 }
 
-export async function insertSecret(sql: Queryable, secret: { readonly repository: string; readonly name: string; readonly seal: (version: number) => Buffer }): Promise<number> {
-  await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`secret ${secret.repository} ${secret.name}`]);
-  const last = await sql.query<{ version: number }>('SELECT coalesce(max(version), 0) AS version FROM secret WHERE repository = $1 AND name = $2', [secret.repository, secret.name]);
+export async function insertSecret(
+  sql: Queryable,
+  secret: { readonly repository: string; readonly name: string; readonly seal: (version: number) => Buffer },
+): Promise<number> {
+  await sql.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    `secret ${secret.repository} ${secret.name}`,
+  ]);
+  const last = await sql.query<{ version: number }>(
+    'SELECT coalesce(max(version), 0) AS version FROM secret WHERE repository = $1 AND name = $2',
+    [secret.repository, secret.name],
+  );
   const version = (last.rows[0]?.version ?? 0) + 1;
-  await sql.query('INSERT INTO secret (repository, name, version, sealed) VALUES ($1, $2, $3, $4)', [secret.repository, secret.name, version, secret.seal(version)]);
+  await sql.query('INSERT INTO secret (repository, name, version, sealed) VALUES ($1, $2, $3, $4)', [
+    secret.repository,
+    secret.name,
+    version,
+    secret.seal(version),
+  ]);
   return version;
 }
 
@@ -29,7 +42,12 @@ export async function currentSecrets(sql: Queryable, repository: string): Promis
   return found.rows;
 }
 
-export async function secretAt(sql: Queryable, repository: string, name: string, version: number): Promise<SecretRow | null> {
+export async function secretAt(
+  sql: Queryable,
+  repository: string,
+  name: string,
+  version: number,
+): Promise<SecretRow | null> {
   const found = await sql.query<SecretRow>(
     `SELECT * FROM secret WHERE repository IN ('', $1) AND name = $2 AND version = $3 ORDER BY repository DESC LIMIT 1`,
     [repository, name, version],
@@ -38,7 +56,10 @@ export async function secretAt(sql: Queryable, repository: string, name: string,
 }
 
 export async function removeSecret(sql: Queryable, repository: string, name: string): Promise<boolean> {
-  const done = await sql.query('UPDATE secret SET removed_at = clock_timestamp() WHERE repository = $1 AND name = $2 AND removed_at IS NULL', [repository, name]);
+  const done = await sql.query(
+    'UPDATE secret SET removed_at = clock_timestamp() WHERE repository = $1 AND name = $2 AND removed_at IS NULL',
+    [repository, name],
+  );
   return (done.rowCount ?? 0) > 0;
 }
 
@@ -55,7 +76,10 @@ export async function listVariables(sql: Queryable, repository: string): Promise
   return found.rows;
 }
 
-export async function setVariable(sql: Queryable, variable: { readonly repository: string; readonly name: string; readonly value: string }): Promise<void> {
+export async function setVariable(
+  sql: Queryable,
+  variable: { readonly repository: string; readonly name: string; readonly value: string },
+): Promise<void> {
   await sql.query(
     `INSERT INTO variable (repository, name, value) VALUES ($1, $2, $3)
      ON CONFLICT (repository, name) DO UPDATE SET value = $3`,
@@ -64,6 +88,9 @@ export async function setVariable(sql: Queryable, variable: { readonly repositor
 }
 
 export async function removeVariable(sql: Queryable, repository: string, name: string): Promise<boolean> {
-  const done = await sql.query('DELETE FROM variable WHERE repository = $1 AND name = $2', [repository, name]);
+  const done = await sql.query('DELETE FROM variable WHERE repository = $1 AND name = $2', [
+    repository,
+    name,
+  ]);
   return done.rowCount === 1;
 }

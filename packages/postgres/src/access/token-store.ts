@@ -12,7 +12,15 @@ export interface TokenRow {
 const COLUMNS = 'id, name, scopes, created_at, revoked_at';
 
 /** Only the SHA-256 of a token is kept; finding it by its hash leaks nothing about its text. */
-export async function insertToken(sql: Queryable, token: { readonly id: string; readonly name: string; readonly hash: Buffer; readonly scopes: readonly Scope[] }): Promise<TokenRow> {
+export async function insertToken(
+  sql: Queryable,
+  token: {
+    readonly id: string;
+    readonly name: string;
+    readonly hash: Buffer;
+    readonly scopes: readonly Scope[];
+  },
+): Promise<TokenRow> {
   const made = await sql.query<TokenRow>(
     `INSERT INTO token (id, name, hash, scopes) VALUES ($1, $2, $3, $4)
      ON CONFLICT (hash) DO UPDATE SET name = token.name RETURNING ${COLUMNS}`,
@@ -22,7 +30,10 @@ export async function insertToken(sql: Queryable, token: { readonly id: string; 
 }
 
 export async function findToken(sql: Queryable, hash: Buffer): Promise<TokenRow | null> {
-  const found = await sql.query<TokenRow>(`SELECT ${COLUMNS} FROM token WHERE hash = $1 AND revoked_at IS NULL`, [hash]);
+  const found = await sql.query<TokenRow>(
+    `SELECT ${COLUMNS} FROM token WHERE hash = $1 AND revoked_at IS NULL`,
+    [hash],
+  );
   return found.rows[0] ?? null;
 }
 
@@ -31,6 +42,9 @@ export async function listTokens(sql: Queryable): Promise<readonly TokenRow[]> {
 }
 
 export async function revokeToken(sql: Queryable, id: string): Promise<boolean> {
-  const done = await sql.query('UPDATE token SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE id = $1', [id]);
+  const done = await sql.query(
+    'UPDATE token SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE id = $1',
+    [id],
+  );
   return done.rowCount === 1;
 }

@@ -19,7 +19,10 @@ export interface SeenAgent extends AgentRow {
   readonly busy: number;
 }
 
-export type AgentHello = Pick<AgentRow, 'id' | 'name' | 'session_id' | 'labels' | 'zone' | 'slots' | 'host' | 'address'>;
+export type AgentHello = Pick<
+  AgentRow,
+  'id' | 'name' | 'session_id' | 'labels' | 'zone' | 'slots' | 'host' | 'address'
+>;
 
 /** A new session of an agent; a replayed hello of the same session changes nothing but its description. */
 export async function greetAgent(sql: Queryable, agent: AgentHello): Promise<void> {
@@ -28,12 +31,28 @@ export async function greetAgent(sql: Queryable, agent: AgentHello): Promise<voi
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'online')
      ON CONFLICT (id) DO UPDATE SET name = $2, session_id = $3, labels = $4, zone = $5, slots = $6, host = $7, address = $8,
        state = 'online', seen_at = clock_timestamp(), connected_at = clock_timestamp()`,
-    [agent.id, agent.name, agent.session_id, agent.labels, agent.zone, agent.slots, agent.host, agent.address],
+    [
+      agent.id,
+      agent.name,
+      agent.session_id,
+      agent.labels,
+      agent.zone,
+      agent.slots,
+      agent.host,
+      agent.address,
+    ],
   );
 }
 
 export async function findAgent(sql: Queryable, id: string): Promise<AgentRow | null> {
-  return (await sql.query<AgentRow>('SELECT * FROM agent WHERE id::text = $1 OR name = $1 ORDER BY seen_at DESC LIMIT 1', [id])).rows[0] ?? null;
+  return (
+    (
+      await sql.query<AgentRow>(
+        'SELECT * FROM agent WHERE id::text = $1 OR name = $1 ORDER BY seen_at DESC LIMIT 1',
+        [id],
+      )
+    ).rows[0] ?? null
+  );
 }
 
 /** Signs of life of many agents in one statement, gathered in memory between two writes. */
@@ -67,5 +86,11 @@ export async function listAgents(sql: Queryable): Promise<readonly SeenAgent[]> 
 /** Agents in the host role that have every label and are not lost. */
 export async function listHosts(sql: Queryable, labels: readonly string[]): Promise<readonly SeenAgent[]> {
   const agents = await listAgents(sql);
-  return agents.filter((agent) => agent.host && agent.state === 'online' && agent.intent === 'work' && labels.every((label) => agent.labels.includes(label)));
+  return agents.filter(
+    (agent) =>
+      agent.host &&
+      agent.state === 'online' &&
+      agent.intent === 'work' &&
+      labels.every((label) => agent.labels.includes(label)),
+  );
 }

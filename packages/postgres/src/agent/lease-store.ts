@@ -26,17 +26,27 @@ export async function claimJobs(sql: Queryable, claimant: Claimant): Promise<rea
   );
   const fit = queued.rows.filter((job) => labelsMatch(job.labels, claimant.labels)).slice(0, claimant.slots);
   for (const job of fit) {
-    await sql.query('UPDATE job SET agent_id = $2, epoch = epoch + 1, granted_at = clock_timestamp(), acknowledged_at = NULL WHERE id = $1', [job.id, claimant.id]);
+    await sql.query(
+      'UPDATE job SET agent_id = $2, epoch = epoch + 1, granted_at = clock_timestamp(), acknowledged_at = NULL WHERE id = $1',
+      [job.id, claimant.id],
+    );
   }
   return fit;
 }
 
 export async function leasesOf(sql: Queryable, agentId: string): Promise<readonly JobRow[]> {
-  return (await sql.query<JobRow>('SELECT * FROM job WHERE agent_id = $1 AND ended_at IS NULL ORDER BY id', [agentId])).rows;
+  return (
+    await sql.query<JobRow>('SELECT * FROM job WHERE agent_id = $1 AND ended_at IS NULL ORDER BY id', [
+      agentId,
+    ])
+  ).rows;
 }
 
 /** Locks the job if this agent still holds it with this epoch; null when it was fenced off. */
-export async function heldJob(sql: Queryable, lease: { readonly jobId: string; readonly agentId: string; readonly epoch: number }): Promise<JobRow | null> {
+export async function heldJob(
+  sql: Queryable,
+  lease: { readonly jobId: string; readonly agentId: string; readonly epoch: number },
+): Promise<JobRow | null> {
   const held = await sql.query<JobRow>(
     'SELECT * FROM job WHERE id = $1 AND agent_id = $2 AND epoch = $3 AND ended_at IS NULL FOR UPDATE',
     [lease.jobId, lease.agentId, lease.epoch],
@@ -45,10 +55,21 @@ export async function heldJob(sql: Queryable, lease: { readonly jobId: string; r
 }
 
 export async function acknowledgeLease(sql: Queryable, jobId: string): Promise<void> {
-  await sql.query('UPDATE job SET acknowledged_at = coalesce(acknowledged_at, clock_timestamp()) WHERE id = $1', [jobId]);
+  await sql.query(
+    'UPDATE job SET acknowledged_at = coalesce(acknowledged_at, clock_timestamp()) WHERE id = $1',
+    [jobId],
+  );
 }
 
-export async function advanceResume(sql: Queryable, jobId: string, progress: { readonly index: number; readonly checkpoint: string | null; readonly notPortable: string | null }): Promise<void> {
+export async function advanceResume(
+  sql: Queryable,
+  jobId: string,
+  progress: {
+    readonly index: number;
+    readonly checkpoint: string | null;
+    readonly notPortable: string | null;
+  },
+): Promise<void> {
   await sql.query(
     `UPDATE job SET not_portable = coalesce($4, not_portable),
        resume_index = CASE WHEN $3::text IS NOT NULL THEN $2 ELSE resume_index END,
@@ -59,7 +80,11 @@ export async function advanceResume(sql: Queryable, jobId: string, progress: { r
 }
 
 /** Puts a job back into the queue. Its infrastructure losses are counted apart from the user's retries. */
-export async function requeueJob(sql: Queryable, jobId: string, change: { readonly lost: boolean; readonly fromStart: boolean }): Promise<void> {
+export async function requeueJob(
+  sql: Queryable,
+  jobId: string,
+  change: { readonly lost: boolean; readonly fromStart: boolean },
+): Promise<void> {
   await sql.query(
     `UPDATE job SET agent_id = NULL, granted_at = NULL, acknowledged_at = NULL, state = 'queued', queued_at = clock_timestamp(),
        epoch = epoch + 1, losses = losses + $2,

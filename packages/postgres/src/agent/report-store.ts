@@ -2,7 +2,11 @@ import type { ReportResult } from '@holdfast/contract/agent/protocol.ts';
 import type { Queryable } from '../database.ts';
 
 /** A replayed report gets the answer that the first one got. */
-export async function answersOf(sql: Queryable, sessionId: string, numbers: readonly number[]): Promise<ReadonlyMap<number, ReportResult>> {
+export async function answersOf(
+  sql: Queryable,
+  sessionId: string,
+  numbers: readonly number[],
+): Promise<ReadonlyMap<number, ReportResult>> {
   if (numbers.length === 0) return new Map();
   const found = await sql.query<{ number: number; outcome: ReportResult['outcome']; reason: string | null }>(
     'SELECT number, outcome, reason FROM agent_report WHERE session_id = $1 AND number = ANY ($2::bigint[])',
@@ -12,7 +16,12 @@ export async function answersOf(sql: Queryable, sessionId: string, numbers: read
 }
 
 export async function keepAnswer(sql: Queryable, sessionId: string, result: ReportResult): Promise<void> {
-  await sql.query('INSERT INTO agent_report (session_id, number, outcome, reason) VALUES ($1, $2, $3, $4)', [sessionId, result.number, result.outcome, result.reason]);
+  await sql.query('INSERT INTO agent_report (session_id, number, outcome, reason) VALUES ($1, $2, $3, $4)', [
+    sessionId,
+    result.number,
+    result.outcome,
+    result.reason,
+  ]);
 }
 
 export async function forgetOldAnswers(sql: Queryable): Promise<void> {

@@ -12,7 +12,10 @@ export interface Duty {
 }
 
 export async function ensureDuty(sql: Queryable, kind: string, id: string): Promise<void> {
-  await sql.query('INSERT INTO duty (kind, id) VALUES ($1, $2) ON CONFLICT (kind, id) DO NOTHING', [kind, id]);
+  await sql.query('INSERT INTO duty (kind, id) VALUES ($1, $2) ON CONFLICT (kind, id) DO NOTHING', [
+    kind,
+    id,
+  ]);
 }
 
 export async function dropDuty(sql: Queryable, kind: string, id: string): Promise<void> {
@@ -21,10 +24,17 @@ export async function dropDuty(sql: Queryable, kind: string, id: string): Promis
 
 /** Makes a duty due now; only a hint, the scan would find it anyway. */
 export async function hastenDuty(sql: Queryable, kind: string, id: string): Promise<void> {
-  await sql.query('UPDATE duty SET due_at = least(due_at, clock_timestamp()) WHERE kind = $1 AND id = $2', [kind, id]);
+  await sql.query('UPDATE duty SET due_at = least(due_at, clock_timestamp()) WHERE kind = $1 AND id = $2', [
+    kind,
+    id,
+  ]);
 }
 
-export async function claimDuties(sql: Queryable, holder: string, options: { readonly limit: number; readonly leaseMs: number }): Promise<readonly Duty[]> {
+export async function claimDuties(
+  sql: Queryable,
+  holder: string,
+  options: { readonly limit: number; readonly leaseMs: number },
+): Promise<readonly Duty[]> {
   const claimed = await sql.query<Duty>(
     `UPDATE duty SET holder = $1, epoch = epoch + 1, leased_until = clock_timestamp() + $3 * interval '1 millisecond'
      WHERE (kind, id) IN (
@@ -39,7 +49,11 @@ export async function claimDuties(sql: Queryable, holder: string, options: { rea
 
 /** Locks the duty for the rest of the transaction; false when somebody else has taken it over. */
 export async function holdDuty(sql: Queryable, duty: Duty): Promise<boolean> {
-  const held = await sql.query('SELECT 1 FROM duty WHERE kind = $1 AND id = $2 AND epoch = $3 FOR UPDATE', [duty.kind, duty.id, duty.epoch]);
+  const held = await sql.query('SELECT 1 FROM duty WHERE kind = $1 AND id = $2 AND epoch = $3 FOR UPDATE', [
+    duty.kind,
+    duty.id,
+    duty.epoch,
+  ]);
   return held.rowCount === 1;
 }
 
@@ -51,7 +65,11 @@ export async function releaseDuty(sql: Queryable, duty: Duty, dueInMs: number): 
   );
 }
 
-export async function failDuty(sql: Queryable, duty: Duty, failure: { readonly dueInMs: number; readonly parked: string | null }): Promise<void> {
+export async function failDuty(
+  sql: Queryable,
+  duty: Duty,
+  failure: { readonly dueInMs: number; readonly parked: string | null },
+): Promise<void> {
   await sql.query(
     `UPDATE duty SET holder = NULL, leased_until = NULL, failures = failures + 1, parked = $5,
             due_at = clock_timestamp() + $4 * interval '1 millisecond'
@@ -61,11 +79,16 @@ export async function failDuty(sql: Queryable, duty: Duty, failure: { readonly d
 }
 
 export async function countParked(sql: Queryable): Promise<number> {
-  const found = await sql.query<{ parked: number }>('SELECT count(*)::int AS parked FROM duty WHERE parked IS NOT NULL');
+  const found = await sql.query<{ parked: number }>(
+    'SELECT count(*)::int AS parked FROM duty WHERE parked IS NOT NULL',
+  );
   return found.rows[0]?.parked ?? 0;
 }
 
 export async function parkedReason(sql: Queryable, kind: string, id: string): Promise<string | null> {
-  const found = await sql.query<{ parked: string | null }>('SELECT parked FROM duty WHERE kind = $1 AND id = $2', [kind, id]);
+  const found = await sql.query<{ parked: string | null }>(
+    'SELECT parked FROM duty WHERE kind = $1 AND id = $2',
+    [kind, id],
+  );
   return found.rows[0]?.parked ?? null;
 }

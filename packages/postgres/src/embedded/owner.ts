@@ -17,5 +17,8 @@ export function pickOwner(isRoot: boolean, passwd = readFileSync('/etc/passwd', 
     const row = rows.find((fields) => fields[0] === name && fields[2] !== '0');
     if (row) return { uid: Number(row[2]), gid: Number(row[3]) };
   }
-  throw new HoldfastError('databaseFailed', `PostgreSQL does not run as root and none of the accounts ${CANDIDATES.join(', ')} exists; make one with: useradd --system --no-create-home holdfast-pg`);
+  throw new HoldfastError(
+    'databaseFailed',
+    `PostgreSQL does not run as root and none of the accounts ${CANDIDATES.join(', ')} exists; make one with: useradd --system --no-create-home holdfast-pg`,
+  );
 }

@@ -1,6 +1,18 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
@@ -100,9 +112,33 @@ function initialise(bin: string, place: ServerPlace): void {
   // Half-made by a killed initdb: nothing was ever acknowledged from it.
   rmSync(data, { recursive: true, force: true });
   ownedFolder(data, place.owner);
-  const words = ['-D', data, '-U', USER, '-E', 'UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-sync', '--no-instructions', '--auth-local=trust', '--auth-host=reject', '-c', 'timezone=UTC', '-c', 'log_timezone=UTC'];
-  const made = spawnSync(join(bin, 'initdb'), words, { ...place.owner, env: SERVER_ENVIRONMENT, cwd: data, encoding: 'utf8' });
-  if (made.status !== 0) throw new HoldfastError('databaseFailed', `initdb failed: ${made.stderr || made.error?.message}`);
+  const words = [
+    '-D',
+    data,
+    '-U',
+    USER,
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--no-sync',
+    '--no-instructions',
+    '--auth-local=trust',
+    '--auth-host=reject',
+    '-c',
+    'timezone=UTC',
+    '-c',
+    'log_timezone=UTC',
+  ];
+  const made = spawnSync(join(bin, 'initdb'), words, {
+    ...place.owner,
+    env: SERVER_ENVIRONMENT,
+    cwd: data,
+    encoding: 'utf8',
+  });
+  if (made.status !== 0)
+    throw new HoldfastError('databaseFailed', `initdb failed: ${made.stderr || made.error?.message}`);
   writeFileSync(done, '');
 }
 
@@ -118,8 +154,18 @@ function launch(bin: string, place: ServerPlace): ChildProcess {
     shared_buffers: '64MB',
     idle_in_transaction_session_timeout: '60s',
   };
-  const words = ['-D', dataFolder(place), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-  const child = spawn(join(bin, 'postgres'), words, { ...place.owner, env: SERVER_ENVIRONMENT, cwd: dataFolder(place), detached: true, stdio: ['ignore', log, log] });
+  const words = [
+    '-D',
+    dataFolder(place),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+  const child = spawn(join(bin, 'postgres'), words, {
+    ...place.owner,
+    env: SERVER_ENVIRONMENT,
+    cwd: dataFolder(place),
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
   closeSync(log);
   return child;
 }
@@ -131,18 +177,30 @@ async function waitUntilAnswering(place: ServerPlace, death: () => string | unde
   for (;;) {
     const died = death();
     if (died !== undefined) {
-      throw new HoldfastError('databaseFailed', `PostgreSQL stopped at once (${died}): ${readFileSync(log, 'utf8').slice(from).trim()}`);
+      throw new HoldfastError(
+        'databaseFailed',
+        `PostgreSQL stopped at once (${died}): ${readFileSync(log, 'utf8').slice(from).trim()}`,
+      );
     }
     if (await createDatabase(place)) return;
     if (performance.now() - started > START_LIMIT_MS) {
-      throw new HoldfastError('databaseFailed', `PostgreSQL did not answer within ${START_LIMIT_MS / 1000} s; see ${log}`);
+      throw new HoldfastError(
+        'databaseFailed',
+        `PostgreSQL did not answer within ${START_LIMIT_MS / 1000} s; see ${log}`,
+      );
     }
     await sleep(20);
   }
 }
 
 async function createDatabase(place: ServerPlace): Promise<boolean> {
-  const client = new pg.Client({ host: socketFolder(place), port: place.port, user: USER, database: 'postgres', connectionTimeoutMillis: 2_000 });
+  const client = new pg.Client({
+    host: socketFolder(place),
+    port: place.port,
+    user: USER,
+    database: 'postgres',
+    connectionTimeoutMillis: 2_000,
+  });
   client.on('error', () => {});
   try {
     await client.connect();
@@ -159,7 +217,11 @@ async function createDatabase(place: ServerPlace): Promise<boolean> {
 async function clearStale(place: ServerPlace): Promise<void> {
   const deadline = performance.now() + 10_000;
   for (let left = orphans(place); left.length > 0; left = orphans(place)) {
-    if (performance.now() > deadline) throw new HoldfastError('databaseFailed', `processes ${left.join(', ')} of a killed PostgreSQL do not end`);
+    if (performance.now() > deadline)
+      throw new HoldfastError(
+        'databaseFailed',
+        `processes ${left.join(', ')} of a killed PostgreSQL do not end`,
+      );
     for (const pid of left) process.kill(pid, 'SIGKILL');
     await sleep(20);
   }
@@ -191,4 +253,3 @@ function commandLine(pid: number): string[] {
 
 /** A port number only names the socket file here: no TCP is listened on. */
 export const SOCKET_PORT = 5432;
-

@@ -10,8 +10,21 @@ export interface EventRow {
   readonly data: JsonObject;
 }
 
-export async function appendEvent(sql: Queryable, event: { readonly topic: string; readonly subject: string; readonly kind: string; readonly data?: JsonObject }): Promise<void> {
-  await sql.query('INSERT INTO event (topic, subject, kind, data) VALUES ($1, $2, $3, $4)', [event.topic, event.subject, event.kind, JSON.stringify(event.data ?? {})]);
+export async function appendEvent(
+  sql: Queryable,
+  event: {
+    readonly topic: string;
+    readonly subject: string;
+    readonly kind: string;
+    readonly data?: JsonObject;
+  },
+): Promise<void> {
+  await sql.query('INSERT INTO event (topic, subject, kind, data) VALUES ($1, $2, $3, $4)', [
+    event.topic,
+    event.subject,
+    event.kind,
+    JSON.stringify(event.data ?? {}),
+  ]);
 }
 
 /**
@@ -28,15 +41,22 @@ export async function placeEvents(sql: Queryable): Promise<number> {
 }
 
 export async function readEvents(sql: Queryable, after: number, limit: number): Promise<readonly EventRow[]> {
-  const found = await sql.query<EventRow>('SELECT position, at, topic, subject, kind, data FROM event WHERE position > $1 ORDER BY position LIMIT $2', [after, limit]);
+  const found = await sql.query<EventRow>(
+    'SELECT position, at, topic, subject, kind, data FROM event WHERE position > $1 ORDER BY position LIMIT $2',
+    [after, limit],
+  );
   return found.rows;
 }
 
 export async function lastPosition(sql: Queryable): Promise<number> {
-  const found = await sql.query<{ position: number }>('SELECT coalesce(max(position), 0) AS position FROM event');
+  const found = await sql.query<{ position: number }>(
+    'SELECT coalesce(max(position), 0) AS position FROM event',
+  );
   return found.rows[0]?.position ?? 0;
 }
 
 export async function forgetOldEvents(sql: Queryable): Promise<void> {
-  await sql.query(`DELETE FROM event WHERE position IS NOT NULL AND at < clock_timestamp() - interval '30 days'`);
+  await sql.query(
+    `DELETE FROM event WHERE position IS NOT NULL AND at < clock_timestamp() - interval '30 days'`,
+  );
 }

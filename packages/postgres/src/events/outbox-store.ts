@@ -9,8 +9,15 @@ export interface OutboxRow {
 }
 
 /** Written in the transaction that decided it; performed later, by whoever claims it. */
-export async function enqueueOutbox(sql: Queryable, message: { readonly id: string; readonly kind: string; readonly payload: JsonObject }): Promise<void> {
-  await sql.query('INSERT INTO outbox (id, kind, payload) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING', [message.id, message.kind, JSON.stringify(message.payload)]);
+export async function enqueueOutbox(
+  sql: Queryable,
+  message: { readonly id: string; readonly kind: string; readonly payload: JsonObject },
+): Promise<void> {
+  await sql.query('INSERT INTO outbox (id, kind, payload) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING', [
+    message.id,
+    message.kind,
+    JSON.stringify(message.payload),
+  ]);
 }
 
 /** Takes due messages and moves their next attempt ahead, so that a crash only delays them. */
@@ -25,7 +32,15 @@ export async function claimOutbox(sql: Queryable, limit: number): Promise<readon
   return claimed.rows;
 }
 
-export async function settleOutbox(sql: Queryable, id: string, result: { readonly state: 'pending' | 'done' | 'failed'; readonly outcome: string; readonly delayMs?: number }): Promise<void> {
+export async function settleOutbox(
+  sql: Queryable,
+  id: string,
+  result: {
+    readonly state: 'pending' | 'done' | 'failed';
+    readonly outcome: string;
+    readonly delayMs?: number;
+  },
+): Promise<void> {
   await sql.query(
     `UPDATE outbox SET state = $2, outcome = $3, due_at = clock_timestamp() + $4 * interval '1 millisecond' WHERE id = $1`,
     [id, result.state, result.outcome, result.delayMs ?? 0],

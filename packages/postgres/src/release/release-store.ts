@@ -20,11 +20,24 @@ export type NewRelease = Omit<ReleaseRow, 'number' | 'start_ms' | 'served_at' | 
 
 /** Numbers count up within the environment, whose row is locked by taking one. */
 export async function insertRelease(sql: Queryable, release: NewRelease): Promise<ReleaseRow> {
-  const taken = await sql.query<{ number: number }>('UPDATE environment SET next_number = next_number + 1 WHERE id = $1 RETURNING next_number - 1 AS number', [release.environment_id]);
+  const taken = await sql.query<{ number: number }>(
+    'UPDATE environment SET next_number = next_number + 1 WHERE id = $1 RETURNING next_number - 1 AS number',
+    [release.environment_id],
+  );
   const made = await sql.query<ReleaseRow>(
     `INSERT INTO release (id, environment_id, number, artifact_name, artifact_digest, config, secret_versions, repository_id, commit)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *`,
-    [release.id, release.environment_id, taken.rows[0]?.number, release.artifact_name, release.artifact_digest, JSON.stringify(release.config), JSON.stringify(release.secret_versions), release.repository_id, release.commit],
+    [
+      release.id,
+      release.environment_id,
+      taken.rows[0]?.number,
+      release.artifact_name,
+      release.artifact_digest,
+      JSON.stringify(release.config),
+      JSON.stringify(release.secret_versions),
+      release.repository_id,
+      release.commit,
+    ],
   );
   return made.rows[0] as ReleaseRow;
 }
@@ -33,12 +46,32 @@ export async function findRelease(sql: Queryable, id: string): Promise<ReleaseRo
   return (await sql.query<ReleaseRow>('SELECT * FROM release WHERE id = $1', [id])).rows[0] ?? null;
 }
 
-export async function releaseByNumber(sql: Queryable, environmentId: string, number: number): Promise<ReleaseRow | null> {
-  return (await sql.query<ReleaseRow>('SELECT * FROM release WHERE environment_id = $1 AND number = $2', [environmentId, number])).rows[0] ?? null;
+export async function releaseByNumber(
+  sql: Queryable,
+  environmentId: string,
+  number: number,
+): Promise<ReleaseRow | null> {
+  return (
+    (
+      await sql.query<ReleaseRow>('SELECT * FROM release WHERE environment_id = $1 AND number = $2', [
+        environmentId,
+        number,
+      ])
+    ).rows[0] ?? null
+  );
 }
 
-export async function listReleases(sql: Queryable, environmentId: string, limit: number): Promise<readonly ReleaseRow[]> {
-  return (await sql.query<ReleaseRow>('SELECT * FROM release WHERE environment_id = $1 ORDER BY number DESC LIMIT $2', [environmentId, limit])).rows;
+export async function listReleases(
+  sql: Queryable,
+  environmentId: string,
+  limit: number,
+): Promise<readonly ReleaseRow[]> {
+  return (
+    await sql.query<ReleaseRow>(
+      'SELECT * FROM release WHERE environment_id = $1 ORDER BY number DESC LIMIT $2',
+      [environmentId, limit],
+    )
+  ).rows;
 }
 
 export async function noteServed(sql: Queryable, id: string): Promise<void> {

@@ -15,8 +15,24 @@ export interface EnvironmentRow {
   readonly revision: number;
 }
 
-export async function upsertEnvironment(sql: Queryable, row: { readonly id: string; readonly app: string; readonly name: string; readonly config: EnvironmentConfig; readonly generation: number }): Promise<EnvironmentRow> {
-  const empty: Snapshot = { environment: `${row.app}/${row.name}`, generation: row.generation, revision: 0, sticky: { kind: 'none' }, drainDeadlineMs: 30_000, groups: [] };
+export async function upsertEnvironment(
+  sql: Queryable,
+  row: {
+    readonly id: string;
+    readonly app: string;
+    readonly name: string;
+    readonly config: EnvironmentConfig;
+    readonly generation: number;
+  },
+): Promise<EnvironmentRow> {
+  const empty: Snapshot = {
+    environment: `${row.app}/${row.name}`,
+    generation: row.generation,
+    revision: 0,
+    sticky: { kind: 'none' },
+    drainDeadlineMs: 30_000,
+    groups: [],
+  };
   const kept = await sql.query<EnvironmentRow>(
     `INSERT INTO environment (id, app, name, config, snapshot) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (app, name) DO UPDATE SET config = $4 RETURNING *`,
@@ -25,8 +41,15 @@ export async function upsertEnvironment(sql: Queryable, row: { readonly id: stri
   return kept.rows[0] as EnvironmentRow;
 }
 
-export async function findEnvironment(sql: Queryable, app: string, name: string): Promise<EnvironmentRow | null> {
-  return (await sql.query<EnvironmentRow>('SELECT * FROM environment WHERE app = $1 AND name = $2', [app, name])).rows[0] ?? null;
+export async function findEnvironment(
+  sql: Queryable,
+  app: string,
+  name: string,
+): Promise<EnvironmentRow | null> {
+  return (
+    (await sql.query<EnvironmentRow>('SELECT * FROM environment WHERE app = $1 AND name = $2', [app, name]))
+      .rows[0] ?? null
+  );
 }
 
 export async function environmentById(sql: Queryable, id: string): Promise<EnvironmentRow | null> {
@@ -34,7 +57,10 @@ export async function environmentById(sql: Queryable, id: string): Promise<Envir
 }
 
 export async function lockEnvironment(sql: Queryable, id: string): Promise<EnvironmentRow | null> {
-  return (await sql.query<EnvironmentRow>('SELECT * FROM environment WHERE id = $1 FOR UPDATE', [id])).rows[0] ?? null;
+  return (
+    (await sql.query<EnvironmentRow>('SELECT * FROM environment WHERE id = $1 FOR UPDATE', [id])).rows[0] ??
+    null
+  );
 }
 
 export async function listEnvironments(sql: Queryable): Promise<readonly EnvironmentRow[]> {
@@ -42,14 +68,24 @@ export async function listEnvironments(sql: Queryable): Promise<readonly Environ
 }
 
 export async function saveSnapshot(sql: Queryable, id: string, snapshot: Snapshot): Promise<void> {
-  await sql.query('UPDATE environment SET snapshot = $2, revision = $3 WHERE id = $1', [id, JSON.stringify(snapshot), snapshot.revision]);
+  await sql.query('UPDATE environment SET snapshot = $2, revision = $3 WHERE id = $1', [
+    id,
+    JSON.stringify(snapshot),
+    snapshot.revision,
+  ]);
 }
 
 /** The former stable release becomes the hot previous one. */
 export async function makeStable(sql: Queryable, id: string, release: string): Promise<void> {
-  await sql.query('UPDATE environment SET previous = CASE WHEN stable = $2 THEN previous ELSE stable END, stable = $2 WHERE id = $1', [id, release]);
+  await sql.query(
+    'UPDATE environment SET previous = CASE WHEN stable = $2 THEN previous ELSE stable END, stable = $2 WHERE id = $1',
+    [id, release],
+  );
 }
 
 export async function setHold(sql: Queryable, id: string, hold: string | null): Promise<void> {
-  await sql.query('UPDATE environment SET hold = $2, hold_since = CASE WHEN $2::text IS NULL THEN NULL ELSE clock_timestamp() END WHERE id = $1', [id, hold]);
+  await sql.query(
+    'UPDATE environment SET hold = $2, hold_since = CASE WHEN $2::text IS NULL THEN NULL ELSE clock_timestamp() END WHERE id = $1',
+    [id, hold],
+  );
 }

@@ -1,5 +1,5 @@
 import type { InstanceObservation } from '@holdfast/contract/agent/protocol.ts';
-import { type Desired, type GroupName, type Instance, type InstanceState, type Version } from '@holdfast/core/traffic/traffic.ts';
+import type { Desired, GroupName, Instance, InstanceState, Version } from '@holdfast/core/traffic/traffic.ts';
 import type { Queryable } from '../database.ts';
 
 export interface InstanceRow {
@@ -22,7 +22,10 @@ export interface InstanceRow {
   readonly ended_at: Date | null;
 }
 
-export async function insertInstance(sql: Queryable, row: Pick<InstanceRow, 'id' | 'environment_id' | 'release_id' | 'arm' | 'agent_id' | 'host' | 'generation'>): Promise<void> {
+export async function insertInstance(
+  sql: Queryable,
+  row: Pick<InstanceRow, 'id' | 'environment_id' | 'release_id' | 'arm' | 'agent_id' | 'host' | 'generation'>,
+): Promise<void> {
   await sql.query(
     'INSERT INTO instance (id, environment_id, release_id, arm, agent_id, host, generation) VALUES ($1, $2, $3, $4, $5, $6, $7)',
     [row.id, row.environment_id, row.release_id, row.arm, row.agent_id, row.host, row.generation],
@@ -40,7 +43,12 @@ export async function instancesOf(sql: Queryable, environmentId: string): Promis
 }
 
 export async function ordersFor(sql: Queryable, agentId: string): Promise<readonly InstanceRow[]> {
-  return (await sql.query<InstanceRow>('SELECT * FROM instance WHERE agent_id = $1 AND ended_at IS NULL ORDER BY created_at, id', [agentId])).rows;
+  return (
+    await sql.query<InstanceRow>(
+      'SELECT * FROM instance WHERE agent_id = $1 AND ended_at IS NULL ORDER BY created_at, id',
+      [agentId],
+    )
+  ).rows;
 }
 
 export function instanceOf(row: InstanceRow): Instance {
@@ -63,7 +71,11 @@ export function instanceOf(row: InstanceRow): Instance {
 }
 
 /** An observation counts only from the agent that holds the instance, with its fence. Says whether anything changed. */
-export async function observeInstance(sql: Queryable, agentId: string, seen: InstanceObservation): Promise<{ readonly environmentId: string; readonly releaseId: string } | null> {
+export async function observeInstance(
+  sql: Queryable,
+  agentId: string,
+  seen: InstanceObservation,
+): Promise<{ readonly environmentId: string; readonly releaseId: string } | null> {
   const ended = seen.state === 'stopped' || seen.state === 'crashed';
   const changed = await sql.query<{ environment_id: string; release_id: string }>(
     `UPDATE instance SET state = $4, port = coalesce($5, port), reason = $6,
@@ -94,7 +106,11 @@ export async function setExcludedBy(sql: Queryable, id: string, by: Version): Pr
 }
 
 /** The machine is gone, and with it whatever ran there. */
-export async function loseInstances(sql: Queryable, agentId: string, reason: string): Promise<readonly string[]> {
+export async function loseInstances(
+  sql: Queryable,
+  agentId: string,
+  reason: string,
+): Promise<readonly string[]> {
   const lost = await sql.query<{ environment_id: string }>(
     `UPDATE instance SET state = 'stopped', reason = $2, ended_at = clock_timestamp(), epoch = epoch + 1
      WHERE agent_id = $1 AND ended_at IS NULL RETURNING environment_id`,
@@ -102,4 +118,3 @@ export async function loseInstances(sql: Queryable, agentId: string, reason: str
   );
   return [...new Set(lost.rows.map((row) => row.environment_id))];
 }
-

@@ -27,13 +27,24 @@ export async function insertRollout(sql: Queryable, rollout: Rollout, askedBy: s
   checkRollout(rollout);
   await sql.query(
     `INSERT INTO rollout (id, environment_id, asked_by, kind, state, candidate, stable, data) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [rollout.id, rollout.environment, askedBy, rollout.kind, rollout.state, rollout.candidate, rollout.stable, JSON.stringify(rollout)],
+    [
+      rollout.id,
+      rollout.environment,
+      askedBy,
+      rollout.kind,
+      rollout.state,
+      rollout.candidate,
+      rollout.stable,
+      JSON.stringify(rollout),
+    ],
   );
   await recordHistory(sql, rollout);
 }
 
 export async function rolloutAskedBy(sql: Queryable, askedBy: string): Promise<RolloutRow | null> {
-  return (await sql.query<RolloutRow>('SELECT * FROM rollout WHERE asked_by = $1', [askedBy])).rows[0] ?? null;
+  return (
+    (await sql.query<RolloutRow>('SELECT * FROM rollout WHERE asked_by = $1', [askedBy])).rows[0] ?? null
+  );
 }
 
 export async function findRollout(sql: Queryable, id: string): Promise<RolloutRow | null> {
@@ -41,11 +52,26 @@ export async function findRollout(sql: Queryable, id: string): Promise<RolloutRo
 }
 
 export async function liveRollout(sql: Queryable, environmentId: string): Promise<RolloutRow | null> {
-  return (await sql.query<RolloutRow>('SELECT * FROM rollout WHERE environment_id = $1 AND ended_at IS NULL', [environmentId])).rows[0] ?? null;
+  return (
+    (
+      await sql.query<RolloutRow>('SELECT * FROM rollout WHERE environment_id = $1 AND ended_at IS NULL', [
+        environmentId,
+      ])
+    ).rows[0] ?? null
+  );
 }
 
-export async function listRollouts(sql: Queryable, environmentId: string, limit: number): Promise<readonly RolloutRow[]> {
-  return (await sql.query<RolloutRow>('SELECT * FROM rollout WHERE environment_id = $1 ORDER BY id DESC LIMIT $2', [environmentId, limit])).rows;
+export async function listRollouts(
+  sql: Queryable,
+  environmentId: string,
+  limit: number,
+): Promise<readonly RolloutRow[]> {
+  return (
+    await sql.query<RolloutRow>('SELECT * FROM rollout WHERE environment_id = $1 ORDER BY id DESC LIMIT $2', [
+      environmentId,
+      limit,
+    ])
+  ).rows;
 }
 
 export async function saveRollout(sql: Queryable, before: Rollout, after: Rollout): Promise<void> {
@@ -58,15 +84,30 @@ export async function saveRollout(sql: Queryable, before: Rollout, after: Rollou
 }
 
 async function recordHistory(sql: Queryable, rollout: Rollout): Promise<void> {
-  await sql.query('INSERT INTO rollout_history (rollout_id, state, weight, reason) VALUES ($1, $2, $3, $4)', [rollout.id, rollout.state, rollout.weight, rollout.reason]);
+  await sql.query('INSERT INTO rollout_history (rollout_id, state, weight, reason) VALUES ($1, $2, $3, $4)', [
+    rollout.id,
+    rollout.state,
+    rollout.weight,
+    rollout.reason,
+  ]);
 }
 
-export async function historyOf(sql: Queryable, rolloutId: string): Promise<readonly { at: Date; state: RolloutState; weight: number; reason: string | null }[]> {
-  const found = await sql.query<{ at: Date; state: RolloutState; weight: number; reason: string | null }>('SELECT at, state, weight, reason FROM rollout_history WHERE rollout_id = $1 ORDER BY at', [rolloutId]);
+export async function historyOf(
+  sql: Queryable,
+  rolloutId: string,
+): Promise<readonly { at: Date; state: RolloutState; weight: number; reason: string | null }[]> {
+  const found = await sql.query<{ at: Date; state: RolloutState; weight: number; reason: string | null }>(
+    'SELECT at, state, weight, reason FROM rollout_history WHERE rollout_id = $1 ORDER BY at',
+    [rolloutId],
+  );
   return found.rows;
 }
 
-export async function requestOfRollout(sql: Queryable, rolloutId: string, request: RolloutRequest): Promise<void> {
+export async function requestOfRollout(
+  sql: Queryable,
+  rolloutId: string,
+  request: RolloutRequest,
+): Promise<void> {
   await sql.query(
     `UPDATE rollout SET requests = requests || $2::jsonb WHERE id = $1 AND NOT requests @> jsonb_build_array(jsonb_build_object('id', $3::text))`,
     [rolloutId, JSON.stringify([request]), request.id],

@@ -17,12 +17,22 @@ export async function noteWorker(sql: Queryable, sync: Sync): Promise<boolean> {
     await sql.query('DELETE FROM router_worker WHERE id = $1', [sync.workerId]);
     return true;
   }
-  const before = await sql.query<{ revision: number; busy: boolean }>(`SELECT revision, in_flight <> '{}' AS busy FROM router_worker WHERE id = $1`, [sync.workerId]);
+  const before = await sql.query<{ revision: number; busy: boolean }>(
+    `SELECT revision, in_flight <> '{}' AS busy FROM router_worker WHERE id = $1`,
+    [sync.workerId],
+  );
   await sql.query(
     `INSERT INTO router_worker (id, router_id, environment, generation, revision, in_flight) VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (id) DO UPDATE SET generation = $4, revision = $5, in_flight = $6, seen_at = clock_timestamp()
        WHERE (router_worker.generation, router_worker.revision) <= ($4, $5)`,
-    [sync.workerId, sync.routerId, sync.environment, sync.acknowledged.generation, sync.acknowledged.revision, JSON.stringify(sync.inFlight)],
+    [
+      sync.workerId,
+      sync.routerId,
+      sync.environment,
+      sync.acknowledged.generation,
+      sync.acknowledged.revision,
+      JSON.stringify(sync.inFlight),
+    ],
   );
   return before.rows[0]?.revision !== sync.acknowledged.revision || (before.rows[0]?.busy ?? false);
 }
@@ -52,7 +62,12 @@ export async function keepIntervals(sql: Queryable, sync: Sync): Promise<void> {
   await sql.query(
     `INSERT INTO traffic_interval (environment, worker_id, second, counts)
      SELECT $1, $2, second, counts FROM unnest($3::bigint[], $4::jsonb[]) AS given (second, counts) ON CONFLICT DO NOTHING`,
-    [sync.environment, sync.workerId, sync.intervals.map((entry) => entry.second), sync.intervals.map((entry) => JSON.stringify(entry.groups))],
+    [
+      sync.environment,
+      sync.workerId,
+      sync.intervals.map((entry) => entry.second),
+      sync.intervals.map((entry) => JSON.stringify(entry.groups)),
+    ],
   );
 }
 
@@ -66,15 +81,28 @@ export interface IntervalRow {
  * so that a crash neither loses nor repeats a second.
  */
 export async function takeUnjudged(sql: Queryable, environment: string): Promise<readonly IntervalRow[]> {
-  const taken = await sql.query<IntervalRow>('UPDATE traffic_interval SET judged = true WHERE environment = $1 AND NOT judged RETURNING second, counts', [environment]);
+  const taken = await sql.query<IntervalRow>(
+    'UPDATE traffic_interval SET judged = true WHERE environment = $1 AND NOT judged RETURNING second, counts',
+    [environment],
+  );
   return [...taken.rows].sort((a, b) => a.second - b.second);
 }
 
-export async function intervalsBetween(sql: Queryable, environment: string, from: number, to: number): Promise<readonly IntervalRow[]> {
-  const found = await sql.query<IntervalRow>('SELECT second, counts FROM traffic_interval WHERE environment = $1 AND second >= $2 AND second <= $3 ORDER BY second', [environment, from, to]);
+export async function intervalsBetween(
+  sql: Queryable,
+  environment: string,
+  from: number,
+  to: number,
+): Promise<readonly IntervalRow[]> {
+  const found = await sql.query<IntervalRow>(
+    'SELECT second, counts FROM traffic_interval WHERE environment = $1 AND second >= $2 AND second <= $3 ORDER BY second',
+    [environment, from, to],
+  );
   return found.rows;
 }
 
 export async function forgetOldIntervals(sql: Queryable): Promise<void> {
-  await sql.query(`DELETE FROM traffic_interval WHERE second < extract(epoch FROM clock_timestamp()) - 86400 * 3`);
+  await sql.query(
+    `DELETE FROM traffic_interval WHERE second < extract(epoch FROM clock_timestamp()) - 86400 * 3`,
+  );
 }

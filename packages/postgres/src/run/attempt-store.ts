@@ -56,16 +56,32 @@ export async function endAttempt(sql: Queryable, attempt: EndedAttempt): Promise
   await sql.query(
     `UPDATE attempt SET state = $2, counted = $3, exit_code = $4, signal = $5, reason = $6, outputs = $7, annotations = $8, summary = $9, ended_at = clock_timestamp()
      WHERE id = $1 AND ended_at IS NULL`,
-    [attempt.id, attempt.state, attempt.counted, attempt.exitCode, attempt.signal, attempt.reason, JSON.stringify(attempt.outputs), JSON.stringify(attempt.annotations), attempt.summary],
+    [
+      attempt.id,
+      attempt.state,
+      attempt.counted,
+      attempt.exitCode,
+      attempt.signal,
+      attempt.reason,
+      JSON.stringify(attempt.outputs),
+      JSON.stringify(attempt.annotations),
+      attempt.summary,
+    ],
   );
 }
 
 /** Every attempt that still ran when its job's lease was lost. */
 export async function loseAttempts(sql: Queryable, jobId: string, reason: string): Promise<void> {
-  await sql.query(`UPDATE attempt SET state = 'lost', reason = $2, ended_at = clock_timestamp() WHERE job_id = $1 AND ended_at IS NULL`, [jobId, reason]);
+  await sql.query(
+    `UPDATE attempt SET state = 'lost', reason = $2, ended_at = clock_timestamp() WHERE job_id = $1 AND ended_at IS NULL`,
+    [jobId, reason],
+  );
 }
 
-export async function attemptsOf(sql: Queryable, runId: string): Promise<readonly (AttemptRow & { agent: string | null })[]> {
+export async function attemptsOf(
+  sql: Queryable,
+  runId: string,
+): Promise<readonly (AttemptRow & { agent: string | null })[]> {
   const found = await sql.query<AttemptRow & { agent: string | null }>(
     `SELECT attempt.*, agent.name AS agent FROM attempt JOIN job ON job.id = attempt.job_id
      LEFT JOIN agent ON agent.id = attempt.agent_id

@@ -38,8 +38,21 @@ export async function nextTrigger(sql: Queryable, repositoryId: string): Promise
   return found.rows[0] ?? null;
 }
 
-export async function settleTrigger(sql: Queryable, id: string, result: { readonly state: 'done' | 'refused'; readonly runs: readonly string[]; readonly reason: string | null }): Promise<void> {
-  await sql.query('UPDATE inbox SET state = $2, runs = $3, reason = $4 WHERE id = $1', [id, result.state, result.runs, result.reason]);
+export async function settleTrigger(
+  sql: Queryable,
+  id: string,
+  result: {
+    readonly state: 'done' | 'refused';
+    readonly runs: readonly string[];
+    readonly reason: string | null;
+  },
+): Promise<void> {
+  await sql.query('UPDATE inbox SET state = $2, runs = $3, reason = $4 WHERE id = $1', [
+    id,
+    result.state,
+    result.runs,
+    result.reason,
+  ]);
 }
 
 export async function findTrigger(sql: Queryable, id: string): Promise<InboxRow | null> {
@@ -47,6 +60,9 @@ export async function findTrigger(sql: Queryable, id: string): Promise<InboxRow 
 }
 
 export async function countPending(sql: Queryable, repositoryId: string): Promise<number> {
-  const found = await sql.query<{ pending: number }>(`SELECT count(*)::int AS pending FROM inbox WHERE state = 'pending' AND repository_id = $1`, [repositoryId]);
+  const found = await sql.query<{ pending: number }>(
+    `SELECT count(*)::int AS pending FROM inbox WHERE state = 'pending' AND repository_id = $1`,
+    [repositoryId],
+  );
   return found.rows[0]?.pending ?? 0;
 }

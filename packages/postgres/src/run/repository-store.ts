@@ -12,12 +12,20 @@ export interface RepositoryRow {
   readonly problem: string | null;
 }
 
-export async function insertRepository(sql: Queryable, row: Pick<RepositoryRow, 'id' | 'name' | 'url' | 'poll_seconds' | 'webhook_secret'>): Promise<void> {
-  await sql.query('INSERT INTO repository (id, name, url, poll_seconds, webhook_secret) VALUES ($1, $2, $3, $4, $5)', [row.id, row.name, row.url, row.poll_seconds, row.webhook_secret]);
+export async function insertRepository(
+  sql: Queryable,
+  row: Pick<RepositoryRow, 'id' | 'name' | 'url' | 'poll_seconds' | 'webhook_secret'>,
+): Promise<void> {
+  await sql.query(
+    'INSERT INTO repository (id, name, url, poll_seconds, webhook_secret) VALUES ($1, $2, $3, $4, $5)',
+    [row.id, row.name, row.url, row.poll_seconds, row.webhook_secret],
+  );
 }
 
 export async function findRepository(sql: Queryable, nameOrId: string): Promise<RepositoryRow | null> {
-  const found = await sql.query<RepositoryRow>('SELECT * FROM repository WHERE name = $1 OR id::text = $1', [nameOrId]);
+  const found = await sql.query<RepositoryRow>('SELECT * FROM repository WHERE name = $1 OR id::text = $1', [
+    nameOrId,
+  ]);
   return found.rows[0] ?? null;
 }
 
@@ -30,7 +38,11 @@ export async function removeRepository(sql: Queryable, name: string): Promise<st
   return gone.rows[0]?.id ?? null;
 }
 
-export async function notePoll(sql: Queryable, id: string, seen: { readonly refs?: { readonly [ref: string]: string }; readonly problem: string | null }): Promise<void> {
+export async function notePoll(
+  sql: Queryable,
+  id: string,
+  seen: { readonly refs?: { readonly [ref: string]: string }; readonly problem: string | null },
+): Promise<void> {
   await sql.query(
     `UPDATE repository SET polled_at = clock_timestamp(), refs = coalesce($2, refs), problem = $3 WHERE id = $1`,
     [id, seen.refs ? JSON.stringify(seen.refs) : null, seen.problem],
@@ -38,6 +50,9 @@ export async function notePoll(sql: Queryable, id: string, seen: { readonly refs
 }
 
 export async function takeRunNumber(sql: Queryable, id: string): Promise<number> {
-  const taken = await sql.query<{ number: number }>('UPDATE repository SET next_number = next_number + 1 WHERE id = $1 RETURNING next_number - 1 AS number', [id]);
+  const taken = await sql.query<{ number: number }>(
+    'UPDATE repository SET next_number = next_number + 1 WHERE id = $1 RETURNING next_number - 1 AS number',
+    [id],
+  );
   return taken.rows[0]?.number ?? 1;
 }

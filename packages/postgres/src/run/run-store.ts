@@ -1,6 +1,12 @@
 import { canonicalJson, type Json, type JsonObject } from '@holdfast/core/kernel/json.ts';
 import { checkRun } from '@holdfast/core/pipeline/invariants.ts';
-import { isEnded, type Job, type Run, type RunState, type WorkflowDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import {
+  isEnded,
+  type Job,
+  type Run,
+  type RunState,
+  type WorkflowDefinition,
+} from '@holdfast/core/pipeline/pipeline.ts';
 import type { Queryable } from '../database.ts';
 
 /** The run machine's state on two tables. Loading locks the run row, so that decisions queue up. */
@@ -78,18 +84,45 @@ export async function insertRun(sql: Queryable, made: NewRun): Promise<void> {
   await sql.query(
     `INSERT INTO run (id, repository_id, number, workflow, name, event, ref, commit, message, definition, definition_hash, contexts, source, config, state)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
-    [run.id, made.repositoryId, made.number, run.definition.path, made.name, made.event, made.ref, made.commit, made.message, JSON.stringify(run.definition), made.definitionHash, JSON.stringify(run.contexts), made.source, made.config, run.state],
+    [
+      run.id,
+      made.repositoryId,
+      made.number,
+      run.definition.path,
+      made.name,
+      made.event,
+      made.ref,
+      made.commit,
+      made.message,
+      JSON.stringify(run.definition),
+      made.definitionHash,
+      JSON.stringify(run.contexts),
+      made.source,
+      made.config,
+      run.state,
+    ],
   );
 }
 
 const RUN_COLUMNS = 'run.*, repository.name AS repository';
 
 export async function findRun(sql: Queryable, id: string): Promise<RunRow | null> {
-  const found = await sql.query<RunRow>(`SELECT ${RUN_COLUMNS} FROM run JOIN repository ON repository.id = run.repository_id WHERE run.id = $1`, [id]);
+  const found = await sql.query<RunRow>(
+    `SELECT ${RUN_COLUMNS} FROM run JOIN repository ON repository.id = run.repository_id WHERE run.id = $1`,
+    [id],
+  );
   return found.rows[0] ?? null;
 }
 
-export async function listRuns(sql: Queryable, page: { readonly limit: number; readonly before: string | null; readonly repository: string | null; readonly state: string | null }): Promise<readonly RunRow[]> {
+export async function listRuns(
+  sql: Queryable,
+  page: {
+    readonly limit: number;
+    readonly before: string | null;
+    readonly repository: string | null;
+    readonly state: string | null;
+  },
+): Promise<readonly RunRow[]> {
   const found = await sql.query<RunRow>(
     `SELECT ${RUN_COLUMNS} FROM run JOIN repository ON repository.id = run.repository_id
      WHERE ($2::uuid IS NULL OR run.id < $2) AND ($3::text IS NULL OR repository.name = $3) AND ($4::text IS NULL OR run.state = $4)
@@ -152,7 +185,8 @@ export async function saveRun(sql: Queryable, before: Run, after: Run): Promise<
   for (const [ordinal, job] of after.jobs.entries()) {
     const old = known.get(job.id);
     if (!old) await insertJob(sql, after.id, { job, ordinal });
-    else if (canonicalJson(old as unknown as Json) !== canonicalJson(job as unknown as Json)) await updateJob(sql, job);
+    else if (canonicalJson(old as unknown as Json) !== canonicalJson(job as unknown as Json))
+      await updateJob(sql, job);
   }
   const started = after.state !== 'queued' && after.state !== 'waiting';
   await sql.query(
@@ -164,12 +198,34 @@ export async function saveRun(sql: Queryable, before: Run, after: Run): Promise<
   );
 }
 
-async function insertJob(sql: Queryable, runId: string, { job, ordinal }: { readonly job: Job; readonly ordinal: number }): Promise<void> {
+async function insertJob(
+  sql: Queryable,
+  runId: string,
+  { job, ordinal }: { readonly job: Job; readonly ordinal: number },
+): Promise<void> {
   await sql.query(
     `INSERT INTO job (id, run_id, ordinal, key, name, state, matrix, matrix_index, matrix_total, fail_fast, max_parallel, labels, lane, continue_on_error, outputs, reason, queued_at, ended_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
              CASE WHEN $6 = 'queued' THEN clock_timestamp() END, CASE WHEN $17 THEN clock_timestamp() END)`,
-    [job.id, runId, ordinal, job.key, job.name, job.state, job.matrix ? JSON.stringify(job.matrix) : null, job.matrixIndex, job.matrixTotal, job.failFast, job.maxParallel, job.labels, job.lane, job.continueOnError, JSON.stringify(job.outputs), job.reason, isEnded(job.state)],
+    [
+      job.id,
+      runId,
+      ordinal,
+      job.key,
+      job.name,
+      job.state,
+      job.matrix ? JSON.stringify(job.matrix) : null,
+      job.matrixIndex,
+      job.matrixTotal,
+      job.failFast,
+      job.maxParallel,
+      job.labels,
+      job.lane,
+      job.continueOnError,
+      JSON.stringify(job.outputs),
+      job.reason,
+      isEnded(job.state),
+    ],
   );
 }
 

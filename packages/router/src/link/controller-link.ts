@@ -59,7 +59,8 @@ export class ControllerLink {
       } catch (error) {
         if (this.stopping.signal.aborted) return;
         failures += 1;
-        if (failures === this.options.controllers.length + 1) this.options.log.warn({ err: error }, 'no controller answers; routing on by the last snapshot');
+        if (failures === this.options.controllers.length + 1)
+          this.options.log.warn({ err: error }, 'no controller answers; routing on by the last snapshot');
         await sleep(Math.min(2_000, 50 * 2 ** failures) * (0.5 + Math.random() / 2));
       }
     }
@@ -67,7 +68,9 @@ export class ControllerLink {
 
   private async reportRegularly(): Promise<void> {
     while (!this.stopping.signal.aborted) {
-      await sleep(this.draining ? DRAIN_REPORT_MS : REPORT_EVERY_MS, undefined, { signal: this.stopping.signal }).catch(() => {});
+      await sleep(this.draining ? DRAIN_REPORT_MS : REPORT_EVERY_MS, undefined, {
+        signal: this.stopping.signal,
+      }).catch(() => {});
       await this.report();
     }
   }
@@ -97,18 +100,35 @@ export class ControllerLink {
     return true;
   }
 
-  private async send(how: { readonly waitMs: number; readonly bye?: boolean; readonly signal?: AbortSignal }): Promise<SyncAnswer> {
+  private async send(how: {
+    readonly waitMs: number;
+    readonly bye?: boolean;
+    readonly signal?: AbortSignal;
+  }): Promise<SyncAnswer> {
     const { environment, routerId, workerId, counter } = this.options;
     const inFlight = this.options.inFlight();
     this.draining = Object.keys(inFlight).length > 0;
     const batch = counter.closed();
-    const body: Sync = { protocol: PROTOCOL, routerId, workerId, environment, acknowledged: this.acknowledged, inFlight, intervals: batch, waitMs: how.waitMs, bye: how.bye ?? false };
+    const body: Sync = {
+      protocol: PROTOCOL,
+      routerId,
+      workerId,
+      environment,
+      acknowledged: this.acknowledged,
+      inFlight,
+      intervals: batch,
+      waitMs: how.waitMs,
+      bye: how.bye ?? false,
+    };
     const answer = await this.post(body, how);
     counter.forget(batch);
     return answer;
   }
 
-  private async post(body: Sync, how: { readonly waitMs: number; readonly signal?: AbortSignal }): Promise<SyncAnswer> {
+  private async post(
+    body: Sync,
+    how: { readonly waitMs: number; readonly signal?: AbortSignal },
+  ): Promise<SyncAnswer> {
     const { controllers, token } = this.options;
     const controller = controllers[this.favourite % controllers.length] as string;
     const limit = AbortSignal.timeout(how.waitMs + 5_000);

@@ -33,7 +33,10 @@ export class Counter {
     this.clock = clock;
   }
 
-  count(group: Pick<TrafficGroup, 'name' | 'release'>, answer: { readonly failed: boolean; readonly ms: number; readonly bucket: number | null }): void {
+  count(
+    group: Pick<TrafficGroup, 'name' | 'release'>,
+    answer: { readonly failed: boolean; readonly ms: number; readonly bucket: number | null },
+  ): void {
     this.turn();
     const entry = this.entryOf(group, answer.bucket !== null);
     entry.requests += 1;
@@ -72,7 +75,14 @@ export class Counter {
     const key = `${group.name} ${group.release}`;
     const known = this.open.get(key);
     if (known) return known;
-    const made: Open = { requests: 0, failed: 0, units: sticky ? new Set() : null, failedUnits: sticky ? new Set() : null, latency: {}, group: { name: group.name, release: group.release } };
+    const made: Open = {
+      requests: 0,
+      failed: 0,
+      units: sticky ? new Set() : null,
+      failedUnits: sticky ? new Set() : null,
+      latency: {},
+      group: { name: group.name, release: group.release },
+    };
     this.open.set(key, made);
     return made;
   }

@@ -65,7 +65,10 @@ class Relay implements Dispatcher.DispatchHandler {
     const { response, extraHeaders } = this.exchange;
     this.status = status;
     this.firstByteMs = performance.now() - this.startedAt;
-    response.writeHead(status, [...answerHeaders((controller.rawHeaders ?? []) as Buffer[]), ...extraHeaders]);
+    response.writeHead(status, [
+      ...answerHeaders((controller.rawHeaders ?? []) as Buffer[]),
+      ...extraHeaders,
+    ]);
     response.on('drain', this.resume);
   }
 

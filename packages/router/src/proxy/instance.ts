@@ -20,9 +20,23 @@ export class Instance {
   constructor(upstream: Upstream, options: { readonly headersTimeoutMs: number }) {
     this.upstream = upstream;
     const origin = `http://${upstream.host}:${upstream.port}`;
-    const shared = { headersTimeout: options.headersTimeoutMs, bodyTimeout: 0, connect: { timeout: 2_000 }, pipelining: 1 };
-    this.reused = new Pool(origin, { ...shared, keepAliveTimeout: REUSED_IDLE_MS, keepAliveMaxTimeout: REUSED_IDLE_MS });
-    this.fresh = new Pool(origin, { ...shared, keepAliveTimeout: FRESH_IDLE_MS, keepAliveMaxTimeout: FRESH_IDLE_MS, keepAliveTimeoutThreshold: 100 });
+    const shared = {
+      headersTimeout: options.headersTimeoutMs,
+      bodyTimeout: 0,
+      connect: { timeout: 2_000 },
+      pipelining: 1,
+    };
+    this.reused = new Pool(origin, {
+      ...shared,
+      keepAliveTimeout: REUSED_IDLE_MS,
+      keepAliveMaxTimeout: REUSED_IDLE_MS,
+    });
+    this.fresh = new Pool(origin, {
+      ...shared,
+      keepAliveTimeout: FRESH_IDLE_MS,
+      keepAliveMaxTimeout: FRESH_IDLE_MS,
+      keepAliveTimeoutThreshold: 100,
+    });
   }
 
   pool(idempotent: boolean): Pool {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RouterLimits } from '../config.ts';
 import type { Counter } from './counter.ts';
 import { forward, type Outcome } from './forward.ts';
-import { readBody, type RequestBody } from './request-body.ts';
+import { type RequestBody, readBody } from './request-body.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Claim, RoutingTable } from './routing-table.ts';
 import { type Bucket, bucketFor } from './sticky.ts';
@@ -22,7 +22,7 @@ export interface ProxyOptions {
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const TRIES = 3;
 
-export class Proxy {
+export class ReverseProxy {
   private readonly options: ProxyOptions;
   private readonly budget: RetryBudget;
 
@@ -42,7 +42,11 @@ export class Proxy {
     await this.tryInstances(request, response, { user, body });
   }
 
-  private async tryInstances(request: IncomingMessage, response: ServerResponse, { user, body }: { readonly user: Bucket; readonly body: RequestBody }): Promise<void> {
+  private async tryInstances(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { user, body }: { readonly user: Bucket; readonly body: RequestBody },
+  ): Promise<void> {
     const { table, counter, limits, now } = this.options;
     const idempotent = IDEMPOTENT.has(request.method ?? 'GET');
     const exclude = new Set<string>();
@@ -64,25 +68,40 @@ export class Proxy {
     }
   }
 
-  private mayRetry(outcome: Outcome, at: { readonly tried: number; readonly idempotent: boolean; readonly body: RequestBody }): boolean {
+  private mayRetry(
+    outcome: Outcome,
+    at: { readonly tried: number; readonly idempotent: boolean; readonly body: RequestBody },
+  ): boolean {
     if (at.tried >= TRIES || !at.body.replayable) return false;
     const harmless = outcome.kind === 'nothingWritten' || (outcome.kind === 'noAnswer' && at.idempotent);
     return harmless && this.budget.take(this.options.now());
   }
 
-  private conclude(end: { readonly response: ServerResponse; readonly claim: Claim; readonly outcome: Outcome; readonly user: Bucket; readonly startedAt: number; readonly counter: Counter }): void {
+  private conclude(end: {
+    readonly response: ServerResponse;
+    readonly claim: Claim;
+    readonly outcome: Outcome;
+    readonly user: Bucket;
+    readonly startedAt: number;
+    readonly counter: Counter;
+  }): void {
     const { response, claim, outcome, user, startedAt, counter } = end;
     if (outcome.kind === 'clientGone') return;
     const answered = outcome.kind === 'answered';
     const ms = answered ? outcome.firstByteMs : this.options.now() - startedAt;
     counter.count(claim.group, { failed: !answered || outcome.status >= 500, ms, bucket: user.bucket });
-    if (outcome.kind === 'nothingWritten' || outcome.kind === 'noAnswer') refuse(response, 502, 'the instance did not answer');
+    if (outcome.kind === 'nothingWritten' || outcome.kind === 'noAnswer')
+      refuse(response, 502, 'the instance did not answer');
   }
 }
 
 function refuse(response: ServerResponse, status: number, sentence: string): void {
   if (response.headersSent || response.destroyed) return;
   const text = `${sentence}\n`;
-  response.writeHead(status, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(text), ...(status === 503 ? { 'retry-after': '1' } : {}) });
+  response.writeHead(status, {
+    'content-type': 'text/plain',
+    'content-length': Buffer.byteLength(text),
+    ...(status === 503 ? { 'retry-after': '1' } : {}),
+  });
   response.end(text);
 }

@@ -34,9 +34,12 @@ export class RoutingTable {
   }
 
   swap(snapshot: Snapshot): void {
-    const named = new Map(snapshot.groups.flatMap((group) => group.upstreams).map((upstream) => [upstream.id, upstream]));
+    const named = new Map(
+      snapshot.groups.flatMap((group) => group.upstreams).map((upstream) => [upstream.id, upstream]),
+    );
     for (const [id, upstream] of named) {
-      if (!this.instances.has(id)) this.instances.set(id, new Instance(upstream, { headersTimeoutMs: this.headersTimeoutMs }));
+      if (!this.instances.has(id))
+        this.instances.set(id, new Instance(upstream, { headersTimeoutMs: this.headersTimeoutMs }));
     }
     this.snapshot = snapshot;
     for (const [id, instance] of this.instances) {

@@ -14,10 +14,15 @@ import { WebSocketFrames } from './web-socket-frames.ts';
 const LOOK_MS = 250;
 const CLOSE_GRACE_MS = 1_000;
 
-export function handleUpgrade(table: RoutingTable, request: IncomingMessage, { client, head, random }: { readonly client: Duplex; readonly head: Buffer; readonly random: () => number }): void {
+export function handleUpgrade(
+  table: RoutingTable,
+  request: IncomingMessage,
+  { client, head, random }: { readonly client: Duplex; readonly head: Buffer; readonly random: () => number },
+): void {
   const { bucket } = bucketFor(request, table.current?.sticky ?? { kind: 'none' }, random);
   const claim = table.claim({ bucket, exclude: new Set() }, performance.now());
-  if (!claim) return void client.end('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\n\r\n');
+  if (!claim)
+    return void client.end('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\n\r\n');
   const { host, port } = claim.instance.upstream;
   const upstream = connect({ host, port });
   const frames = new WebSocketFrames();
@@ -38,10 +43,25 @@ export function handleUpgrade(table: RoutingTable, request: IncomingMessage, { c
   upstream.on('data', (chunk) => frames.follow(chunk));
 }
 
-function start({ client, upstream, request, head }: { readonly client: Duplex; readonly upstream: Socket; readonly request: IncomingMessage; readonly head: Buffer }): void {
+function start({
+  client,
+  upstream,
+  request,
+  head,
+}: {
+  readonly client: Duplex;
+  readonly upstream: Socket;
+  readonly request: IncomingMessage;
+  readonly head: Buffer;
+}): void {
   const headers = forwardedHeaders(request);
-  const lines = [`${request.method} ${request.url} HTTP/1.1`, `Connection: Upgrade`, `Upgrade: ${request.headers.upgrade}`];
-  for (let index = 0; index < headers.length; index += 2) lines.push(`${headers[index]}: ${headers[index + 1]}`);
+  const lines = [
+    `${request.method} ${request.url} HTTP/1.1`,
+    `Connection: Upgrade`,
+    `Upgrade: ${request.headers.upgrade}`,
+  ];
+  for (let index = 0; index < headers.length; index += 2)
+    lines.push(`${headers[index]}: ${headers[index + 1]}`);
   upstream.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
   if (head.length > 0) upstream.write(head);
   upstream.pipe(client);

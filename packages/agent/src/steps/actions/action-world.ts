@@ -5,5 +5,8 @@ export interface ActionWorld {
   /** Fills `target` with the run's commit. */
   checkout(run: StepRun, target: string): Promise<void>;
   /** Seals `path` under this name. */
-  publish(run: StepRun, artifact: { readonly name: string; readonly path: string }): Promise<{ readonly name: string; readonly digest: string }>;
+  publish(
+    run: StepRun,
+    artifact: { readonly name: string; readonly path: string },
+  ): Promise<{ readonly name: string; readonly digest: string }>;
 }

@@ -15,11 +15,25 @@ import type { PerformStep } from './perform-step.ts';
  * A local composite action: its steps run inside the caller's step, each under a shim of its own,
  * seeing the action's inputs and each other, not the caller's steps.
  */
-export async function composite(run: StepRun, perform: PerformStep, { uses, inputs: given }: { readonly uses: string; readonly inputs: Record<string, string> }): Promise<StepResult> {
+export async function composite(
+  run: StepRun,
+  perform: PerformStep,
+  { uses, inputs: given }: { readonly uses: string; readonly inputs: Record<string, string> },
+): Promise<StepResult> {
   const folder = insideWorkspace(run.world.folder.work, posix.normalize(uses));
-  const file = ['action.yml', 'action.yaml'].map((name) => join(folder, name)).find((path) => existsSync(path));
-  if (!file) throw new HoldfastError('workflowInvalid', `the local action ${uses} is not in the workspace: is there a checkout step before it?`);
-  const action = parseCompositeAction({ path: file, text: readFileSync(file, 'utf8'), readFile: (path) => readIfThere(join(run.world.folder.work, path)) });
+  const file = ['action.yml', 'action.yaml']
+    .map((name) => join(folder, name))
+    .find((path) => existsSync(path));
+  if (!file)
+    throw new HoldfastError(
+      'workflowInvalid',
+      `the local action ${uses} is not in the workspace: is there a checkout step before it?`,
+    );
+  const action = parseCompositeAction({
+    path: file,
+    text: readFileSync(file, 'utf8'),
+    readFile: (path) => readIfThere(join(run.world.folder.work, path)),
+  });
   const inputs = inputsOf(run, action.inputs, given);
   let result: StepResult = PLAIN_RESULT;
   let steps: Record<string, StepView> = {};
@@ -27,20 +41,42 @@ export async function composite(run: StepRun, perform: PerformStep, { uses, inpu
   let path = [...run.path];
   for (const [index, step] of action.steps.entries()) {
     const failed = result.outcome === 'failed';
-    const status = { success: !failed && !run.stopped.aborted, failure: failed, cancelled: run.stopped.aborted };
+    const status = {
+      success: !failed && !run.stopped.aborted,
+      failure: failed,
+      cancelled: run.stopped.aborted,
+    };
     const scope = { steps, inputs, env, actionPath: folder };
     const inner: StepRun = { ...run, scope, path, status, dir: join(run.dir, String(index)) };
     const one = await perform(inner, step);
-    const tolerated = run.expressions.value(step.continueOnError, valuesOf(run.world, scope, status), status) === true;
+    const tolerated =
+      run.expressions.value(step.continueOnError, valuesOf(run.world, scope, status), status) === true;
     const conclusion = one.outcome === 'failed' && tolerated ? 'succeeded' : one.outcome;
-    if (step.id) steps = { ...steps, [step.id]: { outputs: one.outputs, outcome: GITHUB_WORDS[one.outcome], conclusion: GITHUB_WORDS[conclusion] } };
+    if (step.id)
+      steps = {
+        ...steps,
+        [step.id]: {
+          outputs: one.outputs,
+          outcome: GITHUB_WORDS[one.outcome],
+          conclusion: GITHUB_WORDS[conclusion],
+        },
+      };
     env = { ...env, ...one.env };
     path = [...path, ...one.path];
     result = merge(result, { ...one, outcome: conclusion });
   }
-  const status = { success: result.outcome !== 'failed', failure: result.outcome === 'failed', cancelled: run.stopped.aborted };
+  const status = {
+    success: result.outcome !== 'failed',
+    failure: result.outcome === 'failed',
+    cancelled: run.stopped.aborted,
+  };
   const values = valuesOf(run.world, { steps, inputs, env, actionPath: folder }, status);
-  const outputs = Object.fromEntries(membersOf(action.outputs).map(([name, output]) => [name, textOf(run.expressions.value(member(output, 'value'), values, status))]));
+  const outputs = Object.fromEntries(
+    membersOf(action.outputs).map(([name, output]) => [
+      name,
+      textOf(run.expressions.value(member(output, 'value'), values, status)),
+    ]),
+  );
   return { ...result, outputs };
 }
 
@@ -50,7 +86,8 @@ function inputsOf(run: StepRun, declared: Template, given: Record<string, string
   return Object.fromEntries(
     names.map(([name, input]) => {
       if (name in given) return [name, given[name] ?? ''];
-      if (member(input, 'required') === true && member(input, 'default') === null) throw new HoldfastError('workflowInvalid', `the local action needs the input ${name}`);
+      if (member(input, 'required') === true && member(input, 'default') === null)
+        throw new HoldfastError('workflowInvalid', `the local action needs the input ${name}`);
       return [name, textOf(run.expressions.value(member(input, 'default'), values, run.status))];
     }),
   );

@@ -16,11 +16,18 @@ export function createPerformer(world: ActionWorld): PerformStep {
   const perform: PerformStep = async (run, step) => {
     try {
       const values = valuesOf(run.world, run.scope, run.status);
-      if (!run.expressions.condition(step.condition, values, run.status)) return { ...PLAIN_RESULT, outcome: 'skipped' };
+      if (!run.expressions.condition(step.condition, values, run.status))
+        return { ...PLAIN_RESULT, outcome: 'skipped' };
       if (step.action.kind === 'run') return await runStep(run, step);
       const own = evaluateEnv(run.expressions, step.env, { values, status: run.status });
       const inner = { ...run, scope: { ...run.scope, env: { ...run.scope.env, ...own } } };
-      const inputs = textMembers(run.expressions.value(step.action.with, valuesOf(inner.world, inner.scope, inner.status), inner.status));
+      const inputs = textMembers(
+        run.expressions.value(
+          step.action.with,
+          valuesOf(inner.world, inner.scope, inner.status),
+          inner.status,
+        ),
+      );
       return await useAction(inner, step.action.uses, inputs);
     } catch (error) {
       const sentence = error instanceof HoldfastError ? error.located : (error as Error).message;

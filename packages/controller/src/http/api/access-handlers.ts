@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import { currentSecrets, insertSecret, listVariables, removeSecret, removeVariable, setVariable } from '@holdfast/postgres/access/secret-store.ts';
+import {
+  currentSecrets,
+  insertSecret,
+  listVariables,
+  removeSecret,
+  removeVariable,
+  setVariable,
+} from '@holdfast/postgres/access/secret-store.ts';
 import { insertToken, listTokens, revokeToken } from '@holdfast/postgres/access/token-store.ts';
 import { secretPurpose } from '../../vault/secret-references.ts';
 import type { Handlers } from '../bind.ts';
@@ -17,34 +24,55 @@ export const accessHandlers: Handlers = {
 
   createToken: async ({ database }, { body }) => {
     const text = newTokenText();
-    const row = await insertToken(database, { id: body.id ?? newId(), name: body.name, hash: hashToken(text), scopes: body.scopes });
+    const row = await insertToken(database, {
+      id: body.id ?? newId(),
+      name: body.name,
+      hash: hashToken(text),
+      scopes: body.scopes,
+    });
     return { ...tokenView(row), text };
   },
 
   revokeToken: async ({ database }, { params }) => {
-    if (!(await revokeToken(database, params.id))) throw new HoldfastError('tokenUnknown', `there is no token ${params.id}`);
+    if (!(await revokeToken(database, params.id)))
+      throw new HoldfastError('tokenUnknown', `there is no token ${params.id}`);
     return { did: `token ${params.id} is revoked` };
   },
 
   listSecrets: async ({ database }, { query }) => {
     const rows = await currentSecrets(database, query.repository ?? '');
-    return { items: rows.map((row) => ({ name: row.name, version: row.version, updatedAt: row.created_at.toISOString() })), next: null };
+    return {
+      items: rows.map((row) => ({
+        name: row.name,
+        version: row.version,
+        updatedAt: row.created_at.toISOString(),
+      })),
+      next: null,
+    };
   },
 
   setSecret: async ({ database, vault }, { params, query, body }) => {
     const repository = query.repository ?? '';
     const version = await database.transaction((sql) =>
-      insertSecret(sql, { repository, name: params.name, seal: (next) => vault.seal(secretPurpose(repository, params.name, next), body.value) }),
+      insertSecret(sql, {
+        repository,
+        name: params.name,
+        seal: (next) => vault.seal(secretPurpose(repository, params.name, next), body.value),
+      }),
     );
     return { did: `secret ${params.name} is set, version ${version}` };
   },
 
   removeSecret: async ({ database }, { params, query }) => {
-    if (!(await removeSecret(database, query.repository ?? '', params.name))) throw new HoldfastError('secretUnknown', `there is no secret ${params.name}`);
+    if (!(await removeSecret(database, query.repository ?? '', params.name)))
+      throw new HoldfastError('secretUnknown', `there is no secret ${params.name}`);
     return { did: `secret ${params.name} is removed` };
   },
 
-  listVariables: async ({ database }, { query }) => ({ items: [...(await listVariables(database, query.repository ?? ''))], next: null }),
+  listVariables: async ({ database }, { query }) => ({
+    items: [...(await listVariables(database, query.repository ?? ''))],
+    next: null,
+  }),
 
   setVariable: async ({ database }, { params, query, body }) => {
     await setVariable(database, { repository: query.repository ?? '', name: params.name, value: body.value });

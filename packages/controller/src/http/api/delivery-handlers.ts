@@ -6,19 +6,34 @@ import { artifactView } from './views.ts';
 
 export const deliveryHandlers: Handlers = {
   listArtifacts: async ({ database }, { query }) => {
-    const rows = await listArtifacts(database, { limit: query.limit + 1, before: query.cursor ?? null, name: query.name ?? null });
+    const rows = await listArtifacts(database, {
+      limit: query.limit + 1,
+      before: query.cursor ?? null,
+      name: query.name ?? null,
+    });
     const shown = rows.slice(0, query.limit);
-    return { items: shown.map(artifactView), next: rows.length > query.limit ? (shown.at(-1)?.id ?? null) : null };
+    return {
+      items: shown.map(artifactView),
+      next: rows.length > query.limit ? (shown.at(-1)?.id ?? null) : null,
+    };
   },
 
   verifyArtifact: async (services, { params }) => {
     const artifact = await findArtifact(services.database, params.name, params.digest);
-    if (!artifact) throw new HoldfastError('artifactUnknown', `there is no artifact ${params.name}@${params.digest}`);
+    if (!artifact)
+      throw new HoldfastError('artifactUnknown', `there is no artifact ${params.name}@${params.digest}`);
     try {
       await verifyArtifact(services, artifact);
-      return { ok: true, sentence: 'the bytes have this digest, and the statement about it is signed by this installation' };
+      return {
+        ok: true,
+        sentence: 'the bytes have this digest, and the statement about it is signed by this installation',
+      };
     } catch (error) {
-      if (error instanceof HoldfastError && (error.code === 'artifactTampered' || error.code === 'blobUnknown')) return { ok: false, sentence: error.message };
+      if (
+        error instanceof HoldfastError &&
+        (error.code === 'artifactTampered' || error.code === 'blobUnknown')
+      )
+        return { ok: false, sentence: error.message };
       throw error;
     }
   },

@@ -1,33 +1,66 @@
-import type { EnvironmentView, InstanceView, ReleaseView, RolloutView } from '@holdfast/contract/api/resources.ts';
+import type {
+  EnvironmentView,
+  InstanceView,
+  ReleaseView,
+  RolloutView,
+} from '@holdfast/contract/api/resources.ts';
 import { mergeHistograms, quantileMs } from '@holdfast/core/analysis/histogram.ts';
 import { retained } from '@holdfast/core/release/release.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { listReleases, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
 import { type InstanceRow, instancesOf } from '@holdfast/postgres/rollout/instance-store.ts';
-import { historyOf, liveRollout, listRollouts, type RolloutRow } from '@holdfast/postgres/rollout/rollout-store.ts';
+import {
+  historyOf,
+  listRollouts,
+  liveRollout,
+  type RolloutRow,
+} from '@holdfast/postgres/rollout/rollout-store.ts';
 import { intervalsBetween, workersOf } from '@holdfast/postgres/rollout/router-store.ts';
 import { nameOf } from '../../environments/watch-environment.ts';
 import { releaseView, rolloutView } from './views.ts';
 
 /** An environment and its parts as the API shows them. */
-export async function describeReleases(sql: Queryable, environment: EnvironmentRow, rows: readonly ReleaseRow[]): Promise<ReleaseView[]> {
+export async function describeReleases(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  rows: readonly ReleaseRow[],
+): Promise<ReleaseView[]> {
   const all = await listReleases(sql, environment.id, 200);
-  const kept = new Set(retained(all.map((release) => ({ id: release.id, servedAt: release.served_at?.getTime() ?? null })), environment.config.rollback.keep).map((release) => release.id));
+  const kept = new Set(
+    retained(
+      all.map((release) => ({ id: release.id, servedAt: release.served_at?.getTime() ?? null })),
+      environment.config.rollback.keep,
+    ).map((release) => release.id),
+  );
   return rows.map((row) => releaseView(row, environment, kept));
 }
 
-export async function describeRollout(sql: Queryable, environment: EnvironmentRow, row: RolloutRow): Promise<RolloutView> {
+export async function describeRollout(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  row: RolloutRow,
+): Promise<RolloutView> {
   const releases = await describeReleases(sql, environment, await listReleases(sql, environment.id, 200));
   const release = (id: string | null) => releases.find((candidate) => candidate.id === id) ?? null;
-  return rolloutView({ row, name: nameOf(environment), candidate: release(row.candidate) as ReleaseView, stable: release(row.stable), history: await historyOf(sql, row.id) });
+  return rolloutView({
+    row,
+    name: nameOf(environment),
+    candidate: release(row.candidate) as ReleaseView,
+    stable: release(row.stable),
+    history: await historyOf(sql, row.id),
+  });
 }
 
-export async function describeEnvironment(sql: Queryable, environment: EnvironmentRow): Promise<EnvironmentView> {
+export async function describeEnvironment(
+  sql: Queryable,
+  environment: EnvironmentRow,
+): Promise<EnvironmentView> {
   const rows = await listReleases(sql, environment.id, 200);
   const releases = await describeReleases(sql, environment, rows);
   const release = (id: string | null) => releases.find((candidate) => candidate.id === id) ?? null;
-  const rollout = (await liveRollout(sql, environment.id)) ?? (await listRollouts(sql, environment.id, 1))[0] ?? null;
+  const rollout =
+    (await liveRollout(sql, environment.id)) ?? (await listRollouts(sql, environment.id, 1))[0] ?? null;
   const instances = (await instancesOf(sql, environment.id)).filter((instance) => instance.ended_at === null);
   return {
     id: environment.id,
@@ -66,12 +99,20 @@ async function routersOf(sql: Queryable, environment: EnvironmentRow): Promise<E
   const workers = await workersOf(sql, nameOf(environment));
   return [...new Set(workers.map((worker) => worker.router))].map((id) => {
     const own = workers.filter((worker) => worker.router === id);
-    return { id, workers: own.length, mute: own.filter((worker) => worker.silenceMs > MUTE_MS).length, revision: Math.min(...own.map((worker) => worker.acknowledged.revision)) };
+    return {
+      id,
+      workers: own.length,
+      mute: own.filter((worker) => worker.silenceMs > MUTE_MS).length,
+      revision: Math.min(...own.map((worker) => worker.acknowledged.revision)),
+    };
   });
 }
 
 /** What was measured over the last whole minute. */
-export async function trafficOf(sql: Queryable, environment: EnvironmentRow): Promise<EnvironmentView['traffic']> {
+export async function trafficOf(
+  sql: Queryable,
+  environment: EnvironmentRow,
+): Promise<EnvironmentView['traffic']> {
   const now = Math.floor(Date.now() / 1000);
   const intervals = await intervalsBetween(sql, nameOf(environment), now - 61, now - 2);
   const counts = intervals.flatMap((entry) => entry.counts);
@@ -81,6 +122,9 @@ export async function trafficOf(sql: Queryable, environment: EnvironmentRow): Pr
   return {
     requestsPerSecond: Math.round((requests / seconds) * 10) / 10,
     errorRate: requests === 0 ? 0 : failed / requests,
-    p95Ms: quantileMs(counts.reduce((all, entry) => mergeHistograms(all, entry.latency), {}), 0.95),
+    p95Ms: quantileMs(
+      counts.reduce((all, entry) => mergeHistograms(all, entry.latency), {}),
+      0.95,
+    ),
   };
 }

@@ -14,8 +14,15 @@ import { trafficOf } from './describe-environment.ts';
 export async function describePlan(sql: Queryable, environment: EnvironmentRow): Promise<PlanView> {
   const plan = planOf(environment.config);
   const traffic = await trafficOf(sql, environment);
-  const steps = plan.steps.map((step) => ({ weight: step.weight, replicas: replicasFor(step.weight, plan.replicas), dwellMs: step.dwellMs }));
-  const watched = plan.steps.reduce((sum, step) => sum + traffic.requestsPerSecond * (step.weight / 10_000) * (plan.deadlineMs / 1000), 0);
+  const steps = plan.steps.map((step) => ({
+    weight: step.weight,
+    replicas: replicasFor(step.weight, plan.replicas),
+    dwellMs: step.dwellMs,
+  }));
+  const watched = plan.steps.reduce(
+    (sum, step) => sum + traffic.requestsPerSecond * (step.weight / 10_000) * (plan.deadlineMs / 1000),
+    0,
+  );
   const needed = sampleSize(traffic.errorRate, plan.rule.errorIncrease);
   const decidable = watched >= needed;
   const shortest = plan.steps.reduce((sum, step) => sum + step.dwellMs, 0);
@@ -32,7 +39,9 @@ export async function describePlan(sql: Queryable, environment: EnvironmentRow):
       decidable
         ? `${traffic.requestsPerSecond} requests/s are enough to see a rise of ${margin}: about ${Math.ceil(needed)} requests are needed, about ${Math.floor(watched)} would reach the candidate.`
         : `${traffic.requestsPerSecond} requests/s cannot decide a rise of ${margin} in that time: about ${Math.ceil(needed)} requests are needed, about ${Math.floor(watched)} would reach the candidate. When undecided it will ${plan.whenUndecided}.`,
-      environment.config.readiness.probes.length === 0 ? 'Readiness is shallow: a plain 200 is believed, and no business probe is asked.' : `Readiness asks ${environment.config.readiness.probes.length} business probes.`,
+      environment.config.readiness.probes.length === 0
+        ? 'Readiness is shallow: a plain 200 is believed, and no business probe is asked.'
+        : `Readiness asks ${environment.config.readiness.probes.length} business probes.`,
     ],
   };
 }

@@ -7,8 +7,15 @@ import type { Services } from '../../services.ts';
 import { describeReleases } from './describe-environment.ts';
 
 /** What changed between two releases: commits, configuration, versions of secrets. */
-export async function diffReleases(services: Services, environment: EnvironmentRow, numbers: { readonly from: number; readonly to: number }) {
-  const [from, to] = await Promise.all([requireRelease(services, environment, numbers.from), requireRelease(services, environment, numbers.to)]);
+export async function diffReleases(
+  services: Services,
+  environment: EnvironmentRow,
+  numbers: { readonly from: number; readonly to: number },
+) {
+  const [from, to] = await Promise.all([
+    requireRelease(services, environment, numbers.from),
+    requireRelease(services, environment, numbers.to),
+  ]);
   const [fromView, toView] = await describeReleases(services.database, environment, [from, to]);
   if (!fromView || !toView) throw new HoldfastError('internal', 'a release vanished while it was compared');
   return {
@@ -20,9 +27,17 @@ export async function diffReleases(services: Services, environment: EnvironmentR
   };
 }
 
-async function requireRelease({ database }: Services, environment: EnvironmentRow, number: number): Promise<ReleaseRow> {
+async function requireRelease(
+  { database }: Services,
+  environment: EnvironmentRow,
+  number: number,
+): Promise<ReleaseRow> {
   const row = await releaseByNumber(database, environment.id, number);
-  if (!row) throw new HoldfastError('releaseUnknown', `${environment.app}/${environment.name} has no release ${number}`);
+  if (!row)
+    throw new HoldfastError(
+      'releaseUnknown',
+      `${environment.app}/${environment.name} has no release ${number}`,
+    );
   return row;
 }
 
@@ -47,15 +62,21 @@ export function diffJson(from: Json, to: Json, path = ''): Difference[] {
   const b = asObject(to);
   if (!a || !b) return [{ path, from: from ?? null, to: to ?? null }];
   const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
-  return names.flatMap((name) => diffJson(a[name] ?? null, b[name] ?? null, path === '' ? name : `${path}.${name}`));
+  return names.flatMap((name) =>
+    diffJson(a[name] ?? null, b[name] ?? null, path === '' ? name : `${path}.${name}`),
+  );
 }
 
 function asObject(value: Json): Record<string, Json> | null {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, Json>) : null;
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
+    ? (value as Record<string, Json>)
+    : null;
 }
 
 function diffSecrets(from: ReleaseRow, to: ReleaseRow) {
-  const names = [...new Set([...Object.keys(from.secret_versions), ...Object.keys(to.secret_versions)])].sort();
+  const names = [
+    ...new Set([...Object.keys(from.secret_versions), ...Object.keys(to.secret_versions)]),
+  ].sort();
   return names
     .map((name) => ({ name, from: from.secret_versions[name] ?? null, to: to.secret_versions[name] ?? null }))
     .filter((entry) => entry.from !== entry.to);

@@ -1,13 +1,24 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { mergeHistograms, quantileMs } from '@holdfast/core/analysis/histogram.ts';
+import { decide } from '@holdfast/core/rollout/decide.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
 import { hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { listReleases } from '@holdfast/postgres/release/release-store.ts';
-import { environmentById, findEnvironment, listEnvironments, type EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
-import { findRollout, listRollouts, type RolloutRequest, type RolloutRow, requestOfRollout } from '@holdfast/postgres/rollout/rollout-store.ts';
-import { intervalsBetween, type IntervalRow } from '@holdfast/postgres/rollout/router-store.ts';
-import type { Queryable } from '@holdfast/postgres/database.ts';
-import { decide } from '@holdfast/core/rollout/decide.ts';
+import {
+  type EnvironmentRow,
+  environmentById,
+  findEnvironment,
+  listEnvironments,
+} from '@holdfast/postgres/rollout/environment-store.ts';
+import {
+  findRollout,
+  listRollouts,
+  type RolloutRequest,
+  type RolloutRow,
+  requestOfRollout,
+} from '@holdfast/postgres/rollout/rollout-store.ts';
+import { type IntervalRow, intervalsBetween } from '@holdfast/postgres/rollout/router-store.ts';
 import type { z } from 'zod';
 import { specialFunctions } from '../../environments/special-functions.ts';
 import { nameOf } from '../../environments/watch-environment.ts';
@@ -15,9 +26,9 @@ import { artifactNamed } from '../../releases/find-artifact.ts';
 import { startDeploy, startRollback } from '../../releases/start-rollout.ts';
 import { verifyArtifact } from '../../releases/verify-artifact.ts';
 import type { Handlers } from '../bind.ts';
-import { diffReleases } from './diff-releases.ts';
 import { describeEnvironment, describeReleases, describeRollout } from './describe-environment.ts';
 import { describePlan } from './describe-plan.ts';
+import { diffReleases } from './diff-releases.ts';
 
 export const environmentHandlers: Handlers = {
   listEnvironments: async ({ database }) => {
@@ -25,7 +36,8 @@ export const environmentHandlers: Handlers = {
     return { items: await Promise.all(rows.map((row) => describeEnvironment(database, row))), next: null };
   },
 
-  showEnvironment: async ({ database }, { params }) => describeEnvironment(database, await requireEnvironment(database, params)),
+  showEnvironment: async ({ database }, { params }) =>
+    describeEnvironment(database, await requireEnvironment(database, params)),
 
   listReleases: async ({ database }, { params, query }) => {
     const environment = await requireEnvironment(database, params);
@@ -34,11 +46,22 @@ export const environmentHandlers: Handlers = {
   },
 
   diffReleases: async (services, { params, query }) => {
-    const difference = await diffReleases(services, await requireEnvironment(services.database, params), query);
-    return { ...difference, config: difference.config.map((entry) => structuredClone(entry) as { path: string; from: z.core.util.JSONType; to: z.core.util.JSONType }) };
+    const difference = await diffReleases(
+      services,
+      await requireEnvironment(services.database, params),
+      query,
+    );
+    return {
+      ...difference,
+      config: difference.config.map(
+        (entry) =>
+          structuredClone(entry) as { path: string; from: z.core.util.JSONType; to: z.core.util.JSONType },
+      ),
+    };
   },
 
-  planDeploy: async ({ database }, { params }) => describePlan(database, await requireEnvironment(database, params)),
+  planDeploy: async ({ database }, { params }) =>
+    describePlan(database, await requireEnvironment(database, params)),
 
   deploy: async (services, { params, body }) => {
     const artifact = await artifactNamed(services.database, body.artifact);
@@ -58,12 +81,17 @@ export const environmentHandlers: Handlers = {
       }),
     );
     services.hints.send('duty');
-    return { rollout: started.id, sentence: `release ${started.number} of ${nameOf(environment)} is being rolled out` };
+    return {
+      rollout: started.id,
+      sentence: `release ${started.number} of ${nameOf(environment)} is being rolled out`,
+    };
   },
 
   rollBack: async (services, { params, body }) => {
     const environment = await requireEnvironment(services.database, params);
-    const started = await services.database.transaction((sql) => startRollback(sql, { environment, to: body?.to ?? null, askedBy: `api ${body?.id ?? newId()}` }));
+    const started = await services.database.transaction((sql) =>
+      startRollback(sql, { environment, to: body?.to ?? null, askedBy: `api ${body?.id ?? newId()}` }),
+    );
     services.hints.send('duty');
     return { rollout: started.id, sentence: `${nameOf(environment)} goes back to release ${started.number}` };
   },
@@ -71,7 +99,10 @@ export const environmentHandlers: Handlers = {
   listRollouts: async ({ database }, { params, query }) => {
     const environment = await requireEnvironment(database, params);
     const rows = await listRollouts(database, environment.id, query.limit);
-    return { items: await Promise.all(rows.map((row) => describeRollout(database, environment, row))), next: null };
+    return {
+      items: await Promise.all(rows.map((row) => describeRollout(database, environment, row))),
+      next: null,
+    };
   },
 
   showRollout: async ({ database }, { params }) => {
@@ -111,14 +142,23 @@ function checkFit(row: RolloutRow, request: RolloutRequest): void {
   if (!decided.ok) throw new HoldfastError('rolloutRefused', decided.refusal.sentence);
 }
 
-export async function requireEnvironment(sql: Queryable, { app, environment }: { readonly app: string; readonly environment: string }): Promise<EnvironmentRow> {
+export async function requireEnvironment(
+  sql: Queryable,
+  { app, environment }: { readonly app: string; readonly environment: string },
+): Promise<EnvironmentRow> {
   const row = await findEnvironment(sql, app, environment);
   if (row) return row;
   const known = (await listEnvironments(sql)).map(nameOf).join(', ');
-  throw new HoldfastError('environmentUnknown', `there is no environment ${app}/${environment}, expected one of ${known || '(none: nothing was ever deployed)'}`);
+  throw new HoldfastError(
+    'environmentUnknown',
+    `there is no environment ${app}/${environment}, expected one of ${known || '(none: nothing was ever deployed)'}`,
+  );
 }
 
-async function requireRollout(sql: Queryable, id: string): Promise<{ readonly row: RolloutRow; readonly environment: EnvironmentRow }> {
+async function requireRollout(
+  sql: Queryable,
+  id: string,
+): Promise<{ readonly row: RolloutRow; readonly environment: EnvironmentRow }> {
   const row = await findRollout(sql, id);
   if (!row) throw new HoldfastError('rolloutUnknown', `there is no rollout ${id}`);
   return { row, environment: (await environmentById(sql, row.environment_id)) as EnvironmentRow };
@@ -126,8 +166,11 @@ async function requireRollout(sql: Queryable, id: string): Promise<{ readonly ro
 
 export function pointsOf(intervals: readonly IntervalRow[]) {
   const seconds = new Map<number, IntervalRow['counts'][number][]>();
-  for (const { second, counts } of intervals) seconds.set(second, [...(seconds.get(second) ?? []), ...counts]);
-  return [...seconds.entries()].sort(([a], [b]) => a - b).map(([second, counts]) => ({ at: new Date(second * 1000).toISOString(), groups: groupsOf(counts) }));
+  for (const { second, counts } of intervals)
+    seconds.set(second, [...(seconds.get(second) ?? []), ...counts]);
+  return [...seconds.entries()]
+    .sort(([a], [b]) => a - b)
+    .map(([second, counts]) => ({ at: new Date(second * 1000).toISOString(), groups: groupsOf(counts) }));
 }
 
 function groupsOf(counts: readonly IntervalRow['counts'][number][]) {
@@ -143,4 +186,3 @@ function groupsOf(counts: readonly IntervalRow['counts'][number][]) {
     };
   });
 }
-

@@ -5,4 +5,10 @@ import { environmentHandlers } from './environment-handlers.ts';
 import { installationHandlers } from './installation-handlers.ts';
 import { runHandlers } from './run-handlers.ts';
 
-export const apiHandlers: Handlers = { ...runHandlers, ...environmentHandlers, ...deliveryHandlers, ...installationHandlers, ...accessHandlers };
+export const apiHandlers: Handlers = {
+  ...runHandlers,
+  ...environmentHandlers,
+  ...deliveryHandlers,
+  ...installationHandlers,
+  ...accessHandlers,
+};

@@ -1,10 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import { findAgent, listAgents, type SeenAgent, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
+import {
+  findAgent,
+  listAgents,
+  type SeenAgent,
+  setAgentIntent,
+} from '@holdfast/postgres/agent/agent-store.ts';
 import { isDuplicate } from '@holdfast/postgres/database.ts';
 import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
-import { findRepository, insertRepository, listRepositories, removeRepository, type RepositoryRow } from '@holdfast/postgres/run/repository-store.ts';
+import {
+  findRepository,
+  insertRepository,
+  listRepositories,
+  type RepositoryRow,
+  removeRepository,
+} from '@holdfast/postgres/run/repository-store.ts';
 import { checkUrl } from '../../git/git.ts';
 import type { Handlers } from '../bind.ts';
 import { repositoryView, time } from './views.ts';
@@ -17,7 +28,10 @@ function stateOf(agent: SeenAgent) {
 }
 
 export const installationHandlers: Handlers = {
-  listRepositories: async ({ database }) => ({ items: (await listRepositories(database)).map(repositoryView), next: null }),
+  listRepositories: async ({ database }) => ({
+    items: (await listRepositories(database)).map(repositoryView),
+    next: null,
+  }),
 
   addRepository: async ({ database, vault, hints, mirrors }, { body }) => {
     checkUrl(body.url);
@@ -27,12 +41,20 @@ export const installationHandlers: Handlers = {
     const webhookSecret = randomBytes(32).toString('base64url');
     await database
       .transaction(async (sql) => {
-        await insertRepository(sql, { id, name: body.name, url: body.url, poll_seconds: body.pollSeconds, webhook_secret: vault.seal(`webhook ${id}`, webhookSecret) });
+        await insertRepository(sql, {
+          id,
+          name: body.name,
+          url: body.url,
+          poll_seconds: body.pollSeconds,
+          webhook_secret: vault.seal(`webhook ${id}`, webhookSecret),
+        });
         await ensureDuty(sql, 'repository', id);
         await ensureDuty(sql, 'inbox', id);
       })
       .catch((error: unknown) => {
-        throw isDuplicate(error) ? new HoldfastError('nameTaken', `there is a repository ${body.name} already`) : error;
+        throw isDuplicate(error)
+          ? new HoldfastError('nameTaken', `there is a repository ${body.name} already`)
+          : error;
       });
     hints.send('duty');
     return { ...repositoryView((await findRepository(database, id)) as RepositoryRow), webhookSecret };
@@ -45,7 +67,17 @@ export const installationHandlers: Handlers = {
   },
 
   listAgents: async ({ database }) => ({
-    items: (await listAgents(database)).map((agent) => ({ id: agent.id, name: agent.name, state: stateOf(agent), labels: agent.labels, zone: agent.zone, slots: agent.slots, busy: agent.busy, host: agent.host, lastSeenAt: time(agent.seen_at) })),
+    items: (await listAgents(database)).map((agent) => ({
+      id: agent.id,
+      name: agent.name,
+      state: stateOf(agent),
+      labels: agent.labels,
+      zone: agent.zone,
+      slots: agent.slots,
+      busy: agent.busy,
+      host: agent.host,
+      lastSeenAt: time(agent.seen_at),
+    })),
     next: null,
   }),
 

@@ -10,7 +10,14 @@ import { type AttemptRow, attemptsOf } from '@holdfast/postgres/run/attempt-stor
 import { findTrigger, receiveTrigger } from '@holdfast/postgres/run/inbox-store.ts';
 import { readLog } from '@holdfast/postgres/run/log-store.ts';
 import { findRepository, takeRunNumber } from '@holdfast/postgres/run/repository-store.ts';
-import { findRun, insertRun, type JobRow, jobsOf, listRuns, type RunRow } from '@holdfast/postgres/run/run-store.ts';
+import {
+  findRun,
+  insertRun,
+  type JobRow,
+  jobsOf,
+  listRuns,
+  type RunRow,
+} from '@holdfast/postgres/run/run-store.ts';
 import { changeRun } from '../../runs/change-run.ts';
 import type { Handlers } from '../bind.ts';
 import { runSummary, time } from './views.ts';
@@ -18,17 +25,36 @@ import { whySentence } from './why.ts';
 
 export const runHandlers: Handlers = {
   listRuns: async ({ database }, { query }) => {
-    const rows = await listRuns(database, { limit: query.limit + 1, before: query.cursor ?? null, repository: query.repository ?? null, state: query.state ?? null });
+    const rows = await listRuns(database, {
+      limit: query.limit + 1,
+      before: query.cursor ?? null,
+      repository: query.repository ?? null,
+      state: query.state ?? null,
+    });
     const shown = rows.slice(0, query.limit);
-    return { items: shown.map(runSummary), next: rows.length > query.limit ? (shown.at(-1)?.id ?? null) : null };
+    return {
+      items: shown.map(runSummary),
+      next: rows.length > query.limit ? (shown.at(-1)?.id ?? null) : null,
+    };
   },
 
   startRun: async ({ database, hints }, { body }) => {
     const repository = await findRepository(database, body.repository);
-    if (!repository) throw new HoldfastError('repositoryUnknown', `there is no repository ${body.repository}`);
+    if (!repository)
+      throw new HoldfastError('repositoryUnknown', `there is no repository ${body.repository}`);
     const id = body.id ?? newId();
     await database.transaction(async (sql) => {
-      await receiveTrigger(sql, { id, repositoryId: repository.id, delivery: `api ${id}`, kind: 'dispatch', payload: { ...(body.ref ? { ref: body.ref } : {}), ...(body.workflow ? { workflow: body.workflow } : {}), inputs: body.inputs } });
+      await receiveTrigger(sql, {
+        id,
+        repositoryId: repository.id,
+        delivery: `api ${id}`,
+        kind: 'dispatch',
+        payload: {
+          ...(body.ref ? { ref: body.ref } : {}),
+          ...(body.workflow ? { workflow: body.workflow } : {}),
+          inputs: body.inputs,
+        },
+      });
       await ensureDuty(sql, 'inbox', repository.id);
       await hastenDuty(sql, 'inbox', repository.id);
     });
@@ -45,12 +71,22 @@ export const runHandlers: Handlers = {
   showRun: async ({ database }, { params }) => {
     const row = await requireRun(database, params.id);
     const [jobs, attempts] = await Promise.all([jobsOf(database, row.id), attemptsOf(database, row.id)]);
-    return { ...runSummary(row), jobs: await Promise.all(jobs.map((job) => jobView(database, { row, job, attempts: attempts.filter((attempt) => attempt.job_id === job.id) }))) };
+    return {
+      ...runSummary(row),
+      jobs: await Promise.all(
+        jobs.map((job) =>
+          jobView(database, { row, job, attempts: attempts.filter((attempt) => attempt.job_id === job.id) }),
+        ),
+      ),
+    };
   },
 
   cancelRun: async (services, { params, body }) => {
     const sentence = await services.database.transaction(async (sql) => {
-      const refused = await changeRun(services, sql, { runId: params.id, event: { kind: 'cancelRequested', reason: body?.force ? 'cancelled by force' : 'cancelled by hand' } });
+      const refused = await changeRun(services, sql, {
+        runId: params.id,
+        event: { kind: 'cancelRequested', reason: body?.force ? 'cancelled by force' : 'cancelled by hand' },
+      });
       if (refused === null && body?.force) await endCancelledJobs(services, sql, params.id);
       return refused;
     });
@@ -63,12 +99,41 @@ export const runHandlers: Handlers = {
     const id = newId();
     await services.database.transaction(async (sql) => {
       const row = await requireRun(sql, params.id);
-      if (row.source === '') throw new HoldfastError('requestInvalid', 'this run never had a valid workflow file; push a mended one');
+      if (row.source === '')
+        throw new HoldfastError(
+          'requestInvalid',
+          'this run never had a valid workflow file; push a mended one',
+        );
       const number = await takeRunNumber(sql, row.repository_id);
       const github = { ...row.contexts.github, run_id: id, run_number: String(number) };
-      const run = { id, state: 'queued' as const, definition: row.definition, contexts: { ...row.contexts, github }, jobs: [], cancelRequested: false, reason: null };
-      await insertRun(sql, { run, repositoryId: row.repository_id, number, name: row.name, event: row.event, ref: row.ref, commit: row.commit, message: row.message, definitionHash: row.definition_hash, source: row.source, config: row.config });
-      await appendEvent(sql, { topic: 'run', subject: id, kind: 'created', data: { repository: row.repository, number, name: row.name } });
+      const run = {
+        id,
+        state: 'queued' as const,
+        definition: row.definition,
+        contexts: { ...row.contexts, github },
+        jobs: [],
+        cancelRequested: false,
+        reason: null,
+      };
+      await insertRun(sql, {
+        run,
+        repositoryId: row.repository_id,
+        number,
+        name: row.name,
+        event: row.event,
+        ref: row.ref,
+        commit: row.commit,
+        message: row.message,
+        definitionHash: row.definition_hash,
+        source: row.source,
+        config: row.config,
+      });
+      await appendEvent(sql, {
+        topic: 'run',
+        subject: id,
+        kind: 'created',
+        data: { repository: row.repository, number, name: row.name },
+      });
       await changeRun(services, sql, { runId: id, event: { kind: 'advance' } });
     });
     for (const hint of ['jobs', 'duty', 'events'] as const) services.hints.send(hint);
@@ -78,10 +143,22 @@ export const runHandlers: Handlers = {
   readLog: async ({ database }, { params, query }) => {
     const row = await requireRun(database, params.id);
     const jobs = await jobsOf(database, row.id);
-    const job = jobs.find((candidate) => candidate.id === params.job || candidate.key === params.job || candidate.name === params.job);
-    if (!job) throw new HoldfastError('jobUnknown', `run ${row.number} has no job ${params.job}, expected one of ${jobs.map((entry) => entry.key).join(', ')}`);
-    const attempts = (await attemptsOf(database, row.id)).filter((attempt) => attempt.job_id === job.id && attempt.step_index === params.step);
-    const attempt = query.attempt === undefined ? attempts.at(-1) : attempts.find((candidate) => candidate.number === query.attempt);
+    const job = jobs.find(
+      (candidate) =>
+        candidate.id === params.job || candidate.key === params.job || candidate.name === params.job,
+    );
+    if (!job)
+      throw new HoldfastError(
+        'jobUnknown',
+        `run ${row.number} has no job ${params.job}, expected one of ${jobs.map((entry) => entry.key).join(', ')}`,
+      );
+    const attempts = (await attemptsOf(database, row.id)).filter(
+      (attempt) => attempt.job_id === job.id && attempt.step_index === params.step,
+    );
+    const attempt =
+      query.attempt === undefined
+        ? attempts.at(-1)
+        : attempts.find((candidate) => candidate.number === query.attempt);
     if (!attempt) return { text: '', next: 0, ended: job.ended_at !== null };
     const { text, next } = await readLog(database, attempt.id, query.offset);
     return { text, next, ended: attempt.ended_at !== null && text === '' };
@@ -96,10 +173,23 @@ async function requireRun(sql: Queryable, id: string): Promise<RunRow> {
   return row;
 }
 
-async function endCancelledJobs(services: Parameters<typeof changeRun>[0], sql: Queryable, runId: string): Promise<void> {
+async function endCancelledJobs(
+  services: Parameters<typeof changeRun>[0],
+  sql: Queryable,
+  runId: string,
+): Promise<void> {
   for (const job of await jobsOf(sql, runId)) {
     if (job.ended_at !== null) continue;
-    await changeRun(services, sql, { runId, event: { kind: 'jobEnded', jobId: job.id, conclusion: 'cancelled', outputs: {}, reason: 'cancelled by force' } });
+    await changeRun(services, sql, {
+      runId,
+      event: {
+        kind: 'jobEnded',
+        jobId: job.id,
+        conclusion: 'cancelled',
+        outputs: {},
+        reason: 'cancelled by force',
+      },
+    });
   }
 }
 
@@ -119,16 +209,25 @@ async function jobView(sql: Queryable, { row, job, attempts }: JobParts): Promis
     state: job.state,
     reason: job.reason,
     agent: job.agent_id ? ((await findAgent(sql, job.agent_id))?.name ?? null) : null,
-    resume: { step: job.not_portable === null ? job.resume_index : 0, portable: job.not_portable === null, why: job.not_portable },
+    resume: {
+      step: job.not_portable === null ? job.resume_index : 0,
+      portable: job.not_portable === null,
+      why: job.not_portable,
+    },
     outputs: job.outputs as JobView['outputs'],
     queuedAt: time(job.queued_at),
     startedAt: time(job.started_at),
     endedAt: time(job.ended_at),
-    steps: definition.steps.map((_, index) => stepView(definition, { index, attempts: attempts.filter((attempt) => attempt.step_index === index) })),
+    steps: definition.steps.map((_, index) =>
+      stepView(definition, { index, attempts: attempts.filter((attempt) => attempt.step_index === index) }),
+    ),
   };
 }
 
-function stepView(definition: JobDefinition, { index, attempts }: { readonly index: number; readonly attempts: JobParts['attempts'] }): StepView {
+function stepView(
+  definition: JobDefinition,
+  { index, attempts }: { readonly index: number; readonly attempts: JobParts['attempts'] },
+): StepView {
   const last = attempts.at(-1);
   return {
     index,
@@ -153,6 +252,7 @@ function nameBeforeRun(definition: JobDefinition, index: number): string {
   const step = definition.steps[index];
   if (typeof step?.name === 'string') return step.name;
   if (step?.action.kind === 'uses') return `Run ${step.action.uses}`;
-  const script = step?.action.kind === 'run' && typeof step.action.script === 'string' ? step.action.script : '';
+  const script =
+    step?.action.kind === 'run' && typeof step.action.script === 'string' ? step.action.script : '';
   return `Run ${script.split('\n')[0]}`.trim();
 }

@@ -1,4 +1,11 @@
-import type { ArtifactView, ReleaseView, RepositoryView, RolloutView, RunSummary, TokenView } from '@holdfast/contract/api/resources.ts';
+import type {
+  ArtifactView,
+  ReleaseView,
+  RepositoryView,
+  RolloutView,
+  RunSummary,
+  TokenView,
+} from '@holdfast/contract/api/resources.ts';
 import type { TokenRow } from '@holdfast/postgres/access/token-store.ts';
 import type { ArtifactRow } from '@holdfast/postgres/release/artifact-store.ts';
 import type { ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
@@ -13,7 +20,14 @@ export function time(at: Date | null): string | null {
 }
 
 export function repositoryView(row: RepositoryRow): RepositoryView {
-  return { id: row.id, name: row.name, url: row.url.replace(/(:\/\/)[^@/\s]+@/, '$1***@'), pollSeconds: row.poll_seconds, lastPolledAt: time(row.polled_at), problem: row.problem };
+  return {
+    id: row.id,
+    name: row.name,
+    url: row.url.replace(/(:\/\/)[^@/\s]+@/, '$1***@'),
+    pollSeconds: row.poll_seconds,
+    lastPolledAt: time(row.polled_at),
+    problem: row.problem,
+  };
 }
 
 export function runSummary(row: RunRow): RunSummary {
@@ -36,15 +50,41 @@ export function runSummary(row: RunRow): RunSummary {
 }
 
 export function artifactView(row: ArtifactRow): ArtifactView {
-  return { id: row.id, name: row.name, digest: row.digest, bytes: row.bytes, runId: row.run_id, commit: row.commit, createdAt: row.created_at.toISOString(), envelope: row.envelope as unknown as ArtifactView['envelope'] };
+  return {
+    id: row.id,
+    name: row.name,
+    digest: row.digest,
+    bytes: row.bytes,
+    runId: row.run_id,
+    commit: row.commit,
+    createdAt: row.created_at.toISOString(),
+    envelope: row.envelope as unknown as ArtifactView['envelope'],
+  };
 }
 
 export function tokenView(row: TokenRow): TokenView {
-  return { id: row.id, name: row.name, scopes: [...row.scopes], createdAt: row.created_at.toISOString(), revokedAt: time(row.revoked_at) };
+  return {
+    id: row.id,
+    name: row.name,
+    scopes: [...row.scopes],
+    createdAt: row.created_at.toISOString(),
+    revokedAt: time(row.revoked_at),
+  };
 }
 
-export function releaseView(row: ReleaseRow, environment: EnvironmentRow, kept: ReadonlySet<string>): ReleaseView {
-  const returnable = row.id === environment.stable ? 'serving' : row.id === environment.previous ? 'hot' : kept.has(row.id) ? 'cold' : 'none';
+export function releaseView(
+  row: ReleaseRow,
+  environment: EnvironmentRow,
+  kept: ReadonlySet<string>,
+): ReleaseView {
+  const returnable =
+    row.id === environment.stable
+      ? 'serving'
+      : row.id === environment.previous
+        ? 'hot'
+        : kept.has(row.id)
+          ? 'cold'
+          : 'none';
   return {
     id: row.id,
     number: row.number,
@@ -69,7 +109,12 @@ export interface RolloutParts {
   readonly name: string;
   readonly candidate: ReleaseView;
   readonly stable: ReleaseView | null;
-  readonly history: readonly { readonly at: Date; readonly state: RolloutView['state']; readonly weight: number; readonly reason: string | null }[];
+  readonly history: readonly {
+    readonly at: Date;
+    readonly state: RolloutView['state'];
+    readonly weight: number;
+    readonly reason: string | null;
+  }[];
 }
 
 export function rolloutView({ row, name, candidate, stable, history }: RolloutParts): RolloutView {
@@ -86,7 +131,9 @@ export function rolloutView({ row, name, candidate, stable, history }: RolloutPa
     weight: data.weight,
     reason: data.reason,
     unjudged: data.unjudged,
-    judgement: data.judgement ? (structuredClone(data.judgement) as unknown as RolloutView['judgement']) : null,
+    judgement: data.judgement
+      ? (structuredClone(data.judgement) as unknown as RolloutView['judgement'])
+      : null,
     startedAt: row.started_at.toISOString(),
     trafficSince: data.trafficSince === null ? null : new Date(data.trafficSince).toISOString(),
     stateSince: new Date(data.stateSince).toISOString(),

@@ -1,3 +1,4 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { formatDuration, formatShare } from '@holdfast/core/kernel/quantity.ts';
 import { labelsMatch } from '@holdfast/core/pipeline/labels.ts';
 import { isEnded } from '@holdfast/core/pipeline/pipeline.ts';
@@ -7,7 +8,6 @@ import type { Queryable } from '@holdfast/postgres/database.ts';
 import { parkedReason } from '@holdfast/postgres/duty/duty-store.ts';
 import { findRollout, type RolloutRow } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { findJob, findRun, type JobRow, jobsOf, type RunRow } from '@holdfast/postgres/run/run-store.ts';
-import { HoldfastError } from '@holdfast/contract/errors.ts';
 
 /** Why is this waiting: one honest sentence about a run, a job or a rollout. */
 export async function whySentence(sql: Queryable, id: string): Promise<string> {
@@ -21,18 +21,22 @@ export async function whySentence(sql: Queryable, id: string): Promise<string> {
 }
 
 async function whyRun(sql: Queryable, run: RunRow): Promise<string> {
-  if (isEnded(run.state)) return `Run ${run.number} does not wait: it has ${run.state}${run.reason ? `, ${run.reason}` : ''}.`;
+  if (isEnded(run.state))
+    return `Run ${run.number} does not wait: it has ${run.state}${run.reason ? `, ${run.reason}` : ''}.`;
   const live = (await jobsOf(sql, run.id)).filter((job) => !isEnded(job.state));
   const sentences = await Promise.all(live.map((job) => whyJob(sql, job)));
   return sentences.join(' ') || `Run ${run.number} is being started.`;
 }
 
 async function whyJob(sql: Queryable, job: JobRow): Promise<string> {
-  if (isEnded(job.state)) return `Job ${job.name} does not wait: it has ${job.state}${job.reason ? `, ${job.reason}` : ''}.`;
+  if (isEnded(job.state))
+    return `Job ${job.name} does not wait: it has ${job.state}${job.reason ? `, ${job.reason}` : ''}.`;
   if (job.lane === 'controller') return `Job ${job.name} waits for its rollout.`;
   if (job.state === 'running') return runningSentence(job);
-  if (job.state === 'waiting') return `Job ${job.name} waits for its turn: max-parallel of its matrix is ${job.max_parallel}.`;
-  if (job.agent_id !== null) return `Job ${job.name} was just given to an agent, which has not confirmed it yet.`;
+  if (job.state === 'waiting')
+    return `Job ${job.name} waits for its turn: max-parallel of its matrix is ${job.max_parallel}.`;
+  if (job.agent_id !== null)
+    return `Job ${job.name} was just given to an agent, which has not confirmed it yet.`;
   return `${await queuedSentence(sql, job)}${job.losses > 0 ? ` It will ${resumeText(job)}.` : ''}`;
 }
 
@@ -43,26 +47,32 @@ function runningSentence(job: JobRow): string {
 
 function resumeText(job: JobRow): string {
   if (job.not_portable !== null) return `start again from its first step, because ${job.not_portable}`;
-  return job.resume_index > 0 ? `go on at step ${job.resume_index + 1} on another agent` : 'start from its first step, because no step has finished yet';
+  return job.resume_index > 0
+    ? `go on at step ${job.resume_index + 1} on another agent`
+    : 'start from its first step, because no step has finished yet';
 }
 
 async function queuedSentence(sql: Queryable, job: JobRow): Promise<string> {
   const agents = await listAgents(sql);
   const wanted = job.labels.join(', ') || '(none)';
   const fit = agents.filter((agent) => labelsMatch(job.labels, agent.labels));
-  if (agents.length === 0) return `Job ${job.name} waits: no agent has ever connected. Start one with holdfast agent.`;
+  if (agents.length === 0)
+    return `Job ${job.name} waits: no agent has ever connected. Start one with holdfast agent.`;
   if (fit.length === 0) return `Job ${job.name} waits: no agent has the labels ${wanted}.`;
   const online = fit.filter((agent) => agent.state === 'online');
-  if (online.length === 0) return `Job ${job.name} waits: the ${fit.length} agents with the labels ${wanted} are ${[...new Set(fit.map((agent) => agent.state))].join(' or ')}.`;
+  if (online.length === 0)
+    return `Job ${job.name} waits: the ${fit.length} agents with the labels ${wanted} are ${[...new Set(fit.map((agent) => agent.state))].join(' or ')}.`;
   const working = online.filter((agent) => agent.intent === 'work');
   if (working.length === 0) return `Job ${job.name} waits: every fitting agent is paused or draining.`;
-  if (working.every((agent) => agent.busy >= agent.slots)) return `Job ${job.name} waits: all ${working.reduce((sum, agent) => sum + agent.slots, 0)} slots of the fitting agents are busy.`;
+  if (working.every((agent) => agent.busy >= agent.slots))
+    return `Job ${job.name} waits: all ${working.reduce((sum, agent) => sum + agent.slots, 0)} slots of the fitting agents are busy.`;
   return `Job ${job.name} is about to be taken by an agent.`;
 }
 
 async function whyRollout(sql: Queryable, row: RolloutRow): Promise<string> {
   const { data } = row;
-  if (isFinal(data.state)) return `The rollout does not wait: it is ${data.state}${data.reason ? `, ${data.reason}` : ''}.`;
+  if (isFinal(data.state))
+    return `The rollout does not wait: it is ${data.state}${data.reason ? `, ${data.reason}` : ''}.`;
   const parked = await parkedReason(sql, 'environment', row.environment_id);
   if (parked) return `The rollout is parked: its duty failed too often (${parked}).`;
   const held = formatDuration(Date.now() - data.stateSince);

@@ -7,7 +7,9 @@ export function webhookNotifier(url: string, secret: string | null): Notifier {
     name: 'webhook',
     send: (news) => {
       const body = JSON.stringify(news);
-      const signature: Record<string, string> = secret ? { 'x-holdfast-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}` } : {};
+      const signature: Record<string, string> = secret
+        ? { 'x-holdfast-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}` }
+        : {};
       return postJson(url, body, { 'x-holdfast-delivery': news.id, ...signature });
     },
   };

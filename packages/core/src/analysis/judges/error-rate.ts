@@ -1,5 +1,5 @@
-import type { Evidence, MetricVerdict, Rule, Verdict } from '../analysis.ts';
-import { proportionInterval } from '../confidence-sequence.ts';
+import type { ArmTotals, Evidence, MetricVerdict, Rule, Verdict } from '../analysis.ts';
+import { proportionInterval, RARE } from '../confidence-sequence.ts';
 import { logEvidence } from '../error-process.ts';
 import type { SpecialFunctions } from '../ports.ts';
 
@@ -14,8 +14,10 @@ export function judgeErrorRate(
 ): MetricVerdict {
   const { candidate, stable } = evidence;
   const alpha = rule.share;
-  const [lowC, highC] = proportionInterval({ n: candidate.units, bad: candidate.failedUnits }, alpha / 2, special);
-  const [lowS, highS] = proportionInterval({ n: stable.units, bad: stable.failedUnits }, alpha / 2, special);
+  const interval = (arm: ArmTotals) =>
+    proportionInterval({ n: arm.units, bad: arm.failedUnits }, alpha / 2, { special, prior: RARE });
+  const [lowC, highC] = interval(candidate);
+  const [lowS, highS] = interval(stable);
   const rateC = rate(candidate);
   const rateS = rate(stable);
   const estimate = rateC === null || rateS === null ? null : rateC - rateS;

@@ -1,5 +1,5 @@
 import type { Evidence, MetricVerdict, Rule, Verdict } from '../analysis.ts';
-import { proportionInterval } from '../confidence-sequence.ts';
+import { ANYWHERE, type Count, proportionInterval } from '../confidence-sequence.ts';
 import { countAbove, countOf, quantileMs } from '../histogram.ts';
 import type { SpecialFunctions } from '../ports.ts';
 
@@ -32,8 +32,9 @@ export function judgeLatency(
     return { ...base, verdict: 'undecided', interval: null, sentence: 'no latencies on both sides yet' };
   }
   const bound = q + rule.latencyIncreaseMs;
-  const slow = proportionInterval({ n: n.candidate, bad: countAbove(candidate, bound) }, rule.share / 2, special);
-  const usual = proportionInterval({ n: n.baseline, bad: countAbove(baseline, q) }, rule.share / 2, special);
+  const share = (count: Count) => proportionInterval(count, rule.share / 2, { special, prior: ANYWHERE });
+  const slow = share({ n: n.candidate, bad: countAbove(candidate, bound) });
+  const usual = share({ n: n.baseline, bad: countAbove(baseline, q) });
   const allowed = 1 - rule.latencyQuantile;
   const worse = slow[0] > Math.max(usual[1], allowed);
   const verdict: Verdict = worse ? 'worse' : slow[1] < allowed ? 'notWorse' : 'undecided';
@@ -55,7 +56,8 @@ function sentenceOf(
 ): string {
   const name = `p${Math.round(rule.latencyQuantile * 100)}`;
   const seen = `${name} is ${own.toFixed(0)} ms on the candidate, ${q.toFixed(0)} ms on the baseline`;
-  if (verdict === 'worse') return `${seen}: more than the allowed ${rule.latencyIncreaseMs} ms apart, and not by chance`;
+  if (verdict === 'worse')
+    return `${seen}: more than the allowed ${rule.latencyIncreaseMs} ms apart, and not by chance`;
   if (verdict === 'notWorse') return `${seen}: certainly within ${rule.latencyIncreaseMs} ms`;
   return `${seen}: neither harm nor its absence is certain at ${rule.latencyIncreaseMs} ms`;
 }

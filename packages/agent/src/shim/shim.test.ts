@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { hasSurvivors, isAlive, killGroup, startShim, waitForEnd } from './shim.ts';
+
+let root: string;
+let identityFile: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'holdfast-shim-'));
+  identityFile = join(root, 'agent.pid');
+  writeFileSync(identityFile, `${process.pid} ${startTimeOf(process.pid)}\n`);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const PATH = process.env.PATH ?? '';
+let made = 0;
+async function start(script: string, patienceSeconds = 5): Promise<string> {
+  made += 1;
+  const dir = join(root, `step-${made}`);
+  await startShim(dir, {
+    words: ['sh', '-c', script],
+    cwd: root,
+    env: { PATH, GREETING: "it's" },
+    patienceSeconds,
+    identityFile,
+    user: null,
+  });
+  return dir;
+}
+
+test('a command runs with its environment and its exit code is kept', async () => {
+  const dir = await start('echo "$GREETING"; echo err >&2; exit 7');
+  expect(await waitForEnd(dir)).toEqual({ kind: 'exit', code: 7 });
+  expect(readFileSync(join(dir, 'output'), 'utf8')).toBe("it's\nerr\n");
+  expect(await hasSurvivors(dir)).toBe(false);
+});
+
+test('a signal is told apart from an exit code above 128', async () => {
+  expect(await waitForEnd(await start('exit 137'))).toEqual({ kind: 'exit', code: 137 });
+  expect(await waitForEnd(await start('kill -9 $$'))).toEqual({ kind: 'signal', signal: 'SIGKILL' });
+});
+
+test('SIGTERM to the group reaches the command and its own exit code is kept', async () => {
+  const dir = await start("trap 'exit 3' TERM; echo up; while :; do sleep 0.05; done");
+  while (!existsSync(join(dir, 'output')) || !readFileSync(join(dir, 'output'), 'utf8').includes('up'))
+    await sleep(20);
+  killGroup(dir, 'SIGTERM');
+  expect(await waitForEnd(dir)).toEqual({ kind: 'exit', code: 3 });
+});
+
+test('one claim wins: a second shim in the same folder does nothing', async () => {
+  const dir = await start('sleep 0.3; echo once');
+  const second = spawn('sh', [fileURLToPath(new URL('./shim.sh', import.meta.url)), dir, '5', identityFile], {
+    stdio: 'ignore',
+  });
+  const code = await new Promise((done) => second.once('exit', done));
+  expect(code).toBe(98);
+  await waitForEnd(dir);
+  expect(readFileSync(join(dir, 'output'), 'utf8')).toBe('once\n');
+});
+
+test('a shim that was killed is reported lost and its command is ended first', async () => {
+  const dir = await start('sleep 60');
+  while (!existsSync(join(dir, 'shim'))) await sleep(10);
+  const pid = Number(readFileSync(join(dir, 'shim'), 'utf8').split(' ')[0]);
+  process.kill(pid, 'SIGKILL');
+  expect(await waitForEnd(dir)).toEqual({ kind: 'shimLost' });
+  await expect.poll(() => hasSurvivors(dir)).toBe(false);
+});
+
+test('without its agent a step is abandoned after the patience', async () => {
+  const gone = spawn('true');
+  await new Promise((done) => gone.once('exit', done));
+  writeFileSync(identityFile, `${gone.pid} 1\n`);
+  const dir = await start('sleep 60', 1);
+  expect(await waitForEnd(dir)).toEqual({ kind: 'abandoned' });
+  expect(isAlive(dir)).toBe(false);
+}, 15_000);
+
+test('a process that outlives its step is noticed', async () => {
+  const dir = await start('sleep 30 >/dev/null 2>&1 & exit 0');
+  await waitForEnd(dir);
+  expect(await hasSurvivors(dir)).toBe(true);
+  killGroup(dir, 'SIGKILL');
+});

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pack } from 'tar-stream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { packFolder } from './pack-folder.ts';
+import { unpackFolder } from './unpack-folder.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'holdfast-archive-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+async function digest(folder: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of packFolder(folder, { form: 'canonical' })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+function makeTree(name: string, order: readonly string[]): string {
+  const folder = join(root, name);
+  mkdirSync(join(folder, 'sub', 'empty'), { recursive: true });
+  for (const file of order) writeFileSync(join(folder, file), `content of ${file}`);
+  symlinkSync('sub/b.txt', join(folder, 'link'));
+  return folder;
+}
+
+test('the same bytes in give the same digest out, whatever their order and times', async () => {
+  const one = makeTree('one', ['a.txt', 'sub/b.txt', 'ä.txt']);
+  const two = makeTree('two', ['ä.txt', 'sub/b.txt', 'a.txt']);
+  utimesSync(join(two, 'a.txt'), new Date(0), new Date(1e12));
+  expect(await digest(one)).toBe(await digest(two));
+  writeFileSync(join(two, 'a.txt'), 'content of a.tx!');
+  expect(await digest(one)).not.toBe(await digest(two));
+});
+
+test('what is packed faithfully comes back with modes, links and empty folders', async () => {
+  const folder = makeTree('tree', ['a.txt', 'sub/b.txt']);
+  chmodSync(join(folder, 'a.txt'), 0o750);
+  const back = join(root, 'back');
+  mkdirSync(back);
+  await unpackFolder(packFolder(folder, { form: 'faithful' }), back);
+  expect(lstatSync(join(back, 'a.txt')).mode & 0o777).toBe(0o750);
+  expect(readlinkSync(join(back, 'link'))).toBe('sub/b.txt');
+  expect(lstatSync(join(back, 'sub', 'empty')).isDirectory()).toBe(true);
+  expect(readFileSync(join(back, 'sub', 'b.txt'), 'utf8')).toBe('content of sub/b.txt');
+});
+
+test('an archive that leads out of its folder is refused', async () => {
+  const evil = (fill: (archive: ReturnType<typeof pack>) => void) => {
+    const archive = pack();
+    fill(archive);
+    archive.finalize();
+    return unpackFolder(Readable.from(archive), join(root, 'out'));
+  };
+  mkdirSync(join(root, 'out'));
+  await expect(evil((archive) => archive.entry({ name: '../escape' }, 'x'))).rejects.toThrow('leads out');
+  await expect(evil((archive) => archive.entry({ name: '/etc/escape' }, 'x'))).rejects.toThrow('leads out');
+  await expect(
+    evil((archive) => {
+      archive.entry({ name: 'way', type: 'symlink', linkname: '/tmp' });
+      archive.entry({ name: 'way/escape' }, 'x');
+    }),
+  ).rejects.toThrow('leads out');
+});

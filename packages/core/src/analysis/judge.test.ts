@@ -1,0 +1,130 @@
+import { expect, test } from 'vitest';
+import type { Rule, Sample } from './analysis.ts';
+import { proportionInterval, RARE } from './confidence-sequence.ts';
+import { addSample, noEvidence } from './evidence.ts';
+import { bucketOf, countAbove, quantileMs } from './histogram.ts';
+import { judge } from './judge.ts';
+
+const special = {
+  lnGamma: (x: number): number =>
+    x < 7
+      ? special.lnGamma(x + 1) - Math.log(x)
+      : (x - 0.5) * Math.log(x) - x + 0.9189385332046727 + 1 / (12 * x) - 1 / (360 * x ** 3),
+};
+const RULE: Rule = {
+  alpha: 0.01,
+  errorIncrease: 0.002,
+  latencyQuantile: 0.95,
+  latencyIncreaseMs: 50,
+  minimumRequests: 100,
+};
+
+/** mulberry32: a seed replays exactly. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+interface Arm {
+  readonly rps: number;
+  readonly errors: number;
+  readonly slowMs?: number;
+}
+
+function arm(next: () => number, { rps, errors, slowMs = 0 }: Arm) {
+  let failed = 0;
+  const latency: Record<string, number> = {};
+  for (let request = 0; request < rps; request += 1) {
+    if (next() < errors) failed += 1;
+    const bucket = String(bucketOf(20 + slowMs - 15 * Math.log(1 - next())));
+    latency[bucket] = (latency[bucket] ?? 0) + 1;
+  }
+  return { units: rps, failedUnits: failed, requests: rps, latency };
+}
+
+/** Looks every second, as production does; the second at which it says worse, or null. */
+function secondOfAbort(seed: number, candidate: Arm, stable: Arm, seconds: number): number | null {
+  const next = random(seed);
+  let evidence = noEvidence();
+  for (let second = 1; second <= seconds; second += 1) {
+    const whole = arm(next, stable);
+    const sample: Sample = { candidate: arm(next, candidate), stable: whole, baseline: whole };
+    evidence = addSample(evidence, sample);
+    if (judge(evidence, RULE, special).verdict === 'worse') return second;
+  }
+  return null;
+}
+
+const SEEDS = Array.from({ length: 60 }, (_, seed) => seed + 1);
+
+test('an unchanged release is hardly ever aborted, however often one looks', () => {
+  const aborted = SEEDS.filter(
+    (seed) => secondOfAbort(seed, { rps: 5, errors: 0.005 }, { rps: 45, errors: 0.005 }, 600) !== null,
+  );
+  expect(aborted.length).toBeLessThanOrEqual(2);
+});
+
+test('five points more errors are found within three minutes at 5 against 45 requests a second', () => {
+  const found = SEEDS.map((seed) =>
+    secondOfAbort(seed, { rps: 5, errors: 0.06 }, { rps: 45, errors: 0.005 }, 180),
+  );
+  expect(found.filter((second) => second !== null).length).toBeGreaterThanOrEqual(57);
+});
+
+test('80 ms slower is found, the same speed is not', () => {
+  const slower = SEEDS.slice(0, 20).map((seed) =>
+    secondOfAbort(seed, { rps: 10, errors: 0, slowMs: 80 }, { rps: 10, errors: 0 }, 60),
+  );
+  expect(slower.every((second) => second !== null && second < 30)).toBe(true);
+  const same = SEEDS.slice(0, 20).map((seed) =>
+    secondOfAbort(seed, { rps: 10, errors: 0 }, { rps: 10, errors: 0 }, 300),
+  );
+  expect(same.filter((second) => second !== null).length).toBe(0);
+});
+
+test('"not worse" by 0.2 points needs about 3,700 requests without an error', () => {
+  const verdictAt = (n: number) => {
+    const arms = { units: n, failedUnits: 0, requests: n, latency: { [bucketOf(20)]: n } };
+    return judge(
+      { ...noEvidence(), candidate: arms, stable: { ...arms, units: n * 9 }, baseline: arms },
+      { ...RULE, alpha: 0.1 },
+      special,
+    ).metrics[0]?.verdict;
+  };
+  expect(verdictAt(2_500)).toBe('undecided');
+  expect(verdictAt(5_500)).toBe('notWorse');
+});
+
+test('few requests are said to be few', () => {
+  const arms = { units: 10, failedUnits: 0, requests: 10, latency: {} };
+  expect(
+    judge({ ...noEvidence(), candidate: arms, stable: arms, baseline: arms }, RULE, special),
+  ).toMatchObject({ verdict: 'insufficientData', sentence: expect.stringContaining('10 requests') });
+});
+
+test('the interval covers the truth at every look', () => {
+  const misses = SEEDS.filter((seed) => {
+    const next = random(seed);
+    let bad = 0;
+    for (let n = 1; n <= 3_000; n += 1) {
+      if (next() < 0.02) bad += 1;
+      const [low, high] = proportionInterval({ n, bad }, 0.05, { special, prior: RARE });
+      if (n % 10 === 0 && (low > 0.02 || high < 0.02)) return true;
+    }
+    return false;
+  });
+  expect(misses.length).toBeLessThanOrEqual(5);
+});
+
+test('a histogram is within one per cent and counts above a bound', () => {
+  const histogram: Record<string, number> = {};
+  for (let ms = 1; ms <= 1_000; ms += 1) histogram[bucketOf(ms)] = (histogram[bucketOf(ms)] ?? 0) + 1;
+  expect(quantileMs(histogram, 0.95)).toBeGreaterThan(940);
+  expect(quantileMs(histogram, 0.95)).toBeLessThan(961);
+  expect(Math.abs(countAbove(histogram, 500) - 500)).toBeLessThan(12);
+});

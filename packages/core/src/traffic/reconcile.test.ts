@@ -1,0 +1,232 @@
+import { expect, test } from 'vitest';
+import { checkSnapshot } from './invariants.ts';
+import { type FleetView, reconcile } from './reconcile.ts';
+import { groupOfBucket, SmoothChoice, servable } from './split.ts';
+import type { Instance, RouterWorker, Snapshot } from './traffic.ts';
+
+const SNAPSHOT: Snapshot = {
+  environment: 'shop/production',
+  generation: 1,
+  revision: 7,
+  sticky: { kind: 'none' },
+  drainDeadlineMs: 30_000,
+  groups: [],
+};
+
+function instance(id: string, over: Partial<Instance> = {}): Instance {
+  return {
+    id,
+    release: 'r1',
+    group: 'stable',
+    agent: 'host-1',
+    host: '127.0.0.1',
+    port: 4000,
+    desired: 'run',
+    state: 'ready',
+    reason: null,
+    fence: { generation: 1, epoch: 1 },
+    createdAt: 0,
+    readyAt: 0,
+    drainSince: null,
+    excludedBy: null,
+    ...over,
+  };
+}
+
+function worker(id: string, revision: number, over: Partial<RouterWorker> = {}): RouterWorker {
+  return {
+    id,
+    router: 'router',
+    acknowledged: { generation: 1, revision },
+    inFlight: {},
+    silenceMs: 0,
+    ...over,
+  };
+}
+
+function view(over: Partial<FleetView>): FleetView {
+  return {
+    wanted: [],
+    instances: [],
+    hosts: [{ agent: 'host-1', zone: 'a', address: '127.0.0.1' }],
+    workers: [],
+    snapshot: SNAPSHOT,
+    sticky: { kind: 'none' },
+    drainDeadlineMs: 30_000,
+    abandonAfterMs: 2_000,
+    routerLostMs: 300_000,
+    now: 100_000,
+    ...over,
+  };
+}
+
+const kinds = (effects: ReturnType<typeof reconcile>) => effects.map((effect) => effect.kind);
+
+test('missing instances are started, spread over zones first', () => {
+  const hosts = [
+    { agent: 'a1', zone: 'a', address: '' },
+    { agent: 'a2', zone: 'a', address: '' },
+    { agent: 'b1', zone: 'b', address: '' },
+  ];
+  const started = reconcile(
+    view({ hosts, wanted: [{ name: 'stable', release: 'r1', replicas: 3, share: 10_000 }] }),
+  ).flatMap((effect) => (effect.kind === 'start' ? [effect.agent] : []));
+  expect(started).toEqual(['a1', 'b1', 'a2']);
+});
+
+test('only ready instances are published, and an empty group gives its share to stable', () => {
+  const effects = reconcile(
+    view({
+      wanted: [
+        { name: 'stable', release: 'r1', replicas: 1, share: 9_000 },
+        { name: 'candidate', release: 'r2', replicas: 1, share: 1_000 },
+      ],
+      instances: [instance('s'), instance('c', { release: 'r2', group: 'candidate', state: 'starting' })],
+    }),
+  );
+  const published = effects.find((effect) => effect.kind === 'publish');
+  expect(
+    published?.kind === 'publish' && published.content.groups.map((group) => [group.name, group.share]),
+  ).toEqual([
+    ['stable', 10_000],
+    ['candidate', 0],
+  ]);
+});
+
+test('nothing is said when all is as wanted', () => {
+  const wanted = [{ name: 'stable' as const, release: 'r1', replicas: 1, share: 10_000 }];
+  const first = reconcile(view({ wanted, instances: [instance('s')] }));
+  const publish = first.find((effect) => effect.kind === 'publish');
+  const snapshot = publish?.kind === 'publish' ? { ...SNAPSHOT, ...publish.content } : SNAPSHOT;
+  expect(reconcile(view({ wanted, instances: [instance('s')], snapshot }))).toEqual([]);
+});
+
+test('an instance is stopped only when every worker let go of it and nothing is in flight', () => {
+  const draining = instance('old', {
+    desired: 'drain',
+    drainSince: 99_000,
+    excludedBy: { generation: 1, revision: 7 },
+  });
+  const at = (workers: RouterWorker[]) => kinds(reconcile(view({ instances: [draining], workers })));
+  expect(at([worker('w1', 7), worker('w2', 6)])).toEqual([]);
+  expect(at([worker('w1', 7), worker('w2', 7, { inFlight: { old: 1 } })])).toEqual([]);
+  expect(at([worker('w1', 7), worker('w2', 7)])).toEqual(['stop']);
+});
+
+test('a mute worker holds up the stop until the drain deadline, and then it is a loss with its count', () => {
+  const draining = instance('old', {
+    desired: 'drain',
+    drainSince: 60_000,
+    excludedBy: { generation: 1, revision: 7 },
+  });
+  const [effect] = reconcile(
+    view({ instances: [draining], workers: [worker('w', 6, { inFlight: { old: 3 }, silenceMs: 9_000 })] }),
+  );
+  expect(effect).toMatchObject({ kind: 'stop', lost: 3 });
+});
+
+test('an aborted candidate does not wait for a cut-off router', () => {
+  const draining = instance('c', {
+    group: 'candidate',
+    desired: 'drain',
+    drainSince: 97_000,
+    excludedBy: { generation: 1, revision: 7 },
+  });
+  expect(
+    kinds(reconcile(view({ instances: [draining], workers: [worker('w', 6, { silenceMs: 2_500 })] }))),
+  ).toEqual(['stop']);
+  expect(
+    kinds(
+      reconcile(
+        view({
+          instances: [{ ...draining, group: 'stable' }],
+          workers: [worker('w', 6, { silenceMs: 2_500 })],
+        }),
+      ),
+    ),
+  ).toEqual([]);
+});
+
+test('a draining instance is first left out of a snapshot', () => {
+  const draining = instance('old', { desired: 'drain', drainSince: 99_000 });
+  expect(reconcile(view({ instances: [draining] }))).toEqual([
+    { kind: 'excluded', instance: 'old', by: { generation: 1, revision: 7 } },
+  ]);
+  const named = {
+    ...SNAPSHOT,
+    groups: [
+      {
+        name: 'stable' as const,
+        release: 'r1',
+        share: 10_000,
+        upstreams: [{ id: 'old', host: '', port: 1 }],
+      },
+    ],
+  };
+  expect(kinds(reconcile(view({ instances: [draining], snapshot: named })))).toEqual(['publish']);
+});
+
+test('a release that crashes three times within a minute is not started again at once', () => {
+  const crashed = [1, 2, 3].map((n) => instance(`x${n}`, { state: 'crashed', createdAt: 99_000 }));
+  const wanted = [{ name: 'stable' as const, release: 'r1', replicas: 1, share: 10_000 }];
+  expect(kinds(reconcile(view({ wanted, instances: crashed })))).not.toContain('start');
+  expect(kinds(reconcile(view({ wanted, instances: crashed, now: 200_000 })))).toContain('start');
+});
+
+test('the hot previous release becomes the candidate of a rollback without a start', () => {
+  const effects = reconcile(
+    view({
+      wanted: [
+        { name: 'stable', release: 'r2', replicas: 1, share: 0 },
+        { name: 'candidate', release: 'r1', replicas: 1, share: 10_000 },
+      ],
+      instances: [instance('hot', { group: 'previous' }), instance('now', { release: 'r2' })],
+    }),
+  );
+  expect(kinds(effects)).toEqual(['regroup', 'publish']);
+});
+
+const GROUPS = (candidate: number, baseline: number) => [
+  {
+    name: 'stable' as const,
+    release: 'a',
+    share: 10_000 - candidate - baseline,
+    upstreams: [{ id: 's', host: '', port: 1 }],
+  },
+  { name: 'baseline' as const, release: 'a', share: baseline, upstreams: [{ id: 'b', host: '', port: 1 }] },
+  { name: 'candidate' as const, release: 'b', share: candidate, upstreams: [{ id: 'c', host: '', port: 1 }] },
+];
+
+test('a growing candidate only ever gains users', () => {
+  const chosen = (candidate: number) =>
+    Array.from(
+      { length: 10_000 },
+      (_, bucket) => groupOfBucket(GROUPS(candidate, 500), bucket)?.name === 'candidate',
+    );
+  const [small, large] = [chosen(500), chosen(2_500)];
+  expect(small.filter(Boolean)).toHaveLength(500);
+  expect(large.filter(Boolean)).toHaveLength(2_500);
+  expect(small.every((is, bucket) => !is || large[bucket])).toBe(true);
+});
+
+test('turns follow the shares exactly and smoothly', () => {
+  const choice = new SmoothChoice();
+  const names = Array.from({ length: 100 }, () => choice.next(GROUPS(1_000, 0))?.name);
+  expect(names.filter((name) => name === 'candidate')).toHaveLength(10);
+  expect(names.slice(0, 10).filter((name) => name === 'candidate')).toHaveLength(1);
+});
+
+test('a share never points at nothing', () => {
+  const [stable, baseline, candidate] = GROUPS(5_000, 2_000);
+  const content = servable({
+    sticky: { kind: 'none' },
+    drainDeadlineMs: 0,
+    groups: [
+      { ...(stable as never as object), upstreams: [] } as never,
+      baseline as never,
+      candidate as never,
+    ],
+  });
+  expect(() => checkSnapshot(content)).not.toThrow();
+  expect(content.groups.find((group) => group.name === 'stable')?.share).toBe(0);
+});
