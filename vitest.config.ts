@@ -14,7 +14,15 @@ export default defineConfig({
         },
       },
       { test: { name: 'postgres', include: ['packages/*/src/**/*.pg.test.ts'], ...slow } },
-      { test: { name: 'e2e', include: ['tests/e2e/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false } },
+      {
+        test: {
+          name: 'e2e',
+          include: ['tests/e2e/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
       { test: { name: 'tidy', include: ['tools/**/*.test.ts'] } },
     ],
   },

@@ -12,7 +12,8 @@ const COOL_DOWN_MS = 1_000;
 
 export class Instance {
   readonly upstream: Upstream;
-  inFlight = 0;
+  private count = 0;
+  private whenIdle: (() => void)[] = [];
   private readonly reused: Pool;
   private readonly fresh: Pool;
   private coolUntil = 0;
@@ -52,9 +53,28 @@ export class Instance {
     return now < this.coolUntil;
   }
 
-  /** Lets what is in flight finish and closes idle connections, so that the app sees them closed before it learns. */
+  get inFlight(): number {
+    return this.count;
+  }
+
+  begin(): void {
+    this.count += 1;
+  }
+
+  end(): void {
+    this.count -= 1;
+    if (this.count > 0) return;
+    for (const idle of this.whenIdle.splice(0)) idle();
+  }
+
+  /**
+   * Closes idle connections at once, so that the app sees them closed before it learns, and
+   * resolves when nothing is in flight any more, upgraded connections included.
+   */
   async release(): Promise<void> {
-    await Promise.allSettled([this.reused.close(), this.fresh.close()]);
+    const closing = Promise.allSettled([this.reused.close(), this.fresh.close()]);
+    if (this.count > 0) await new Promise<void>((done) => this.whenIdle.push(done));
+    await closing;
   }
 
   async destroy(): Promise<void> {

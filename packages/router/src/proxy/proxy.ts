@@ -54,13 +54,13 @@ export class ReverseProxy {
       const claim = table.claim({ bucket: user.bucket, exclude }, now());
       if (!claim) return refuse(response, 503, 'no instance of this application is ready');
       if (claim.instance.inFlight > limits.inFlightPerInstance) {
-        claim.instance.inFlight -= 1;
+        claim.instance.end();
         return refuse(response, 503, 'the application is overloaded');
       }
       const startedAt = now();
       const extraHeaders = user.setCookie ? ['set-cookie', user.setCookie] : [];
       const outcome = await forward({ request, response, body, idempotent, extraHeaders }, claim.instance);
-      claim.instance.inFlight -= 1;
+      claim.instance.end();
       const again = this.mayRetry(outcome, { tried, idempotent, body });
       if (outcome.kind === 'nothingWritten') claim.instance.coolDown(now());
       if (!again) return this.conclude({ response, claim, outcome, user, startedAt, counter });

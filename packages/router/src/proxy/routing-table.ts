@@ -59,7 +59,7 @@ export class RoutingTable {
     for (const group of order) {
       const instance = this.pick(group, route, now);
       if (instance) {
-        instance.inFlight += 1;
+        instance.begin();
         return { group, instance };
       }
     }

@@ -34,7 +34,7 @@ export function handleUpgrade(
     if (ended) return;
     ended = true;
     clearInterval(watch);
-    claim.instance.inFlight -= 1;
+    claim.instance.end();
     client.destroy();
     upstream.destroy();
   };

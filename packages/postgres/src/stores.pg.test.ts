@@ -1,0 +1,252 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { newId } from '@holdfast/contract/id.ts';
+import type { Run } from '@holdfast/core/pipeline/pipeline.ts';
+import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { greetAgent } from './agent/agent-store.ts';
+import { claimJobs, heldJob, requeueJob } from './agent/lease-store.ts';
+import { doomUnreferenced, renewBlob, takeDoomed } from './blob/blob-index.ts';
+import { type Database, isDuplicate } from './database.ts';
+import { claimDuties, ensureDuty, failDuty, holdDuty, releaseDuty } from './duty/duty-store.ts';
+import { appendEvent, placeEvents, readEvents } from './events/event-store.ts';
+import { takeGeneration } from './generation.ts';
+import { migrate } from './migrate.ts';
+import { receiveTrigger } from './run/inbox-store.ts';
+import { appendLog, readLog } from './run/log-store.ts';
+import { insertRepository } from './run/repository-store.ts';
+import { insertRun, loadRun, saveRun } from './run/run-store.ts';
+
+let server: TestServer;
+let database: Database;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  database = await server.database();
+});
+
+async function makeRun(): Promise<{ runId: string; jobId: string }> {
+  const repositoryId = newId();
+  await insertRepository(database, {
+    id: repositoryId,
+    name: 'shop',
+    url: '/x',
+    poll_seconds: 2,
+    webhook_secret: Buffer.from('x'),
+  });
+  const definition = {
+    name: 'w',
+    path: 'w.yml',
+    env: null,
+    jobs: [
+      {
+        key: 'a',
+        name: 'a',
+        needs: [],
+        condition: 'success()',
+        runsOn: 'linux',
+        matrix: null,
+        env: null,
+        outputs: null,
+        continueOnError: null,
+        timeoutMinutes: null,
+        shell: null,
+        workingDirectory: null,
+        steps: [],
+        lane: 'agent' as const,
+      },
+    ],
+  };
+  const run: Run = {
+    id: newId(),
+    state: 'queued',
+    definition,
+    contexts: { github: {}, inputs: {}, vars: {} },
+    jobs: [],
+    cancelRequested: false,
+    reason: null,
+  };
+  const jobId = newId();
+  await database.transaction(async (sql) => {
+    await insertRun(sql, {
+      run,
+      repositoryId,
+      number: 1,
+      name: 'w',
+      event: 'push',
+      ref: 'refs/heads/main',
+      commit: 'c',
+      message: 'm',
+      definitionHash: 'h',
+      source: 's',
+      config: null,
+    });
+    const job = {
+      id: jobId,
+      key: 'a',
+      name: 'a',
+      state: 'queued' as const,
+      matrix: null,
+      matrixIndex: 0,
+      matrixTotal: 1,
+      failFast: true,
+      maxParallel: 0,
+      labels: ['linux'],
+      lane: 'agent' as const,
+      continueOnError: false,
+      outputs: {},
+      reason: null,
+    };
+    await saveRun(sql, run, { ...run, jobs: [job] });
+  });
+  return { runId: run.id, jobId };
+}
+
+async function makeAgent(): Promise<string> {
+  const id = newId();
+  await greetAgent(database, {
+    id,
+    name: 'agent',
+    session_id: newId(),
+    labels: ['linux'],
+    zone: '',
+    slots: 1,
+    host: false,
+    address: '',
+  });
+  return id;
+}
+
+test('migrating twice changes nothing, and an older code refuses a newer database', async () => {
+  await migrate(database);
+  await database.query(
+    `INSERT INTO schema_version (version, name, min_reader, min_writer) VALUES (99, 'later', 98, 99)`,
+  );
+  await expect(migrate(database)).rejects.toThrow(HoldfastError);
+});
+
+test('the generation stands while the database is the same and rises when it is another', async () => {
+  expect(await takeGeneration(database)).toBe(1);
+  expect(await takeGeneration(database)).toBe(1);
+  await database.query(`UPDATE generation SET system_identifier = 'another'`);
+  expect(await Promise.all([takeGeneration(database), takeGeneration(database)])).toEqual([2, 2]);
+});
+
+test('a duty is held by one, and who was overtaken saves nothing', async () => {
+  await ensureDuty(database, 'environment', 'e');
+  const claims = await Promise.all(
+    [1, 2, 3].map((n) => claimDuties(database, `c${n}`, { limit: 5, leaseMs: 50 })),
+  );
+  expect(claims.flat()).toHaveLength(1);
+  const slow = claims.flat()[0];
+  if (!slow) throw new Error('unreachable');
+  await expect
+    .poll(async () => (await claimDuties(database, 'other', { limit: 5, leaseMs: 5_000 })).length)
+    .toBe(1);
+  expect(await holdDuty(database, slow)).toBe(false);
+  await releaseDuty(database, slow, 0);
+  expect(await claimDuties(database, 'third', { limit: 5, leaseMs: 50 })).toEqual([]);
+});
+
+test('a duty that is parked is not claimed again', async () => {
+  await ensureDuty(database, 'run', 'poisoned');
+  const [duty] = await claimDuties(database, 'c', { limit: 1, leaseMs: 50 });
+  if (!duty) throw new Error('unreachable');
+  await failDuty(database, duty, { dueInMs: 0, parked: 'its data is broken' });
+  expect(await claimDuties(database, 'c', { limit: 1, leaseMs: 50 })).toEqual([]);
+});
+
+test('a reader in the order of positions misses no event whose transaction commits late', async () => {
+  let commit = () => {};
+  const late = database.transaction(async (sql) => {
+    await appendEvent(sql, { topic: 'run', subject: 'late', kind: 'x' });
+    await new Promise<void>((done) => {
+      commit = done;
+    });
+  });
+  await expect
+    .poll(
+      async () =>
+        (await database.query(`SELECT 1 FROM pg_stat_activity WHERE state = 'idle in transaction'`)).rowCount,
+    )
+    .toBeGreaterThan(0);
+  await appendEvent(database, { topic: 'run', subject: 'early', kind: 'x' });
+  await placeEvents(database);
+  const first = await readEvents(database, 0, 10);
+  expect(first.map((event) => event.subject)).toEqual(['early']);
+  commit();
+  await late;
+  await placeEvents(database);
+  const second = await readEvents(database, first.at(-1)?.position ?? 0, 10);
+  expect(second.map((event) => event.subject)).toEqual(['late']);
+});
+
+test('one delivery is one trigger, however often it comes', async () => {
+  const repositoryId = newId();
+  await insertRepository(database, {
+    id: repositoryId,
+    name: 'shop',
+    url: '/x',
+    poll_seconds: 2,
+    webhook_secret: Buffer.from('x'),
+  });
+  const ids = await Promise.all(
+    [1, 2, 3].map(() =>
+      receiveTrigger(database, { id: newId(), repositoryId, delivery: 'd', kind: 'push', payload: {} }),
+    ),
+  );
+  expect(new Set(ids).size).toBe(1);
+  const again = insertRepository(database, {
+    id: newId(),
+    name: 'shop',
+    url: '/y',
+    poll_seconds: 2,
+    webhook_secret: Buffer.from('x'),
+  });
+  await expect(again).rejects.toSatisfy((error) => isDuplicate(error));
+});
+
+test('two agents that ask at once: one gets the job', async () => {
+  const { jobId } = await makeRun();
+  const agents = await Promise.all([makeAgent(), makeAgent()]);
+  const claims = await Promise.all(
+    agents.map((id) =>
+      database.transaction((sql) => claimJobs(sql, { id, labels: ['linux'], slots: 1, standBackMs: 0 })),
+    ),
+  );
+  expect(claims.flat().map((job) => job.id)).toEqual([jobId]);
+});
+
+test('after a loss the old epoch holds nothing', async () => {
+  const { jobId, runId } = await makeRun();
+  const agentId = await makeAgent();
+  await database.transaction((sql) =>
+    claimJobs(sql, { id: agentId, labels: ['linux'], slots: 1, standBackMs: 0 }),
+  );
+  const held = await database.transaction((sql) => heldJob(sql, { jobId, agentId, epoch: 1 }));
+  expect(held?.id).toBe(jobId);
+  await requeueJob(database, jobId, { lost: true, fromStart: false });
+  expect(await database.transaction((sql) => heldJob(sql, { jobId, agentId, epoch: 1 }))).toBeNull();
+  const run = await database.transaction((sql) => loadRun(sql, runId));
+  expect(run?.jobs[0]?.state).toBe('queued');
+});
+
+test('a log is read from any offset, sent twice or cut otherwise', async () => {
+  const attemptId = newId();
+  await appendLog(database, { attemptId, offset: 0, text: 'hello ' });
+  await appendLog(database, { attemptId, offset: 6, text: 'wörld\n' });
+  await appendLog(database, { attemptId, offset: 0, text: 'hello wö' });
+  await appendLog(database, { attemptId, offset: 0, text: 'hel' });
+  await appendLog(database, { attemptId, offset: 100, text: 'after a gap' });
+  expect(await readLog(database, attemptId, 0)).toEqual({ text: 'hello wörld\n', next: 13 });
+  expect((await readLog(database, attemptId, 6)).text).toBe('wörld\n');
+});
+
+test('garbage goes in two phases and a renewed blob stays', async () => {
+  await renewBlob(database, 'sha256:a', 1);
+  await renewBlob(database, 'sha256:b', 1);
+  expect(await doomUnreferenced(database, 0)).toBe(2);
+  await renewBlob(database, 'sha256:b', 1);
+  expect(await takeDoomed(database, 0)).toEqual(['sha256:a']);
+});

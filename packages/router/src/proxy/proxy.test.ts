@@ -1,0 +1,217 @@
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import type { Snapshot } from '@holdfast/core/traffic/traffic.ts';
+import { afterEach, expect, test } from 'vitest';
+import { Counter } from './counter.ts';
+import { ReverseProxy } from './proxy.ts';
+import { RoutingTable } from './routing-table.ts';
+import { handleUpgrade } from './upgrade.ts';
+
+const closers: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  closers.push(
+    () =>
+      new Promise((done) => {
+        server.close(done);
+        server.closeAllConnections();
+      }),
+  );
+  return (server.address() as AddressInfo).port;
+}
+
+const instance = (handle: (request: IncomingMessage, response: ServerResponse) => void) =>
+  listen(createServer({ keepAliveTimeout: 5_000 }, handle));
+
+let revision = 0;
+function snapshotOf(ports: readonly number[]): Snapshot {
+  revision += 1;
+  const upstreams = ports.map((port, index) => ({
+    id: `00000000-0000-7000-8000-00000000000${index}`,
+    host: '127.0.0.1',
+    port,
+  }));
+  return {
+    environment: 'shop/production',
+    generation: 1,
+    revision,
+    sticky: { kind: 'none' },
+    drainDeadlineMs: 1_000,
+    groups: [{ name: 'stable', release: 'r1', share: 10_000, upstreams }],
+  };
+}
+
+async function router(ports: readonly number[]) {
+  const table = new RoutingTable({ headersTimeoutMs: 2_000 });
+  table.swap(snapshotOf(ports));
+  const counter = new Counter(() => Date.now());
+  const proxy = new ReverseProxy({
+    table,
+    counter,
+    limits: { inFlightPerInstance: 50, retryShare: 0.2, headersTimeoutMs: 2_000 },
+    now: () => performance.now(),
+    random: () => 0.5,
+  });
+  const server = createServer((incoming, response) => void proxy.handle(incoming, response));
+  server.on('upgrade', (incoming, client, head) =>
+    handleUpgrade(table, incoming, { client, head, random: () => 0.5 }),
+  );
+  const port = await listen(server);
+  closers.push(() => table.close());
+  return { port, table, counter };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+function call(
+  port: number,
+  options: { method?: string; body?: string; chunked?: boolean } = {},
+): Promise<Answer> {
+  return new Promise((done, fail) => {
+    const sent = request(
+      {
+        host: '127.0.0.1',
+        port,
+        method: options.method ?? 'GET',
+        path: '/x',
+        agent: false,
+        headers:
+          options.body && !options.chunked ? { 'content-length': Buffer.byteLength(options.body) } : {},
+      },
+      (answer) => {
+        let text = '';
+        answer.on('data', (part) => (text += part));
+        answer.on('end', () => done({ status: answer.statusCode ?? 0, text }));
+        answer.on('error', fail);
+      },
+    );
+    sent.on('error', fail);
+    sent.end(options.body);
+  });
+}
+
+/** A port on which nothing listens: connections are refused, so nothing was written. */
+async function refusingPort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server);
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+test('any method is tried elsewhere when nothing was written', async () => {
+  const seen: string[] = [];
+  const good = await instance((incoming, response) => {
+    let body = '';
+    incoming
+      .on('data', (part) => (body += part))
+      .on('end', () => {
+        seen.push(`${incoming.method} ${body}`);
+        response.end('ok');
+      });
+  });
+  const { port } = await router([await refusingPort(), good]);
+  for (let n = 0; n < 6; n += 1)
+    expect(await call(port, { method: 'POST', body: `b${n}`, chunked: n % 2 === 0 })).toEqual({
+      status: 200,
+      text: 'ok',
+    });
+  expect(seen).toHaveLength(6);
+});
+
+test('a POST that was sent and not answered is not repeated; a GET is', async () => {
+  let hits = 0;
+  const dying = await instance((incoming) => {
+    hits += 1;
+    incoming.resume().on('end', () => incoming.socket.destroy());
+  });
+  const lone = await router([dying]);
+  expect((await call(lone.port, { method: 'POST', body: 'x' })).status).toBe(502);
+  expect(hits).toBe(1);
+  const good = await instance((_incoming, response) => response.end('ok'));
+  const pair = await router([dying, good]);
+  for (let n = 0; n < 4; n += 1) expect((await call(pair.port)).status).toBe(200);
+});
+
+test('without a ready instance the answer is 503 with Retry-After', async () => {
+  const { port } = await router([]);
+  expect((await call(port)).status).toBe(503);
+});
+
+test('a large body streams through in both directions', async () => {
+  const echo = await instance((incoming, response) => incoming.pipe(response));
+  const { port } = await router([echo]);
+  const body = 'y'.repeat(3_000_000);
+  const answer = await call(port, { method: 'POST', body });
+  expect(answer.text.length).toBe(body.length);
+});
+
+test('a request in flight on a leaving instance finishes and is counted until then', async () => {
+  let finish = () => {};
+  const slow = await instance((_incoming, response) => {
+    finish = () => response.end('late');
+  });
+  const other = await instance((_incoming, response) => response.end('new'));
+  const { port, table } = await router([slow]);
+  const waiting = call(port);
+  await expect.poll(() => finish.toString()).toContain('late');
+  const next = snapshotOf([other]);
+  table.swap({
+    ...next,
+    groups: next.groups.map((group) => ({
+      ...group,
+      upstreams: group.upstreams.map((upstream) => ({
+        ...upstream,
+        id: '00000000-0000-7000-8000-0000000000ff',
+      })),
+    })),
+  });
+  expect(Object.values(table.draining())).toEqual([1]);
+  expect(await call(port)).toMatchObject({ text: 'new' });
+  finish();
+  expect(await waiting).toMatchObject({ status: 200, text: 'late' });
+  await expect.poll(() => table.draining()).toEqual({});
+});
+
+test('failures and latencies are counted by group and second', async () => {
+  const bad = await instance((_incoming, response) => {
+    response.statusCode = 500;
+    response.end('x');
+  });
+  const { port, counter } = await router([bad]);
+  await Promise.all([call(port), call(port)]);
+  await expect
+    .poll(() => counter.closed().flatMap((interval) => interval.groups)[0], { timeout: 3_000 })
+    .toMatchObject({ name: 'stable', release: 'r1' });
+  const counted = counter.closed().flatMap((interval) => interval.groups);
+  expect(counted.reduce((sum, group) => sum + group.failed, 0)).toBe(2);
+});
+
+test('a WebSocket gets a close frame when its instance leaves', async () => {
+  const upstream = createServer();
+  upstream.on('upgrade', (_incoming, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');
+    socket.write(Buffer.from([0x81, 0x02, 0x68, 0x69]));
+    socket
+      .on('error', () => {})
+      .on('end', () => socket.destroy())
+      .resume();
+  });
+  const { port, table } = await router([await listen(upstream)]);
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  await expect.poll(() => Buffer.concat(chunks).includes(Buffer.from('hi'))).toBe(true);
+  table.swap(snapshotOf([]));
+  const closed = new Promise((done) => socket.once('close', done));
+  await closed;
+  expect(Buffer.concat(chunks).subarray(-4)).toEqual(Buffer.from([0x88, 0x02, 0x03, 0xe9]));
+}, 10_000);

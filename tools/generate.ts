@@ -1,0 +1,103 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openApi } from '@holdfast/contract/api/openapi.ts';
+import { environment, singleApp } from '@holdfast/contract/config/holdfast-yaml.ts';
+import { ERRORS, KINDS } from '@holdfast/contract/errors.ts';
+import { z } from 'zod';
+import { VERSION } from '../packages/controller/src/version.ts';
+
+/**
+ * Writes what derives from declarations: docs/reference/. With --check it only compares, and says
+ * which file is not what it would write.
+ */
+const root = fileURLToPath(new URL('..', import.meta.url));
+const check = process.argv.includes('--check');
+const stale: string[] = [];
+
+write('docs/reference/errors.md', errorsPage());
+write('docs/reference/openapi.json', `${JSON.stringify(openApi(VERSION), null, 2)}\n`);
+write('docs/reference/holdfast.schema.json', `${JSON.stringify(schemaOf(singleApp), null, 2)}\n`);
+write('docs/reference/config.md', configPage());
+
+if (stale.length > 0) {
+  process.stderr.write(`not what the declarations say: ${stale.join(', ')}\nrun: npm run generate\n`);
+  process.exit(1);
+}
+
+function write(file: string, text: string): void {
+  const path = join(root, file);
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+  if (check) return void stale.push(file);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  process.stdout.write(`wrote ${file}\n`);
+}
+
+function errorsPage(): string {
+  const rows = Object.entries(ERRORS).map(
+    ([code, { kind, meaning, remedy }]) =>
+      `| \`${code}\` | ${KINDS[kind].status} | ${KINDS[kind].exit} | ${escapeCell(meaning)} | ${escapeCell(remedy)} |`,
+  );
+  return `# Errors
+
+Every operational error has a stable code. The command line prints its sentence and what to do next and ends with
+the exit code; the API answers problem+json (RFC 9457) with the status. Generated from
+\`packages/contract/src/errors.ts\` by \`npm run generate\`.
+
+| code | status | exit | meaning | what to do |
+|---|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('${{', '$\\{{');
+}
+
+interface Schema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly anyOf?: readonly Schema[];
+  readonly items?: Schema;
+  readonly not?: unknown;
+}
+
+function schemaOf(type: z.ZodType): Schema {
+  return z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' }) as Schema;
+}
+
+function configPage(): string {
+  const rows = rowsOf(schemaOf(environment), '');
+  return `# holdfast.yaml
+
+Read from the commit that is being run, and frozen with the release. \`version: 1\`, \`app: NAME\`, and under
+\`environments\` any number of environments with the keys below; \`mirrors: OTHER\` means the same as another one but
+for what it says itself. Several apps: a list \`apps\` of \`app\` and \`environments\`. Unknown keys, wrong units and
+impossible values are errors with line and column. For editors: \`docs/reference/holdfast.schema.json\`.
+Generated from \`packages/contract/src/config/holdfast-yaml.ts\` by \`npm run generate\`.
+
+| key | default | meaning |
+|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function rowsOf(schema: Schema, path: string): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
+    const here = path === '' ? name : `${path}.${name}`;
+    if (property.not !== undefined || Object.keys(property).length === 0) return [];
+    if (property.properties) return rowsOf(property, here);
+    const fallback = property.default === undefined ? '' : `\`${JSON.stringify(property.default)}\``;
+    const kind = property.enum
+      ? property.enum.map((member) => `\`${member}\``).join(', ')
+      : property.examples
+        ? `such as \`${property.examples[0]}\``
+        : (property.type ?? '');
+    return [`| \`${here}\` | ${fallback} | ${[property.description, kind].filter(Boolean).join(' ')} |`];
+  });
+}

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Installs the optional parts that some suites and benchmarks use, from Debian's packages. Safe to
+# run again. A suite whose part is missing says so, and fails in CI.
+set -eu
+command -v apt-get >/dev/null || { echo "setup-optional: no apt-get here; install chromium, haproxy, nginx and caddy yourself" >&2; exit 1; }
+missing=
+for pair in chromium:chromium git:git python3:python3; do
+  command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
+done
+if [ "${1:-}" = bench ]; then
+  for pair in haproxy:haproxy nginx:nginx-light caddy:caddy; do
+    command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
+  done
+fi
+[ -z "$missing" ] && { echo "setup-optional: everything is there"; exit 0; }
+sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+$sudo apt-get update -qq
+# shellcheck disable=SC2086
+DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing
