@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { newId } from '@holdfast/contract/id.ts';
 import { type SyncAnswer, sync } from '@holdfast/contract/router/protocol.ts';
-import type { Snapshot, Stickiness } from '@holdfast/core/traffic/traffic.ts';
+import type { Stickiness } from '@holdfast/core/traffic/traffic.ts';
 import type { Workbench } from '../../workbench.ts';
 import type { BenchProxy } from '../proxy.ts';
 
@@ -17,6 +17,8 @@ import type { BenchProxy } from '../proxy.ts';
 const PROGRAM = fileURLToPath(new URL('../../../packages/router/src/main.ts', import.meta.url));
 const ENVIRONMENT = 'bench/production';
 
+type KnownSnapshot = NonNullable<SyncAnswer['snapshot']>;
+
 export const holdfast: BenchProxy = routerWith('holdfast', { kind: 'none' });
 export const holdfastSticky: BenchProxy = routerWith('holdfast-sticky', { kind: 'cookie' });
 
@@ -25,7 +27,7 @@ export function routerWith(name: string, sticky: Stickiness, flags: readonly str
     name,
     start: async (workbench, { listen, upstream }) => {
       const release = newId();
-      const snapshot: Snapshot = {
+      const snapshot: KnownSnapshot = {
         environment: ENVIRONMENT,
         generation: 1,
         revision: 1,
@@ -60,7 +62,7 @@ export function routerWith(name: string, sticky: Stickiness, flags: readonly str
   };
 }
 
-async function startFakeController(workbench: Workbench, snapshot: Snapshot): Promise<string> {
+async function startFakeController(workbench: Workbench, snapshot: KnownSnapshot): Promise<string> {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);

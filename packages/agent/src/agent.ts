@@ -11,8 +11,9 @@ import type { AgentConfig } from './config.ts';
 import { ArtifactCache } from './host/artifact-cache.ts';
 import { Host } from './host/host.ts';
 import { agentActions } from './job/agent-actions.ts';
+import { jobFolder, removeJobFolder } from './job/job-folder.ts';
 import { readJobFile } from './job/job-state.ts';
-import { JobRun } from './job/run-job.ts';
+import { JobRun, killStepGroups } from './job/run-job.ts';
 import { ControllerClient } from './link/controller-client.ts';
 import { ReportQueue } from './link/report-queue.ts';
 
@@ -142,8 +143,18 @@ export class Agent {
       else if (lease.cancel) job.cancel();
     }
     for (const grant of answer.grants) this.take(grant);
+    for (const id of this.wanted) if (!this.jobs.has(id)) void this.dropJob(id);
     this.wanted = [];
     if (this.config.host) this.host.obey(answer.orders);
+  }
+
+  /** A job of an earlier life that somebody else holds now: its steps must not run on here. */
+  private async dropJob(id: string): Promise<void> {
+    const folder = jobFolder(this.config.data, id);
+    killStepGroups(folder.steps);
+    await removeJobFolder(folder).catch((error: unknown) =>
+      this.log.warn({ err: error, job: id }, 'job folder left behind'),
+    );
   }
 
   private take(grant: ExchangeAnswer['grants'][number]): void {
@@ -171,10 +182,13 @@ export class Agent {
     );
     this.jobs.set(grant.jobId, job);
     void report({ kind: 'leaseAcknowledged', jobId: grant.jobId, epoch: grant.epoch });
-    void job.run().finally(() => {
-      this.jobs.delete(grant.jobId);
-      this.rouse();
-    });
+    job
+      .run()
+      .catch((error: unknown) => log.error({ err: error, job: grant.jobId }, 'job ended badly'))
+      .finally(() => {
+        this.jobs.delete(grant.jobId);
+        this.rouse();
+      });
   }
 
   /** Until the next heartbeat or news. */

@@ -34,6 +34,17 @@ export function keepCredentials(kept: Credentials): void {
   writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
 }
 
+/** A file, or stdin without one. */
+export function readInput(file: string | undefined): string {
+  try {
+    return readFileSync(file ?? 0, 'utf8');
+  } catch (cause) {
+    throw new HoldfastError('usageInvalid', `cannot read ${file ?? 'stdin'}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
 export function readCredentials(command: Command, env: NodeJS.ProcessEnv = process.env): Credentials {
   const file = credentialsFile(env);
   const kept = existsSync(file)
@@ -42,7 +53,7 @@ export function readCredentials(command: Command, env: NodeJS.ProcessEnv = proce
   const controllers =
     globals(command).controller?.split(',') ?? env.HOLDFAST_CONTROLLER?.split(',') ?? kept?.controllers;
   const token = env.HOLDFAST_TOKEN_FILE
-    ? readFileSync(env.HOLDFAST_TOKEN_FILE, 'utf8').trim()
+    ? readInput(env.HOLDFAST_TOKEN_FILE).trim()
     : (env.HOLDFAST_TOKEN ?? kept?.token);
   if (!controllers)
     throw new HoldfastError(

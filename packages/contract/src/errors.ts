@@ -42,6 +42,11 @@ export const ERRORS = {
     'An expression in ${{ }} cannot be evaluated.',
     'Check the names it uses; the message says where it stands.',
   ),
+  commitUnknown: define(
+    'invalid',
+    'A commit is not in the repository any more.',
+    'It was force-pushed away or its branch deleted; push it again.',
+  ),
   usageInvalid: define('invalid', 'A command was called with wrong words.', 'Run it with --help.'),
   limitExceeded: define(
     'invalid',

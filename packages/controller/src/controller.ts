@@ -18,7 +18,7 @@ import { ensureAdminToken } from './first-start.ts';
 import { GitMirrors } from './git/mirrors.ts';
 import { createServer } from './http/server.ts';
 import { sweep } from './janitor.ts';
-import { type DutyHandler, performDuties } from './loop/duties.ts';
+import { Duties, type DutyHandler } from './loop/duties.ts';
 import { Hints } from './loop/hints.ts';
 import { Loop } from './loop/loop.ts';
 import { configuredNotifiers, sendOutbox } from './notify/send-outbox.ts';
@@ -90,16 +90,18 @@ async function listen(app: FastifyInstance, config: ControllerConfig): Promise<s
   }
 }
 
-function startLoops(services: Services, signs: SignsOfLife): readonly Loop[] {
+function startLoops(services: Services, signs: SignsOfLife): readonly { stop(): Promise<void> }[] {
   const { database, hints, config, log } = services;
   const handlers = dutyHandlers(services);
   const notifiers = configuredNotifiers(services);
-  const duties = new Loop({
-    name: 'duties',
-    everyMs: 250,
+  const duties = new Duties({
+    database,
+    holder: config.name,
+    handlers,
     log,
-    work: () => performDuties({ database, holder: config.name, handlers, log }),
+    ended: () => dutyLoop.notify(),
   });
+  const dutyLoop = new Loop({ name: 'duties', everyMs: 250, log, work: () => duties.look() });
   const outbox = new Loop({
     name: 'outbox',
     everyMs: 1_000,
@@ -107,8 +109,8 @@ function startLoops(services: Services, signs: SignsOfLife): readonly Loop[] {
     work: () => sendOutbox(services, notifiers),
   });
   const heartbeats = new Loop({ name: 'heartbeats', everyMs: 1_000, log, work: () => signs.flush(database) });
-  hints.on('duty', () => duties.notify());
-  return [duties.start(), outbox.start(), heartbeats.start()];
+  hints.on('duty', () => dutyLoop.notify());
+  return [dutyLoop.start(), outbox.start(), heartbeats.start(), duties];
 }
 
 function dutyHandlers(services: Services): { readonly [kind: string]: DutyHandler } {

@@ -6,6 +6,8 @@ export interface Queryable {
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>;
 }
 
+const TRANSACTION_TRIES = 4;
+
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 /**
@@ -42,12 +44,31 @@ export class Database implements Queryable {
     }
   }
 
-  /** One transaction. A lost connection leaves an unknown outcome: callers resolve it by id. */
+  /**
+   * One transaction. A lost connection leaves an unknown outcome: callers resolve it by id. A
+   * deadlock or a serialization failure changed nothing and is tried again.
+   */
   async transaction<Value>(work: (sql: Queryable) => Promise<Value>): Promise<Value> {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await this.transactOnce(work);
+      } catch (error) {
+        if (tried >= TRANSACTION_TRIES || !isRetryable(error)) throw error;
+      }
+    }
+  }
+
+  private async transactOnce<Value>(work: (sql: Queryable) => Promise<Value>): Promise<Value> {
     const client = await this.pool.connect().catch((error: unknown) => {
       throw translate(error);
     });
     let broken: Error | undefined;
+    // The pool takes its own listener away while a client is out: without one, a connection that
+    // dies between two statements would end the process.
+    const onError = (error: Error) => {
+      broken = error;
+    };
+    client.on('error', onError);
     try {
       await client.query('BEGIN');
       const value = await work(client);
@@ -55,10 +76,11 @@ export class Database implements Queryable {
       return value;
     } catch (error) {
       if (isConnectionFailure(error)) broken = error as Error;
-      else await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+      else await client.query('ROLLBACK').catch(onError);
       throw translate(error);
     } finally {
       client.release(broken);
+      client.off('error', onError);
     }
   }
 
@@ -67,7 +89,12 @@ export class Database implements Queryable {
   }
 }
 
-function isConnectionFailure(error: unknown): boolean {
+/** deadlock_detected and serialization_failure: nothing was changed. */
+export function isRetryable(error: unknown): boolean {
+  return ['40P01', '40001'].includes(systemCode(error) ?? '');
+}
+
+export function isConnectionFailure(error: unknown): boolean {
   const code = systemCode(error) ?? '';
   const message = error instanceof Error ? error.message : '';
   return (
@@ -88,4 +115,17 @@ function translate(error: unknown): unknown {
 export function isDuplicate(error: unknown, constraint?: string): boolean {
   const failure = error as { code?: string; constraint?: string };
   return failure?.code === '23505' && (constraint === undefined || failure.constraint === constraint);
+}
+
+/** Part of a transaction that may fail alone: what it wrote is taken back, the rest stands. */
+export async function attempt<Value>(sql: Queryable, work: () => Promise<Value>): Promise<Value> {
+  await sql.query('SAVEPOINT attempt');
+  try {
+    const value = await work();
+    await sql.query('RELEASE SAVEPOINT attempt');
+    return value;
+  } catch (error) {
+    if (!isConnectionFailure(error)) await sql.query('ROLLBACK TO SAVEPOINT attempt');
+    throw error;
+  }
 }

@@ -226,7 +226,8 @@ test('after a loss the old epoch holds nothing', async () => {
   );
   const held = await database.transaction((sql) => heldJob(sql, { jobId, agentId, epoch: 1 }));
   expect(held?.id).toBe(jobId);
-  await requeueJob(database, jobId, { lost: true, fromStart: false });
+  await requeueJob(database, { id: jobId, epoch: 1 }, { lost: true, fromStart: false });
+  expect(await requeueJob(database, { id: jobId, epoch: 1 }, { lost: true, fromStart: false })).toBe(false);
   expect(await database.transaction((sql) => heldJob(sql, { jobId, agentId, epoch: 1 }))).toBeNull();
   const run = await database.transaction((sql) => loadRun(sql, runId));
   expect(run?.jobs[0]?.state).toBe('queued');

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +25,15 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
+/** A full disk must not keep a worker from routing by what it was told. */
+function keepSnapshot(write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    process.stderr.write(`the snapshot could not be kept on disk: ${(error as Error).message}\n`);
+  }
+}
+
 export async function startWorker(config: RouterConfig, routerId: string): Promise<RunningWorker> {
   const log = pino({
     level: config.logLevel,
@@ -49,7 +58,7 @@ export async function startWorker(config: RouterConfig, routerId: string): Promi
       inFlight: () => table.draining(),
       apply: (snapshot) => {
         table.swap(snapshot);
-        writeSnapshotFile(file, snapshot);
+        keepSnapshot(() => writeSnapshotFile(file, snapshot));
       },
       log,
     },
@@ -57,7 +66,13 @@ export async function startWorker(config: RouterConfig, routerId: string): Promi
   );
   let leaving = false;
   const server = createServer(
-    { keepAliveTimeout: 65_000, headersTimeout: 30_000, requestTimeout: 0, maxHeaderSize: 16 * 1024 },
+    {
+      keepAliveTimeout: 65_000,
+      headersTimeout: 30_000,
+      requestTimeout: 0,
+      maxHeaderSize: 16 * 1024,
+      shouldUpgradeCallback: isWebSocket,
+    },
     (request, response) => {
       if (leaving) response.setHeader('connection', 'close');
       proxy.handle(request, response).catch((error: unknown) => {
@@ -81,6 +96,7 @@ export async function startWorker(config: RouterConfig, routerId: string): Promi
     address: () => JSON.stringify(server.address()),
     stop: async () => {
       leaving = true;
+      table.startClosing();
       // close() ends idle keep-alives at once, so it comes after the goodbye, not before.
       await sleep(GOODBYE_MS);
       const closed = new Promise<void>((done) => server.close(() => done()));
@@ -90,4 +106,9 @@ export async function startWorker(config: RouterConfig, routerId: string): Promi
       await table.close();
     },
   };
+}
+
+/** Any other upgrade (h2c, which some clients always offer) is answered as plain HTTP/1.1. */
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.headers.upgrade?.toLowerCase() === 'websocket';
 }

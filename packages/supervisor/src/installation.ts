@@ -47,6 +47,7 @@ export class Installation {
   private readonly options: InstallationOptions;
   private readonly log: Logger;
   private readonly place: ServerPlace;
+  private routers: readonly { readonly environment: string; readonly port: number }[];
   private readonly restarts = new Map<string, { failures: number; notBefore: number }>();
 
   constructor(options: InstallationOptions, log: Logger) {
@@ -54,6 +55,9 @@ export class Installation {
     this.log = log;
     this.layout = layoutOf(options.data);
     this.processes = new ProcessTable(this.layout.processes, this.layout.logs);
+    this.routers = existsSync(this.layout.routersFile)
+      ? JSON.parse(readFileSync(this.layout.routersFile, 'utf8'))
+      : [];
     const isRoot = process.getuid?.() === 0;
     const account = ensureAccount('holdfast-pg');
     this.place = {
@@ -89,14 +93,18 @@ export class Installation {
     await this.ensureRouters();
   }
 
-  /** One look: what died is started again, with a growing pause. */
+  /**
+   * One look: what died is started again, with a growing pause. Each part apart from the others:
+   * users' requests need a router also while the database is down.
+   */
   async ensure(): Promise<void> {
-    await this.ensureDatabase();
+    this.startRouters();
+    await this.ensureDatabase().catch((error: Error) =>
+      this.log.error({ err: error }, 'PostgreSQL does not start; trying again'),
+    );
     for (let index = 0; index < this.options.controllers; index += 1) this.ensureController(index);
     this.ensureAgents();
-    await this.ensureRouters().catch((error: Error) =>
-      this.log.warn({ err: error }, 'cannot ask which routers are wanted'),
-    );
+    await this.ensureRouters().catch((error: Error) => this.log.warn(error.message));
   }
 
   /** Routers last: whoever still has a request gets an answer. */
@@ -241,21 +249,31 @@ export class Installation {
 
   private async ensureRouters(): Promise<void> {
     const { items } = await this.client()('listEnvironments');
-    for (const environment of items) {
-      if (environment.listen === null) continue;
-      const data = this.layout.router(environment.name);
+    const wanted = items.flatMap((item) =>
+      item.listen === null ? [] : [{ environment: item.name, port: item.listen }],
+    );
+    if (JSON.stringify(wanted) !== JSON.stringify(this.routers)) {
+      this.routers = wanted;
+      writeFileSync(this.layout.routersFile, JSON.stringify(wanted), { mode: 0o600 });
+    }
+    this.startRouters();
+  }
+
+  private startRouters(): void {
+    for (const { environment, port } of this.routers) {
+      const data = this.layout.router(environment);
       mkdirSync(data, { recursive: true, mode: 0o700 });
-      this.keepRunning(`router ${environment.name}`, {
+      this.keepRunning(`router ${environment}`, {
         program: programPath('router'),
         args: [
           '--environment',
-          environment.name,
+          environment,
           '--controller',
           this.controllers.join(','),
           '--token-file',
           this.layout.tokenFile('router'),
           '--listen',
-          `0.0.0.0:${environment.listen}`,
+          `0.0.0.0:${port}`,
           '--data',
           data,
         ],

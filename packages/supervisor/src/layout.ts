@@ -9,6 +9,8 @@ export interface Layout {
   readonly shared: string;
   readonly lock: string;
   readonly processes: string;
+  /** Which routers were wanted last: they are kept running without any controller. */
+  readonly routersFile: string;
   readonly masterKey: string;
   readonly adminToken: string;
   readonly postgres: string;
@@ -33,6 +35,7 @@ export function layoutOf(root: string): Layout {
     shared,
     lock: join(root, 'lock'),
     processes: join(root, 'processes.json'),
+    routersFile: join(root, 'routers.json'),
     masterKey: join(root, 'master.key'),
     adminToken: join(root, 'admin.token'),
     postgres: join(shared, 'postgres'),

@@ -114,6 +114,10 @@ test('branches and tags are filtered as GitHub documents', () => {
   expect(matchesPush(filter({ tags: ['v*'] }), 'refs/heads/main')).toBe(false);
   expect(matchesPush(filter({ branchesIgnore: ['wip/*'] }), 'refs/heads/main')).toBe(true);
   expect(globMatches('feature/*', 'feature/a/b')).toBe(false);
+  expect(globMatches('**/b', 'feature/a/b')).toBe(true);
+  expect(globMatches(`${'*a'.repeat(12)}*b`, 'a'.repeat(200))).toBe(false);
+  expect(matchesPush(filter({ tagsIgnore: ['v0*'] }), 'refs/heads/main')).toBe(false);
+  expect(problem(GOOD.replace('[main]', '["rel+"]'))).toContain('the pattern rel+');
 });
 
 test('a job is sent the secrets it names and no others', () => {

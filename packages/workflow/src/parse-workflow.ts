@@ -80,7 +80,16 @@ function parseJob(parser: StepParser, key: string, job: MappingToken): JobDefini
       'a job with holdfast/deploy holds nothing else: the controller runs it without an agent. Put the other steps into a job of their own, joined by needs',
     );
   }
-  const defaults = runDefaults(tree, job) ?? runDefaults(tree, tree.root);
+  const lane = [...lanes][0] ?? 'agent';
+  if (lane === 'controller') checkControllerJob(tree, job);
+  if (job.find('runs-on')?.templateTokenType === TokenType.Mapping)
+    refuseAt(
+      tree,
+      job.find('runs-on'),
+      'runs-on with group is not supported by this version; list the labels',
+    );
+  const own = runDefaults(tree, job);
+  const shared = runDefaults(tree, tree.root);
   return {
     key,
     name: member('name') ?? key,
@@ -92,11 +101,28 @@ function parseJob(parser: StepParser, key: string, job: MappingToken): JobDefini
     outputs: member('outputs'),
     continueOnError: member('continue-on-error'),
     timeoutMinutes: member('timeout-minutes'),
-    shell: defaults?.shell ?? null,
-    workingDirectory: defaults?.workingDirectory ?? null,
+    shell: own?.shell ?? shared?.shell ?? null,
+    workingDirectory: own?.workingDirectory ?? shared?.workingDirectory ?? null,
     steps,
-    lane: [...lanes][0] ?? 'agent',
+    lane,
   };
+}
+
+/** A deploy job is the controller's: what it would not do is refused. */
+function checkControllerJob(tree: ParsedTree, job: MappingToken): void {
+  refuseKeys(tree, job, {
+    env: 'env of a deploy job is',
+    outputs: 'outputs of a deploy job are',
+    'timeout-minutes': 'timeout-minutes of a deploy job is',
+    'continue-on-error': 'continue-on-error of a deploy job is',
+  });
+  for (const step of job.find('steps') as unknown as Iterable<MappingToken>) {
+    refuseKeys(tree, step, {
+      env: 'env of a deploy step is',
+      'timeout-minutes': 'timeout-minutes of a deploy step is',
+      'continue-on-error': 'continue-on-error of a deploy step is',
+    });
+  }
 }
 
 function runDefaults(
@@ -106,6 +132,14 @@ function runDefaults(
   const run = (owner.find('defaults') as MappingToken | undefined)?.find('run') as MappingToken | undefined;
   if (!run) return null;
   checkShell(tree, run.find('shell'));
+  for (const { value } of run) {
+    if (value.templateTokenType === TokenType.BasicExpression)
+      refuseAt(
+        tree,
+        value,
+        'an expression in defaults.run is not supported by this version; write it on the steps',
+      );
+  }
   return {
     shell: run.find('shell')?.toString() ?? null,
     workingDirectory: run.find('working-directory')?.toString() ?? null,
@@ -169,10 +203,20 @@ export function parseCompositeAction(file: WorkflowFile, seen: readonly string[]
     readFile: file.readFile,
     checkAction: (folder, token) => checkLocalAction(file, tree, { folder, token, seen }),
   };
+  const steps = parseSteps(parser, runs.find('steps'));
+  const deploy = steps.find(
+    (step) => step.action.kind === 'uses' && builtInAction(step.action.uses)?.lane === 'controller',
+  );
+  if (deploy)
+    refuseAt(
+      tree,
+      runs.find('steps'),
+      'holdfast/deploy cannot stand in a composite action; give it a job of its own',
+    );
   return {
     inputs: templateOf(tree, tree.root.find('inputs')),
     outputs: templateOf(tree, tree.root.find('outputs')),
-    steps: parseSteps(parser, runs.find('steps')),
+    steps,
   };
 }
 

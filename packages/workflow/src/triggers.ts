@@ -43,6 +43,7 @@ export function readTriggers(tree: ParsedTree, events: ConvertedWorkflow['events
     const mapping = (on as MappingToken).find('push') as MappingToken;
     refuseAt(tree, mapping.find(filter), `the filter ${filter} is not supported by this version; remove it`);
   }
+  if (push) checkPatterns(tree, push);
   const dispatch = events.workflow_dispatch as
     | { inputs?: Record<string, Partial<DispatchInput>> }
     | undefined;
@@ -50,6 +51,19 @@ export function readTriggers(tree: ParsedTree, events: ConvertedWorkflow['events
     push: push ? pushFilter(push) : null,
     dispatch: dispatch ? { inputs: dispatchInputs(dispatch.inputs ?? {}) } : null,
   };
+}
+
+/** Character classes and repetition of GitHub's patterns are not read, so they are refused. */
+function checkPatterns(tree: ParsedTree, push: Record<string, string[]>): void {
+  const wrong = Object.values(push)
+    .flat()
+    .find((pattern) => /[[\]+\\]/.test(pattern));
+  if (wrong)
+    refuseAt(
+      tree,
+      tree.root.find('on'),
+      `the pattern ${wrong} uses [], + or \\, which this version does not read; expected *, ** and ?`,
+    );
 }
 
 function pushFilter(push: Record<string, string[]>): PushFilter {
@@ -79,7 +93,10 @@ function dispatchInputs(given: Record<string, Partial<DispatchInput>>): Record<s
 export function matchesPush(filter: PushFilter, ref: string): boolean {
   const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
   const tag = /^refs\/tags\/(.+)$/.exec(ref)?.[1];
-  const onlyTags = filter.tags !== null && filter.branches === null && filter.branchesIgnore.length === 0;
+  const onlyTags =
+    (filter.tags !== null || filter.tagsIgnore.length > 0) &&
+    filter.branches === null &&
+    filter.branchesIgnore.length === 0;
   const onlyBranches =
     (filter.branches !== null || filter.branchesIgnore.length > 0) &&
     filter.tags === null &&
@@ -99,11 +116,31 @@ function passes(name: string, wanted: readonly string[] | null, ignored: readonl
   }, false);
 }
 
-/** GitHub's filter patterns: `*` within a path part, `**` across parts, `?` and `+` after a character, `[]`. */
+/**
+ * GitHub's filter patterns: `*` within a path part, `**` across parts, `?` any one character of a
+ * part. Two pointers and one way back a star: linear, whatever somebody pushes.
+ */
 export function globMatches(pattern: string, name: string): boolean {
-  const source = pattern.replace(/\*\*|\*|[.^${}()|\\]/g, (part) => {
-    if (part === '**') return '.*';
-    return part === '*' ? '[^/]*' : `\\${part}`;
-  });
-  return new RegExp(`^${source}$`).test(name);
+  const parts = pattern.match(/\*\*|[\s\S]/g) ?? [];
+  let at = 0;
+  let from = 0;
+  let star: { readonly at: number; readonly deep: boolean } | null = null;
+  let resume = 0;
+  while (from < name.length) {
+    const part = parts[at];
+    if (part === '*' || part === '**') {
+      star = { at, deep: part === '**' };
+      at += 1;
+      resume = from;
+    } else if (part !== undefined && (part === name[from] || (part === '?' && name[from] !== '/'))) {
+      at += 1;
+      from += 1;
+    } else if (star !== null && (star.deep || name[resume] !== '/')) {
+      at = star.at + 1;
+      resume += 1;
+      from = resume;
+    } else return false;
+  }
+  while (parts[at] === '*' || parts[at] === '**') at += 1;
+  return at === parts.length;
 }

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { compressed, decompressed } from '@holdfast/contract/archive/compression.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { unpackFolder } from '@holdfast/contract/archive/unpack-folder.ts';
 import { giveTree, type JobFolder, PORTABLE_PARTS } from '../job/job-folder.ts';
@@ -51,8 +51,8 @@ export class Checkpoints {
     const { changed, deleted } = compareScans(fold ? {} : this.scan, now);
     if (changed.size > 0 || deleted.length > 0) {
       const blob = await this.client.putBlob(() =>
-        packFolder(this.folder.root, { form: 'faithful', only: changed, skip: new Set(['steps']) }).pipe(
-          createZstdCompress(),
+        compressed(
+          packFolder(this.folder.root, { form: 'faithful', only: changed, skip: new Set(['steps']) }),
         ),
       );
       this.layers = [...(fold ? [] : this.layers), { blob, deleted }];
@@ -70,9 +70,7 @@ export class Checkpoints {
     for (const layer of manifest.layers) {
       for (const path of layer.deleted)
         await rm(join(this.folder.root, path), { recursive: true, force: true });
-      const bytes = Readable.fromWeb((await this.client.getBlob(layer.blob)) as never).pipe(
-        createZstdDecompress(),
-      );
+      const bytes = decompressed(await this.client.getBlob(layer.blob));
       await unpackFolder(bytes, this.folder.root);
     }
     for (const part of PORTABLE_PARTS) await giveTree(join(this.folder.root, part), this.user);

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
+import { promisify } from 'node:util';
 import { unpackFolder } from '@holdfast/contract/archive/unpack-folder.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
@@ -50,6 +52,8 @@ export class ArtifactCache {
           'artifactTampered',
           `the bytes of ${digest} arrived as ${actual}; nothing was started from them`,
         );
+      // Instances share it: what was verified stays as it is.
+      await promisify(execFile)('chmod', ['-R', 'a-w,a+rX', '--', draft]);
       await chmod(draft, 0o755);
       await rename(draft, path);
       return path;

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat, truncate } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InstanceObservation, Order } from '@holdfast/contract/agent/protocol.ts';
+import { giveTree } from '../job/job-folder.ts';
 import {
   isAlive,
   isClaimed,
@@ -13,6 +14,7 @@ import {
   startShim,
   waitForEnd,
 } from '../shim/shim.ts';
+import { openStepFile } from '../steps/step-files.ts';
 import type { ArtifactCache } from './artifact-cache.ts';
 import { askReadiness } from './readiness.ts';
 
@@ -84,8 +86,8 @@ export class HostedInstance {
   async live(): Promise<void> {
     try {
       const startedAt = performance.now();
-      if (!isClaimed(this.dir)) await this.start();
-      else this.port = this.readPort();
+      if (isClaimed(this.dir)) this.port = this.readPort();
+      else if (this.order.desired === 'stop' || !(await this.start())) return this.over();
       const end = waitForEnd(this.dir);
       const watching = this.watchReadiness(startedAt);
       const how = await end;
@@ -96,6 +98,11 @@ export class HostedInstance {
       this.ended = true;
       this.become('crashed', (error as Error).message);
     }
+  }
+
+  private over(): void {
+    this.ended = true;
+    this.become('stopped', null);
   }
 
   /** SIGTERM, the grace, SIGKILL. */
@@ -117,15 +124,23 @@ export class HostedInstance {
     return join(this.world.root, this.order.id);
   }
 
+  private get home(): string {
+    return join(this.folder, 'home');
+  }
+
   private get dir(): string {
     return join(this.folder, 'shim');
   }
 
-  private async start(): Promise<void> {
+  /** False: it was told to stop before it had begun. */
+  private async start(): Promise<boolean> {
     const { order, world } = this;
     const cwd = await world.artifacts.folder(order.artifact.digest);
+    if (this.stopping) return false;
     this.port = await freePort();
     await mkdir(this.dir, { recursive: true, mode: 0o711 });
+    await mkdir(this.home, { recursive: true, mode: 0o700 });
+    await giveTree(this.home, world.user);
     const { env: _, ...kept } = order;
     writeFileSync(
       join(this.folder, 'order.tmp'),
@@ -136,7 +151,7 @@ export class HostedInstance {
     const base = {
       PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
       LANG: process.env.LANG ?? 'C.UTF-8',
-      HOME: this.folder,
+      HOME: this.home,
     };
     await startShim(this.dir, {
       words: order.command,
@@ -146,6 +161,8 @@ export class HostedInstance {
       identityFile: world.identityFile,
       user: world.user,
     });
+    if (this.stopping) killGroup(this.dir, 'SIGKILL');
+    return true;
   }
 
   private readPort(): number | null {
@@ -168,6 +185,7 @@ export class HostedInstance {
       if (!answer.ready && this.state === 'ready' && bad >= FAILURES_UNTIL_UNREADY)
         this.become('unready', answer.reason);
       if (!answer.ready && this.state !== 'ready') this.become(this.state, answer.reason);
+      await rotate(join(this.dir, 'output'));
       await sleep(
         this.state === 'starting'
           ? Math.min(250, this.order.readiness.intervalMs)
@@ -185,7 +203,7 @@ export class HostedInstance {
 
   /** How it ended and the last thing it said. */
   private async crashReason(how: ShimEnd): Promise<string> {
-    const output = await readFile(join(this.dir, 'output'), 'utf8').catch(() => '');
+    const output = await readTail(join(this.dir, 'output'));
     const last = output.trimEnd().split('\n').at(-1)?.slice(0, 300);
     const ended =
       how.kind === 'exit'
@@ -198,6 +216,32 @@ export class HostedInstance {
 
   static isLeftRunning(root: string, id: string): boolean {
     return isAlive(join(root, id, 'shim'));
+  }
+}
+
+const OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/** The shim appends, so what was copied can be cut off: one older part is kept. */
+async function rotate(file: string): Promise<void> {
+  const size = await stat(file).then(
+    (found) => found.size,
+    () => 0,
+  );
+  if (size < OUTPUT_BYTES) return;
+  await copyFile(file, `${file}.1`);
+  await truncate(file);
+}
+
+async function readTail(file: string): Promise<string> {
+  const handle = await openStepFile(file);
+  if (!handle) return '';
+  try {
+    const { size } = await handle.stat();
+    const buffer = Buffer.alloc(Math.min(size, 4_096));
+    await handle.read(buffer, 0, buffer.length, size - buffer.length);
+    return buffer.toString('utf8');
+  } finally {
+    await handle.close();
   }
 }
 

@@ -73,7 +73,15 @@ function parseJson(text: string): unknown {
 
 function checkReport(answer: Answer, order: Pick<Order, 'releaseDigest'>): Readiness {
   const parsed = report.safeParse(answer.json);
-  if (!parsed.success) return { ready: true, shallow: true };
+  const speaks =
+    typeof answer.json === 'object' &&
+    answer.json !== null &&
+    ['release', 'ready', 'checks'].some((name) => name in (answer.json as object));
+  if (!speaks) return { ready: true, shallow: true };
+  if (!parsed.success)
+    return no(
+      `its readiness report is malformed: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`,
+    );
   const { release, ready, checks } = parsed.data;
   if (release !== undefined && release !== order.releaseDigest)
     return no(`it reports release ${release}, expected ${order.releaseDigest}`);

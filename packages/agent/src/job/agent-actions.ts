@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { createZstdDecompress } from 'node:zlib';
+import { decompressed } from '@holdfast/contract/archive/compression.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { unpackFolder } from '@holdfast/contract/archive/unpack-folder.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
+import type { StepUser } from '../shim/shim.ts';
 import type { ActionWorld } from '../steps/actions/action-world.ts';
+import { giveTree } from './job-folder.ts';
 
 /**
  * Built-in actions against the controllers. A checkout comes from the blob store: the commit was
@@ -19,15 +20,14 @@ export function agentActions(
   agentId: string,
 ): ActionWorld {
   return {
-    checkout: async ({ world: { grant, folder } }, target) => {
+    checkout: async ({ world: { grant }, user }, target) => {
       await rm(join(target, '.git'), { recursive: true, force: true });
-      const bytes = Readable.fromWeb((await client.getBlob(grant.source.digest)) as never).pipe(
-        createZstdDecompress(),
-      );
+      const bytes = decompressed(await client.getBlob(grant.source.digest));
       await mkdir(join(target, '.git'), { recursive: true });
       await unpackFolder(bytes, join(target, '.git'));
-      await git(target, folder.home, ['checkout', '--quiet', '--force', '--detach', grant.source.commit]);
-      await git(target, folder.home, ['clean', '-ffdxq']);
+      await giveTree(target, user);
+      await git(target, user, ['checkout', '--quiet', '--force', '--detach', grant.source.commit]);
+      await git(target, user, ['clean', '-ffdxq']);
     },
     publish: ({ world: { grant } }, { name, path }) =>
       client.publish({ agentId, jobId: grant.jobId, epoch: grant.epoch, name }, () =>
@@ -36,16 +36,24 @@ export function agentActions(
   };
 }
 
-function git(folder: string, home: string, words: readonly string[]): Promise<unknown> {
-  const safe = [
-    '-c',
-    'safe.directory=*',
-    '-c',
-    'core.hooksPath=/dev/null',
-    '-c',
-    'advice.detachedHead=false',
-  ];
-  return promisify(execFile)('git', ['-C', folder, ...safe, ...words], {
-    env: { PATH: process.env.PATH, HOME: home, GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0' },
-  });
+/**
+ * As the step's own user and with nothing of its configuration: a `.gitconfig` that an earlier step
+ * wrote must not be run by the agent, which may be root.
+ */
+function git(folder: string, user: StepUser | null, words: readonly string[]): Promise<unknown> {
+  const safe = {
+    'safe.directory': '*',
+    'core.hooksPath': '/dev/null',
+    'core.fsmonitor': 'false',
+    'advice.detachedHead': 'false',
+  };
+  const options = Object.entries(safe).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const env = {
+    PATH: process.env.PATH,
+    HOME: '/nonexistent',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+  };
+  return promisify(execFile)('git', ['-C', folder, ...options, ...words], { ...(user ?? {}), env });
 }

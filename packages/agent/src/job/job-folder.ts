@@ -39,6 +39,13 @@ export async function giveTree(path: string, user: StepUser | null): Promise<voi
   if (user) await promisify(execFile)('chown', ['-R', '-h', `${user.uid}:${user.gid}`, '--', path]);
 }
 
+/** Folders without the write bit (every Go module cache) are made writable first. */
 export async function removeJobFolder(folder: JobFolder): Promise<void> {
-  await rm(folder.root, { recursive: true, force: true, maxRetries: 3 });
+  const remove = () => rm(folder.root, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    await remove();
+  } catch {
+    await promisify(execFile)('chmod', ['-R', 'u+rwX', '--', folder.root]).catch(() => {});
+    await remove();
+  }
 }

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Grant, Report, ReportResult, StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import { newId } from '@holdfast/contract/id.ts';
@@ -6,12 +7,12 @@ import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
 import type { Logger } from 'pino';
 import { Checkpoints } from '../checkpoint/checkpoint.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
-import { isClaimed, killGroup, type StepUser } from '../shim/shim.ts';
+import { killGroup, type StepUser } from '../shim/shim.ts';
 import type { ActionWorld } from '../steps/actions/action-world.ts';
 import { createPerformer, type PerformStep } from '../steps/actions/perform-step.ts';
 import { LogStream } from '../steps/log-stream.ts';
 import { Masks } from '../steps/masks.ts';
-import { failedResult, type StepResult, type StepRun } from '../steps/run-step.ts';
+import type { StepResult, StepRun } from '../steps/run-step.ts';
 import { evaluateEnv, expressionsIn, type StepScope, statusOf, valuesOf } from '../steps/step-world.ts';
 import { type JobFolder, jobFolder, makeJobFolder, removeJobFolder } from './job-folder.ts';
 import {
@@ -46,10 +47,14 @@ export class JobRun {
   readonly grant: Grant;
   private readonly world: JobWorld;
   private readonly folder: JobFolder;
-  private readonly stop = new AbortController();
+  /** Stops the step that runs now; a later one (`if: always()`) has its own. */
+  private current = new AbortController();
+  private timedOut = false;
   private readonly checkpoints: Checkpoints;
   private readonly perform: PerformStep;
   private readonly masks: Masks;
+  /** Known to whoever is granted the job; never written down. */
+  private readonly secretLines: readonly string[];
   private state: JobState;
   private fenced = false;
   private cancelled = false;
@@ -61,6 +66,7 @@ export class JobRun {
     this.checkpoints = new Checkpoints(this.folder, world.client, world.user);
     this.perform = createPerformer(world.actions);
     this.masks = new Masks(Object.values(grant.secrets));
+    this.secretLines = this.masks.list();
     this.state = freshState(this.folder.root);
   }
 
@@ -68,21 +74,28 @@ export class JobRun {
   cancel(): void {
     if (this.cancelled) return;
     this.cancelled = true;
-    this.stop.abort();
+    this.current.abort();
   }
 
   /** The lease is somebody else's: stop at once and say nothing more. */
   fence(): void {
     this.fenced = true;
-    this.stop.abort();
-    killGroup(join(this.folder.steps, String(this.state.next)), 'SIGKILL');
+    this.current.abort();
+    killStepGroups(this.folder.steps);
+  }
+
+  /** The job's own time is over: the step is stopped and the job has failed. */
+  private expire(): void {
+    this.timedOut = true;
+    this.state = { ...this.state, failed: true };
+    this.current.abort();
   }
 
   async run(): Promise<void> {
     const { jobId } = this.grant;
     try {
       const running = await this.prepare();
-      const limit = setTimeout(() => this.stop.abort(), this.minutes() * 60_000);
+      const limit = setTimeout(() => this.expire(), this.minutes() * 60_000);
       await this.runSteps(running);
       clearTimeout(limit);
       if (!this.fenced) await this.finish();
@@ -98,7 +111,10 @@ export class JobRun {
           reason: this.masks.hide((error as Error).message),
         });
     }
-    await removeJobFolder(this.folder);
+    killStepGroups(this.folder.steps);
+    await removeJobFolder(this.folder).catch((error: unknown) =>
+      this.world.log.warn({ err: error, job: jobId }, 'job folder left behind'),
+    );
   }
 
   private minutes(): number {
@@ -147,18 +163,16 @@ export class JobRun {
 
   private async runOne(step: StepDefinition, index: number, running: RunningStep | null): Promise<void> {
     const attemptId = running?.attemptId ?? newId();
+    this.current = new AbortController();
     const base = this.stepRun(index, attemptId);
     const name = running?.name ?? this.nameOf(step, base);
     const { jobId, epoch } = this.grant;
-    const reattached = running !== null && isClaimed(base.dir);
     if (running === null) {
       this.keep({ index, attemptId, name });
       void this.world.report({ kind: 'stepStarted', jobId, epoch, attemptId, index, name });
     }
-    const result =
-      running !== null && !reattached
-        ? failedResult('the agent restarted before the step had begun')
-        : await this.perform(base, step);
+    // A shim that runs already is found again by its claim; anything else is simply begun again.
+    const result = await this.perform(base, step);
     if (this.fenced) return base.log.close(0);
     const tolerated = result.outcome === 'failed' && this.tolerates(step, base);
     const conclusion: Conclusion = tolerated ? 'succeeded' : result.outcome;
@@ -166,7 +180,6 @@ export class JobRun {
     const checkpoint = await this.checkpoint(step, result);
     this.state = { ...this.state, checkpoint: checkpoint ?? this.state.checkpoint };
     await base.log.close(LOG_PATIENCE_MS);
-    this.keep(null);
     const finished: StepFinished = {
       kind: 'stepFinished',
       jobId,
@@ -187,6 +200,7 @@ export class JobRun {
       notPortable: this.state.notPortable,
     };
     const answer = this.world.report(finished);
+    this.keep(null);
     // The next step waits until a controller knows: a step that counts is never run again.
     const { outcome } = await answer;
     if (outcome === 'fenced') this.fence();
@@ -220,7 +234,7 @@ export class JobRun {
       patienceSeconds: world.patienceSeconds,
       identityFile: world.identityFile,
       user: world.user,
-      stopped: this.stop.signal,
+      stopped: this.current.signal,
     };
   }
 
@@ -260,8 +274,8 @@ export class JobRun {
       steps: step.id ? { ...state.steps, [step.id]: view } : state.steps,
       env: { ...state.env, ...result.env },
       path: [...state.path, ...result.path],
-      masks: this.masks.list().filter((mask) => !Object.values(this.grant.secrets).includes(mask)),
-      failed: state.failed || conclusion === 'failed',
+      masks: this.masks.list().filter((mask) => !this.secretLines.includes(mask)),
+      failed: state.failed || this.timedOut || conclusion === 'failed',
       notPortable: state.notPortable ?? result.notPortable,
     };
   }
@@ -291,7 +305,7 @@ export class JobRun {
     const values = valuesOf(run.world, run.scope, run.status);
     const outputs = textMembers(run.expressions.value(this.grant.definition.outputs, values, run.status));
     const conclusion = this.cancelled ? 'cancelled' : this.state.failed ? 'failed' : 'succeeded';
-    const timedOut = this.stop.signal.aborted && !this.cancelled;
+    const { timedOut } = this;
     await this.world.report({
       kind: 'jobFinished',
       jobId: this.grant.jobId,
@@ -300,8 +314,16 @@ export class JobRun {
       outputs: maskAll(outputs, this.masks),
       reason: timedOut ? 'it took longer than its timeout-minutes' : null,
     });
-    for (let index = 0; index < this.grant.definition.steps.length; index += 1)
-      killGroup(join(this.folder.steps, String(index)), 'SIGKILL');
+  }
+}
+
+/** Everything its steps started, those inside composite actions too. */
+export function killStepGroups(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    if (!/^\d+$/.test(name)) continue;
+    killGroup(join(folder, name), 'SIGKILL');
+    killStepGroups(join(folder, name));
   }
 }
 

@@ -5,6 +5,8 @@ import type { Exchange, Report, ReportResult } from '@holdfast/contract/agent/pr
  * Reports as a numbered stream of this session, kept on disk until they are answered: a controller
  * that is away costs no result, and an agent that restarts still has what it did not get to say.
  */
+const REQUEST_BYTES = 4 * 1024 * 1024;
+
 type Numbered = Exchange['reports'][number];
 
 export class ReportQueue {
@@ -26,8 +28,14 @@ export class ReportQueue {
     return new Promise((done) => this.listeners.set(number, done));
   }
 
+  /** As many as fit into one request, at least one. */
   get pending(): readonly Numbered[] {
-    return this.waiting.slice(0, 200);
+    let bytes = 0;
+    const fitting = this.waiting.findIndex((entry, index) => {
+      bytes += JSON.stringify(entry).length;
+      return index > 0 && bytes > REQUEST_BYTES;
+    });
+    return this.waiting.slice(0, Math.min(fitting < 0 ? this.waiting.length : fitting, 200));
   }
 
   settle(results: readonly ReportResult[]): void {

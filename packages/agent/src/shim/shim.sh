@@ -11,15 +11,16 @@
 #
 # Traps are handlers, not '': an ignored signal would stay ignored in the command. `wait` then
 # returns early on a signal, hence the loop. The shell prints "Killed" and the like to its stderr
-# only for a command that died of a signal: that tells signal 9 apart from `exit 137`.
+# only for a command that died of a signal: that tells signal 9 apart from `exit 137`. Its own
+# variables have a prefix: one of the same name in the environment would be changed for the command.
 set -u
-dir=$1 patience=$2 identity=$3
+_hf_dir=$1 _hf_patience=$2 _hf_identity=$3
 
 set -C
-( : > "$dir/claim" ) 2>/dev/null || exit 98
+( : > "$_hf_dir/claim" ) 2>/dev/null || exit 98
 set +C
 
-exec </dev/null 2>"$dir/shim.log"
+exec </dev/null 2>"$_hf_dir/shim.log"
 trap : HUP INT TERM
 
 start_time() {
@@ -28,48 +29,48 @@ start_time() {
   [ "${1:-Z}" != Z ] && echo "${20:-}"
 }
 
-printf '%s %s\n' "$$" "$(start_time $$)" > "$dir/shim.tmp" && mv "$dir/shim.tmp" "$dir/shim"
+printf '%s %s\n' "$$" "$(start_time $$)" > "$_hf_dir/shim.tmp" && mv "$_hf_dir/shim.tmp" "$_hf_dir/shim"
 
 agent_alive() {
-  read -r pid started < "$identity" || return 1
-  if [ -d /proc/self ]; then [ "$(start_time "$pid")" = "$started" ]; else kill -0 "$pid"; fi
+  read -r _hf_pid _hf_started < "$_hf_identity" || return 1
+  if [ -d /proc/self ]; then [ "$(start_time "$_hf_pid")" = "$_hf_started" ]; else kill -0 "$_hf_pid"; fi
 } 2>/dev/null
 
-watchdog=
-if [ "$patience" -gt 0 ]; then
+_hf_watchdog=
+if [ "$_hf_patience" -gt 0 ]; then
   (
     trap - HUP INT
-    nap=
-    trap '[ -n "$nap" ] && kill "$nap"; exit' TERM
-    : > "$dir/watching"
-    missing=0
-    while sleep 1 & nap=$!; wait "$nap"; do
-      if agent_alive; then missing=0; else missing=$((missing + 1)); fi
-      [ "$missing" -lt "$patience" ] && continue
-      : > "$dir/abandoned"
+    _hf_nap=
+    trap '[ -n "$_hf_nap" ] && kill "$_hf_nap"; exit' TERM
+    : > "$_hf_dir/watching"
+    _hf_missing=0
+    while sleep 1 & _hf_nap=$!; wait "$_hf_nap"; do
+      if agent_alive; then _hf_missing=0; else _hf_missing=$((missing + 1)); fi
+      [ "$_hf_missing" -lt "$_hf_patience" ] && continue
+      : > "$_hf_dir/abandoned"
       kill -9 "-$$"
     done
   ) >/dev/null 2>&1 &
-  watchdog=$!
+  _hf_watchdog=$!
 fi
 
-sh "$dir/command" >> "$dir/output" 2>&1 &
-child=$!
+sh "$_hf_dir/command" >> "$_hf_dir/output" 2>&1 &
+_hf_child=$!
 while :; do
-  wait "$child"
-  code=$?
-  kill -0 "$child" 2>/dev/null || break
+  wait "$_hf_child"
+  _hf_code=$?
+  kill -0 "$_hf_child" 2>/dev/null || break
 done
 
 # Before the watchdog's own end is remarked on. It is ended only once its trap is set: a signal
 # that comes earlier would be lost, and this wait would be for ever.
-said=$(cat "$dir/shim.log" 2>/dev/null)
-if [ -n "$watchdog" ]; then
-  while [ ! -e "$dir/watching" ] && [ -d "$dir" ]; do :; done
-  kill "$watchdog" 2>/dev/null && wait "$watchdog" 2>/dev/null
+_hf_said=$(cat "$_hf_dir/shim.log" 2>/dev/null)
+if [ -n "$_hf_watchdog" ]; then
+  while [ ! -e "$_hf_dir/watching" ] && [ -d "$_hf_dir" ]; do :; done
+  kill "$_hf_watchdog" 2>/dev/null && wait "$_hf_watchdog" 2>/dev/null
 fi
 
-kind=exit
-[ "$code" -gt 128 ] && [ -n "$said" ] && kind=signal
-printf '%s %s\n' "$kind" "$code" > "$dir/exit.tmp" && mv "$dir/exit.tmp" "$dir/exit"
+_hf_kind=exit
+[ "$_hf_code" -gt 128 ] && [ -n "$_hf_said" ] && _hf_kind=signal
+printf '%s %s\n' "$_hf_kind" "$_hf_code" > "$_hf_dir/exit.tmp" && mv "$_hf_dir/exit.tmp" "$_hf_dir/exit"
 exit 0

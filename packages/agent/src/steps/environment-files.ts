@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
+import { readStepFile } from './step-files.ts';
 
 /** GITHUB_OUTPUT and its like: `name=value` lines, or `name<<END … END` for several lines. */
 export async function readPairs(file: string): Promise<Record<string, string>> {
-  const text = await readFile(file, 'utf8').catch(() => '');
+  const text = await readStepFile(file, LIMITS.stepOutputBytes + 1);
   if (Buffer.byteLength(text) > LIMITS.stepOutputBytes)
     throw new HoldfastError(
       'limitExceeded',
@@ -38,7 +38,7 @@ export async function readPairs(file: string): Promise<Record<string, string>> {
 }
 
 export async function readLines(file: string): Promise<string[]> {
-  const text = await readFile(file, 'utf8').catch(() => '');
+  const text = await readStepFile(file, LIMITS.stepOutputBytes);
   return text
     .split('\n')
     .map((line) => line.trim())

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogAppend } from '@holdfast/contract/agent/protocol.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
 
 /**
@@ -49,16 +50,21 @@ export class LogStream {
 
   private async run(): Promise<void> {
     while (!this.closed || this.parts.length > 0) {
-      if (this.parts.length === 0) {
-        await sleep(FLUSH_MS);
-        continue;
-      }
-      const text = this.parts.join('');
-      this.parts = [];
-      for (let at = 0; at < text.length; at += CHUNK_CHARACTERS)
-        await this.deliver(text.slice(at, at + CHUNK_CHARACTERS));
-      if (!this.closed) await sleep(FLUSH_MS);
+      const text = this.takeChunk();
+      if (text !== '') await this.deliver(text);
+      if (this.parts.length === 0 && !this.closed) await sleep(FLUSH_MS);
     }
+  }
+
+  /** Whole parts up to about a chunk: a character is never cut in two. */
+  private takeChunk(): string {
+    let size = 0;
+    let count = 0;
+    while (count < this.parts.length && size < CHUNK_CHARACTERS) {
+      size += (this.parts[count] as string).length;
+      count += 1;
+    }
+    return this.parts.splice(0, count).join('');
   }
 
   private async deliver(text: string): Promise<void> {
@@ -67,7 +73,13 @@ export class LogStream {
         await this.send({ offset: this.sent, text });
         this.sent += Buffer.byteLength(text);
         return;
-      } catch {
+      } catch (error) {
+        // Refused for good (fenced, over a limit): the spool is the record, nobody waits for more.
+        if (error instanceof HoldfastError && error.kind !== 'unavailable' && error.kind !== 'internal') {
+          this.parts = [];
+          this.sent = this.total;
+          return;
+        }
         await sleep(Math.min(2_000, 100 * 2 ** failures));
       }
     }

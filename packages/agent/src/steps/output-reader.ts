@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { LIMITS } from '@holdfast/contract/limits.ts';
 import { type Command, parseCommand } from './commands.ts';
 import type { Masks } from './masks.ts';
+import { openStepFile } from './step-files.ts';
 
 /**
  * Follows a shim's spool from its beginning: splits lines, takes commands out, hides masks. Read
@@ -12,6 +11,8 @@ import type { Masks } from './masks.ts';
  */
 export interface OutputSink {
   text(text: string): void;
+  /** Too much waits already: reading goes on later, the spool keeps it. */
+  full?(): boolean;
   command(command: Command): void;
 }
 
@@ -32,43 +33,51 @@ export class OutputReader {
     this.sink = sink;
   }
 
-  /** Reads what is new. `last`: a line without its end counts too. */
-  async read(last: boolean): Promise<void> {
-    if (existsSync(this.file)) await this.readNew();
-    if (!last) return;
+  /** Reads what is new; true when it got to the end. `last`: a line without its end counts too. */
+  async read(last: boolean): Promise<boolean> {
+    if (!(await this.readNew())) return false;
+    if (!last) return true;
     const rest = this.rest + this.decoder.end();
     this.rest = '';
     if (rest !== '') this.line(rest);
+    return true;
   }
 
-  private async readNew(): Promise<void> {
-    const handle = await open(this.file, 'r');
+  private async readNew(): Promise<boolean> {
+    const handle = await openStepFile(this.file);
+    if (!handle) return true;
     try {
       const buffer = Buffer.allocUnsafe(CHUNK);
-      for (;;) {
+      while (!this.sink.full?.()) {
         const { bytesRead } = await handle.read(buffer, 0, CHUNK, this.position);
-        if (bytesRead === 0) return;
+        if (bytesRead === 0) return true;
         this.position += bytesRead;
         this.take(this.decoder.write(buffer.subarray(0, bytesRead)));
       }
+      return false;
     } finally {
       await handle.close();
     }
   }
 
+  /** A line is cut at exactly the limit, so that reading again cuts it the same way. */
   private take(text: string): void {
     const lines = (this.rest + text).split('\n');
     this.rest = lines.pop() ?? '';
-    // A line without an end is not kept for ever.
-    if (this.rest.length > LIMITS.logLineBytes) {
-      lines.push(this.rest);
-      this.rest = '';
+    for (const line of lines) this.cut(line);
+    while (this.rest.length > LIMITS.logLineBytes) {
+      this.line(this.rest.slice(0, LIMITS.logLineBytes));
+      this.rest = this.rest.slice(LIMITS.logLineBytes);
     }
-    for (const line of lines) this.line(line);
+  }
+
+  private cut(line: string): void {
+    for (let at = 0; at === 0 || at < line.length; at += LIMITS.logLineBytes)
+      this.line(line.slice(at, at + LIMITS.logLineBytes));
   }
 
   private line(line: string): void {
-    const command = line.startsWith('::') ? parseCommand(line) : null;
+    const command = line.trimStart().startsWith('::') ? parseCommand(line.trim()) : null;
     if (this.stopToken !== null) {
       if (command?.kind === 'resume' && command.token === this.stopToken) this.stopToken = null;
       else this.sink.text(`${this.masks.hide(line)}\n`);

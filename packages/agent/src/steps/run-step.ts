@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepFinished } from '@holdfast/contract/agent/protocol.ts';
@@ -21,6 +21,7 @@ import type { LogStream } from './log-stream.ts';
 import type { Masks } from './masks.ts';
 import { OutputReader } from './output-reader.ts';
 import { shellFor } from './shells.ts';
+import { readStepFile } from './step-files.ts';
 import { evaluateEnv, type StepScope, type StepWorld, valuesOf } from './step-world.ts';
 
 /** What running one step gave. */
@@ -54,6 +55,10 @@ export interface StepRun {
 }
 
 const TAIL_MS = 100;
+const SUMMARY_BYTES = 1024 * 1024;
+/** GitHub keeps ten of each level of a step. */
+const ANNOTATIONS_A_LEVEL = 10;
+const ANNOTATION_CHARACTERS = 4_096;
 const TERM_GRACE_MS = 7_500;
 const BACKLOG_BYTES = 8 * 1024 * 1024;
 
@@ -90,9 +95,7 @@ export async function runStep(run: StepRun, step: StepDefinition): Promise<StepR
     outputs: { ...outputs, ...pairs },
     env: await readPairs(files.GITHUB_ENV as string),
     path: await readLines(files.GITHUB_PATH as string),
-    summary:
-      (await readFile(files.GITHUB_STEP_SUMMARY as string, 'utf8').catch(() => '')).slice(0, 1024 * 1024) ||
-      null,
+    summary: (await readStepFile(files.GITHUB_STEP_SUMMARY as string, SUMMARY_BYTES)) || null,
     notPortable: (await hasSurvivors(run.dir)) ? 'a step left a process running' : null,
   };
 }
@@ -167,9 +170,9 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
   const outputs: Record<string, string> = {};
   const reader = new OutputReader(join(dir, 'output'), masks, {
     text: (text) => log.write(text),
+    full: () => log.backlog > BACKLOG_BYTES,
     command: (command) => {
-      if (command.kind === 'annotation')
-        annotations.push({ level: command.level, message: command.message, place: command.place });
+      if (command.kind === 'annotation') keepAnnotation(annotations, command);
       if (command.kind === 'setOutput') outputs[command.name] = command.value;
     },
   });
@@ -193,14 +196,20 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
   if (run.stopped.aborted) onAbort();
   const timer = minutes > 0 ? setTimeout(onTimeout, minutes * 60_000) : undefined;
   while (!ended) {
-    if (log.backlog < BACKLOG_BYTES) await reader.read(false);
+    await reader.read(false);
     await Promise.race([ending, sleep(TAIL_MS, undefined, { ref: false })]);
   }
   clearTimeout(timer);
   run.stopped.removeEventListener('abort', onAbort);
   const end = await ending;
-  await reader.read(true);
+  while (!(await reader.read(true))) await sleep(TAIL_MS);
   return { end, timedOut, annotations, outputs };
+}
+
+function keepAnnotation(kept: StepFinished['annotations'], note: StepFinished['annotations'][number]): void {
+  if (kept.filter((other) => other.level === note.level).length >= ANNOTATIONS_A_LEVEL) return;
+  const { level, place } = note;
+  kept.push({ level, place, message: note.message.slice(0, ANNOTATION_CHARACTERS) });
 }
 
 function resultOf(

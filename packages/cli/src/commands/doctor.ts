@@ -16,15 +16,19 @@ export function addDoctor(program: Command): void {
     .command('doctor')
     .description('what is missing, weak or misconfigured, and the fix')
     .action(async (_options: unknown, command: Command) => {
-      const findings = [
-        ...(await checkControllers(readCredentials(command).controllers)),
-        ...(await checkInstallation(connect(command))),
-      ];
+      const findings = await examine(command);
       if (globals(command).json) printJson(findings);
       else
         for (const finding of findings) say(`${sign(finding.level)} ${finding.subject}: ${finding.sentence}`);
       if (findings.some((finding) => finding.level === 'broken')) throw new ExitWith(1);
     });
+}
+
+/** Without any controller there is nothing more to ask, and that is the finding. */
+async function examine(command: Command): Promise<readonly Finding[]> {
+  const controllers = await checkControllers(readCredentials(command).controllers);
+  if (controllers.every((finding) => finding.level === 'broken')) return controllers;
+  return [...controllers, ...(await checkInstallation(connect(command)))];
 }
 
 function sign(level: Finding['level']): string {

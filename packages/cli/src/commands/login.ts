@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { createClient } from '@holdfast/contract/api/client.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Command } from 'commander';
-import { globals, keepCredentials } from '../connection.ts';
+import { globals, keepCredentials, readInput } from '../connection.ts';
 import { say } from '../terminal/output.ts';
 
 export function addLogin(program: Command): void {
@@ -16,7 +15,7 @@ export function addLogin(program: Command): void {
         throw new HoldfastError('usageInvalid', 'name the controller: holdfast --controller URL login');
       const kept = {
         controllers: controller.split(','),
-        token: readFileSync(options.tokenFile ?? 0, 'utf8').trim(),
+        token: readInput(options.tokenFile).trim(),
       };
       await createClient(kept)('listRuns', { query: { limit: 1 } });
       keepCredentials(kept);

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Command } from 'commander';
-import { connect, globals } from '../connection.ts';
+import { connect, globals, readInput } from '../connection.ts';
 import { ago, printJson, say, table } from '../terminal/output.ts';
 
 /** Values of secrets come from stdin or a file, never from argv, which other users can read. */
@@ -17,7 +16,7 @@ export function addSecret(program: Command): void {
     .option('--repository <name>', 'only for this repository')
     .option('--file <path>', 'read the value from here; from stdin without it')
     .action(async (name: string, options: Scoped & { file?: string }, command: Command) => {
-      const value = readFileSync(options.file ?? 0, 'utf8').replace(/\r?\n$/, '');
+      const value = readInput(options.file).replace(/\r?\n$/, '');
       if (value === '')
         throw new HoldfastError('usageInvalid', 'the value is empty; give it on stdin or with --file');
       const done = await connect(command)('setSecret', {

@@ -8,6 +8,10 @@ import { z } from 'zod';
 const id = z.uuid();
 const epoch = z.int().min(0);
 const values = z.record(z.string(), z.json());
+
+/** Text as PostgreSQL can keep it: a NUL, which a step may print, becomes the replacement character. */
+const text = z.string().transform((given) => given.replaceAll('\0', '\uFFFD'));
+const outputs = z.record(text, text);
 const conclusion = z.enum(['succeeded', 'failed', 'cancelled', 'skipped']);
 
 export const hello = z.object({
@@ -38,27 +42,27 @@ const attempt = { ...leased, attemptId: id, index: z.int().min(0) };
 
 export const report = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('leaseAcknowledged'), ...leased }),
-  z.object({ kind: z.literal('stepStarted'), ...attempt, name: z.string() }),
+  z.object({ kind: z.literal('stepStarted'), ...attempt, name: text }),
   z.object({
     kind: z.literal('stepFinished'),
     ...attempt,
-    name: z.string(),
+    name: text,
     conclusion,
     /** What the step itself did, before continue-on-error. */
     outcome: conclusion,
     exitCode: z.int().nullable(),
     signal: z.string().nullable(),
-    reason: z.string().nullable(),
+    reason: text.nullable(),
     logBytes: z.int(),
-    outputs: values,
+    outputs,
     annotations: z.array(
       z.object({
         level: z.enum(['error', 'warning', 'notice']),
-        message: z.string(),
-        place: z.string().nullable(),
+        message: text,
+        place: text.nullable(),
       }),
     ),
-    summary: z.string().nullable(),
+    summary: text.nullable(),
     /** Blob that another agent restores to go on at the next step; null: this step wrote none. */
     checkpoint: z.string().nullable(),
     /** Set when the job stopped being portable with this step: why it could not go on elsewhere. */
@@ -68,8 +72,8 @@ export const report = z.discriminatedUnion('kind', [
     kind: z.literal('jobFinished'),
     ...leased,
     conclusion,
-    outputs: values,
-    reason: z.string().nullable(),
+    outputs,
+    reason: text.nullable(),
   }),
 ]);
 

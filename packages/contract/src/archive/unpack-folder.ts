@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdir, rm, symlink, utimes } from 'node:fs/promises';
+import { chmod, lstat, mkdir, rm, symlink, utimes } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -46,12 +46,12 @@ function safePath(name: string, links: ReadonlySet<string>): string {
 async function place(path: string, entry: Readable & { readonly header: Header }): Promise<void> {
   const { header } = entry;
   if (header.type === 'directory') {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     return void entry.resume();
   }
   await mkdir(dirname(path), { recursive: true });
   if (header.type === 'symlink') {
-    await rm(path, { force: true });
+    await rm(path, { force: true, recursive: true });
     await symlink(header.linkname ?? '', path);
     return void entry.resume();
   }
@@ -59,4 +59,11 @@ async function place(path: string, entry: Readable & { readonly header: Header }
   await pipeline(entry, createWriteStream(path, { mode: header.mode ?? 0o644, flags: 'wx' }));
   await chmod(path, header.mode ?? 0o644);
   if (header.mtime) await utimes(path, header.mtime, header.mtime);
+}
+
+/** What was a file or a link becomes a folder: nothing is written through an old link. */
+async function makeFolder(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => null);
+  if (found && !found.isDirectory()) await rm(path, { force: true });
+  await mkdir(path, { recursive: true });
 }

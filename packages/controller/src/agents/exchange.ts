@@ -1,28 +1,31 @@
 import type {
   Exchange,
   ExchangeAnswer,
+  Grant,
   InstanceObservation,
   Report,
   ReportResult,
 } from '@holdfast/contract/agent/protocol.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { type AgentRow, findAgent, setAgentState } from '@holdfast/postgres/agent/agent-store.ts';
+import { type AgentRow, agentById, setAgentState } from '@holdfast/postgres/agent/agent-store.ts';
 import {
   acknowledgeLease,
   advanceResume,
   claimJobs,
   heldJob,
   leasesOf,
+  lockRunOfJob,
 } from '@holdfast/postgres/agent/lease-store.ts';
 import { answersOf, keepAnswer } from '@holdfast/postgres/agent/report-store.ts';
 import { renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
-import type { Queryable } from '@holdfast/postgres/database.ts';
+import { attempt, isConnectionFailure, isRetryable, type Queryable } from '@holdfast/postgres/database.ts';
 import { hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
 import { noteStartTime } from '@holdfast/postgres/release/release-store.ts';
 import { observeInstance } from '@holdfast/postgres/rollout/instance-store.ts';
 import { endAttempt, startAttempt } from '@holdfast/postgres/run/attempt-store.ts';
 import type { JobRow } from '@holdfast/postgres/run/run-store.ts';
+import type { Hint } from '../loop/hints.ts';
 import { changeRun } from '../runs/change-run.ts';
 import type { Services } from '../services.ts';
 import { grantOf } from './grants.ts';
@@ -36,7 +39,7 @@ import { releaseLeases } from './release-leases.ts';
  */
 export async function exchange(services: Services, message: Exchange): Promise<ExchangeAnswer> {
   const answer = await services.database.transaction(async (sql) => {
-    const agent = await findAgent(sql, message.agentId);
+    const agent = await agentById(sql, message.agentId);
     if (!agent || agent.session_id !== message.sessionId) {
       throw new HoldfastError('agentUnknown', 'this session is over: say hello again');
     }
@@ -52,10 +55,17 @@ export async function exchange(services: Services, message: Exchange): Promise<E
     });
     return describe(services, sql, { agent, results, wanted: message.wanted });
   });
-  if (message.reports.length > 0 || message.instances.length > 0) {
-    for (const hint of ['jobs', 'duty', 'events', 'run'] as const) services.hints.send(hint);
-  }
+  for (const hint of hintsOf(message)) services.hints.send(hint);
   return answer;
+}
+
+/** Only what may really be new for somebody: idle agents are not woken for every step of a busy one. */
+function hintsOf(message: Exchange): readonly Hint[] {
+  const ended = message.reports.some(({ report }) => report.kind === 'jobFinished');
+  const hints: Hint[] = message.reports.length > 0 ? ['events', 'run'] : [];
+  if (ended || message.bye) hints.push('jobs', 'duty');
+  else if (message.instances.length > 0) hints.push('duty');
+  return hints;
 }
 
 interface Applied {
@@ -89,11 +99,10 @@ async function describe(
     acknowledged: job.acknowledged_at !== null,
     cancel: job.cancel,
   }));
-  const grants = await Promise.all(
-    held
-      .filter((job) => job.acknowledged_at === null || wanted.includes(job.id))
-      .map((job) => grantOf(services, sql, job)),
-  );
+  const grants: Grant[] = [];
+  for (const job of held.filter((job) => job.acknowledged_at === null || wanted.includes(job.id))) {
+    grants.push(await grantOf(services, sql, job));
+  }
   return { results, leases, grants, orders: await ordersOf(services, sql, agent.id) };
 }
 
@@ -110,7 +119,7 @@ async function applyReports(
   const results: ReportResult[] = [];
   for (const { number, report } of message.reports) {
     const before = known.get(number);
-    const result = before ?? { number, ...(await applyReport(services, sql, { agent, report })) };
+    const result = before ?? { number, ...(await applyAlone(services, sql, { agent, report })) };
     if (!before) await keepAnswer(sql, message.sessionId, result);
     results.push(result);
   }
@@ -120,11 +129,28 @@ async function applyReports(
 type Outcome = Pick<ReportResult, 'outcome' | 'reason'>;
 const ACCEPTED: Outcome = { outcome: 'accepted', reason: null };
 
+/** A report that cannot be kept is refused alone: it must not hold up everything else of its agent. */
+async function applyAlone(
+  services: Services,
+  sql: Queryable,
+  given: { readonly agent: AgentRow; readonly report: Report },
+): Promise<Outcome> {
+  try {
+    return await attempt(sql, () => applyReport(services, sql, given));
+  } catch (error) {
+    if (isConnectionFailure(error) || isRetryable(error)) throw error;
+    services.log.error({ err: error, agent: given.agent.id, report: given.report.kind }, 'report refused');
+    return { outcome: 'refused', reason: (error as Error).message };
+  }
+}
+
 async function applyReport(
   services: Services,
   sql: Queryable,
   { agent, report }: { readonly agent: AgentRow; readonly report: Report },
 ): Promise<Outcome> {
+  // The run before the job: everybody who changes both locks in this order.
+  await lockRunOfJob(sql, report.jobId);
   const job = await heldJob(sql, { jobId: report.jobId, agentId: agent.id, epoch: report.epoch });
   if (!job) return keepLate(sql, report);
   switch (report.kind) {

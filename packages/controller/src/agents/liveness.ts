@@ -3,7 +3,7 @@ import { listAgents, type SeenAgent, setAgentState } from '@holdfast/postgres/ag
 import { overdueGrants, requeueJob } from '@holdfast/postgres/agent/lease-store.ts';
 import { hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
-import { loseInstances } from '@holdfast/postgres/rollout/instance-store.ts';
+import { strandInstances } from '@holdfast/postgres/rollout/instance-store.ts';
 import { announce } from '../notify/announce.ts';
 import type { Services } from '../services.ts';
 import { releaseLeases } from './release-leases.ts';
@@ -27,7 +27,7 @@ export class Liveness {
     this.lastLook = now;
     await services.database.transaction(async (sql) => {
       for (const job of await overdueGrants(sql, GRANT_ACKNOWLEDGED_WITHIN_MS))
-        await requeueJob(sql, job.id, { lost: false, fromStart: false });
+        await requeueJob(sql, job, { lost: false, fromStart: false });
     });
     const agents = await listAgents(services.database);
     for (const agent of agents) await this.judge(services, agent, agents);
@@ -56,7 +56,7 @@ export class Liveness {
     await services.database.transaction(async (sql) => {
       await setAgentState(sql, agent.id, 'lost');
       await releaseLeases(services, sql, { agentId: agent.id, reason, lost: true });
-      for (const environment of await loseInstances(sql, agent.id, reason))
+      for (const environment of await strandInstances(sql, agent.id, reason))
         await hastenDuty(sql, 'environment', environment);
       await appendEvent(sql, { topic: 'agent', subject: agent.id, kind: 'lost', data: { reason } });
       if (agent.busy > 0 || agent.host)

@@ -6,14 +6,14 @@ import type { Queryable } from '@holdfast/postgres/database.ts';
 import { findRelease, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
 import { type EnvironmentRow, environmentById } from '@holdfast/postgres/rollout/environment-store.ts';
 import { type InstanceRow, ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
-import { findRepository } from '@holdfast/postgres/run/repository-store.ts';
 import type { Services } from '../services.ts';
 import { SECRET_REFERENCE, secretMissing, secretPurpose } from '../vault/secret-references.ts';
 
 /** What this agent should host, complete: an instance that is not listed is to be stopped. */
 export async function ordersOf(services: Services, sql: Queryable, agentId: string): Promise<Order[]> {
-  const rows = await ordersFor(sql, agentId);
-  return Promise.all(rows.map((row) => orderOf(services, sql, row)));
+  const orders: Order[] = [];
+  for (const row of await ordersFor(sql, agentId)) orders.push(await orderOf(services, sql, row));
+  return orders;
 }
 
 async function orderOf(services: Services, sql: Queryable, row: InstanceRow): Promise<Order> {
@@ -70,17 +70,11 @@ async function fillSecrets(
   sql: Queryable,
   { release, env }: { readonly release: ReleaseRow; readonly env: Record<string, string> },
 ): Promise<Record<string, string>> {
-  const repository = release.repository_id
-    ? ((await findRepository(sql, release.repository_id))?.name ?? '')
-    : '';
   const opened = new Map<string, string>();
-  for (const [name, version] of Object.entries(release.secret_versions)) {
+  for (const [name, { repository, version }] of Object.entries(release.secret_versions)) {
     const secret = await secretAt(sql, repository, name, version);
     if (!secret) throw secretMissing(name);
-    opened.set(
-      name,
-      services.vault.open(secretPurpose(secret.repository, secret.name, secret.version), secret.sealed),
-    );
+    opened.set(name, services.vault.open(secretPurpose(repository, name, version), secret.sealed));
   }
   return Object.fromEntries(
     Object.entries(env).map(([key, text]) => [

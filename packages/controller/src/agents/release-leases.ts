@@ -1,9 +1,9 @@
 import type { JobDefinition } from '@holdfast/core/pipeline/pipeline.ts';
-import { leasesOf, requeueJob } from '@holdfast/postgres/agent/lease-store.ts';
+import { leasesOf, lockRunOfJob, requeueJob } from '@holdfast/postgres/agent/lease-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
 import { loseAttempts } from '@holdfast/postgres/run/attempt-store.ts';
-import { findRun, type JobRow } from '@holdfast/postgres/run/run-store.ts';
+import { findJob, findRun, type JobRow } from '@holdfast/postgres/run/run-store.ts';
 import { changeRun } from '../runs/change-run.ts';
 import type { Services } from '../services.ts';
 
@@ -19,7 +19,10 @@ export async function releaseLeases(
   sql: Queryable,
   from: { readonly agentId: string; readonly reason: string; readonly lost: boolean },
 ): Promise<void> {
-  for (const job of await leasesOf(sql, from.agentId)) {
+  for (const { id } of await leasesOf(sql, from.agentId)) {
+    await lockRunOfJob(sql, id);
+    const job = await findJob(sql, id);
+    if (!job || job.agent_id !== from.agentId || job.ended_at !== null) continue;
     const inFlight = await stepInFlight(sql, job);
     await loseAttempts(sql, job.id, from.reason);
     const ending = await endingReason(sql, job, inFlight);
@@ -36,7 +39,7 @@ export async function releaseLeases(
       });
       continue;
     }
-    await requeueJob(sql, job.id, { lost: from.lost, fromStart: job.not_portable !== null });
+    await requeueJob(sql, job, { lost: from.lost, fromStart: job.not_portable !== null });
     await appendEvent(sql, {
       topic: 'run',
       subject: job.run_id,

@@ -99,8 +99,9 @@ async function read(
     },
   });
   const source = createReadStream(path);
-  source.on('error', (error) => check.destroy(error));
-  return { stream: source.pipe(check), bytes: found.size };
+  // Ends the file stream, too, when the reader goes away.
+  pipeline(source, check).catch(() => {});
+  return { stream: check, bytes: found.size };
 }
 
 async function sweepDrafts(root: string, olderThanMs: number): Promise<void> {

@@ -27,17 +27,20 @@ export function git(folder: string | null, words: readonly string[]): Promise<st
       (error, stdout, stderr) => {
         if (!error) return done(stdout);
         const said = stderr.trim().split('\n').at(-1) || error.message;
-        fail(
-          new HoldfastError('gitFailed', `git ${words[0]} failed: ${withoutPassword(said)}`, {
-            cause: error,
-          }),
-        );
+        // No cause: Node's error repeats the whole command line.
+        fail(new HoldfastError('gitFailed', `git ${words[0]} failed: ${withoutPassword(said)}`));
       },
     );
   });
 }
 
 export function checkUrl(url: string): void {
+  if (/^https?:\/\/[^/]*@/.test(url)) {
+    throw new HoldfastError(
+      'requestInvalid',
+      'the address holds credentials, which every user of this machine could read; use an SSH key or a git credential helper of the account that the controller runs as',
+    );
+  }
   if (
     /^(https?|ssh|git|file):\/\/[^\s-][^\s]*$/.test(url) ||
     /^[^\s:-][^\s:]*@[^\s:]+:[^\s-][^\s]*$/.test(url) ||

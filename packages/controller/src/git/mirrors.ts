@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createZstdCompress } from 'node:zlib';
+import { compressed } from '@holdfast/contract/archive/compression.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
@@ -151,7 +151,7 @@ export class GitMirrors {
       await git(draft, ['update-ref', '--no-deref', 'HEAD', what.commit]);
       await rm(join(draft, '.git', 'FETCH_HEAD'), { force: true });
       return await blobs.put(
-        packFolder(join(draft, '.git'), { form: 'canonical' }).pipe(createZstdCompress()),
+        compressed(packFolder(join(draft, '.git'), { form: 'canonical' })),
         LIMITS.artifactBytes,
       );
     } finally {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Route } from '@holdfast/contract/api/route.ts';
 import { type RouteName, type Routes, routes } from '@holdfast/contract/api/routes.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { recallAnswer, rememberAnswer } from '@holdfast/postgres/access/idempotency-store.ts';
+import { claimKey, releaseKey, rememberAnswer } from '@holdfast/postgres/access/idempotency-store.ts';
 import type { TokenRow } from '@holdfast/postgres/access/token-store.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -86,17 +86,29 @@ async function once(
     .update(JSON.stringify([request.url, request.body ?? null]))
     .digest();
   const key = { token: caller.id, route: name, key: given.slice(0, 200), bodyHash };
-  const known = await recallAnswer(services.database, key);
-  if (known && !known.same)
-    throw new HoldfastError('idempotencyConflict', 'this Idempotency-Key was used with another body');
-  if (known) return known.answer;
-  const answer = await perform();
-  await rememberAnswer(
-    services.database,
-    key,
-    name === 'createToken' || name === 'addRepository'
-      ? { ...(answer as object), text: undefined, webhookSecret: undefined }
-      : answer,
-  );
-  return answer;
+  const claimed = await claimKey(services.database, key);
+  if (claimed !== 'mine') {
+    if (!claimed.same)
+      throw new HoldfastError('idempotencyConflict', 'this Idempotency-Key was used with another body');
+    if (claimed.answer === null)
+      throw new HoldfastError(
+        'idempotencyConflict',
+        'the first request with this Idempotency-Key is still being worked on; ask again',
+      );
+    return claimed.answer;
+  }
+  try {
+    const answer = await perform();
+    await rememberAnswer(services.database, key, withoutSecrets(name, answer));
+    return answer;
+  } catch (error) {
+    await releaseKey(services.database, key).catch(() => {});
+    throw error;
+  }
+}
+
+/** What is shown once is not kept to be shown again. */
+function withoutSecrets(name: RouteName, answer: unknown): unknown {
+  if (name !== 'createToken' && name !== 'addRepository') return answer;
+  return { ...(answer as object), text: undefined, webhookSecret: undefined };
 }

@@ -2,28 +2,22 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
-import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
-import { countPending, receiveTrigger } from '@holdfast/postgres/run/inbox-store.ts';
+import { countPending } from '@holdfast/postgres/run/inbox-store.ts';
 import { findRepository, type RepositoryRow } from '@holdfast/postgres/run/repository-store.ts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Services } from '../services.ts';
-import { deliveryOf } from '../triggers/poll-repository.ts';
+import { receivePushes } from '../triggers/poll-repository.ts';
 import { parse } from './bind.ts';
 
 /**
- * POST /hooks/generic: `{repository, ref, before, after}` with X-Holdfast-Signature-256, the
+ * POST /hooks/generic: `{repository, ref, after}` with X-Holdfast-Signature-256, the
  * HMAC-SHA256 of the raw body under the repository's secret. The trigger is written before the
- * answer; a delivery that comes twice, or that polling saw first, is one trigger.
+ * answer; a push that is told of twice, or that polling saw first, is one trigger.
  */
 const push = z.object({
   repository: z.string(),
   ref: z.string().regex(/^refs\/(heads|tags)\/.+$/, 'expected refs/heads/… or refs/tags/…'),
-  before: z
-    .string()
-    .regex(/^[0-9a-f]{40}$/)
-    .nullable()
-    .default(null),
   after: z.string().regex(/^[0-9a-f]{40}$/, 'expected a full commit'),
 });
 
@@ -40,9 +34,9 @@ export function hookRoutes(app: FastifyInstance, services: Services): void {
       const body = parse(push, jsonOf(raw), 'the body');
       const repository = await findRepository(services.database, body.repository);
       checkSignature(services, repository, { raw, header: request.headers['x-holdfast-signature-256'] });
-      const id = await receive(services, repository as RepositoryRow, body);
+      const received = await receive(services, repository as RepositoryRow, body);
       services.hints.send('duty');
-      return reply.code(202).send({ trigger: id });
+      return reply.code(202).send({ received });
     });
   });
 }
@@ -76,33 +70,14 @@ async function receive(
   services: Services,
   repository: RepositoryRow,
   body: z.output<typeof push>,
-): Promise<string> {
+): Promise<number> {
   if ((await countPending(services.database, repository.id)) >= LIMITS.queuePerRepository) {
     throw new HoldfastError(
       'limitExceeded',
       `${LIMITS.queuePerRepository} triggers of ${repository.name} wait already`,
     );
   }
-  const change = {
-    ref: body.ref,
-    before: body.before ?? repository.refs?.[body.ref] ?? null,
-    after: body.after,
-  };
-  return services.database.transaction(async (sql) => {
-    const id = await receiveTrigger(sql, {
-      id: newId(),
-      repositoryId: repository.id,
-      delivery: deliveryOf(change),
-      kind: 'push',
-      payload: change,
-    });
-    // The poll must not see the same push as a new one.
-    await sql.query(`UPDATE repository SET refs = coalesce(refs, '{}') || $2::jsonb WHERE id = $1`, [
-      repository.id,
-      JSON.stringify({ [body.ref]: body.after }),
-    ]);
-    await ensureDuty(sql, 'inbox', repository.id);
-    await hastenDuty(sql, 'inbox', repository.id);
-    return id;
-  });
+  // A deleted branch has nothing to run; before the first poll everything is old.
+  if (/^0+$/.test(body.after)) return 0;
+  return receivePushes(services, repository.id, { [body.ref]: body.after }, false);
 }

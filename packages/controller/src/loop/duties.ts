@@ -1,12 +1,20 @@
 import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
 import type { Database } from '@holdfast/postgres/database.ts';
-import { claimDuties, type Duty, failDuty, releaseDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import {
+  claimDuties,
+  type Duty,
+  failDuty,
+  releaseDuty,
+  renewDuty,
+} from '@holdfast/postgres/duty/duty-store.ts';
 import type { Logger } from 'pino';
 
 /**
- * Claims due duties and performs each by its kind. A handler says in how many milliseconds the
- * duty is due again, or null when it has removed it. One that fails again and again is parked with
- * its reason: one poisoned row stops one thing and no controller.
+ * Claims due duties and performs each by its kind, side by side: a slow one (a git host that hangs)
+ * delays no other. A handler says in how many milliseconds the duty is due again, or null when it
+ * has removed it. While it works its lease is renewed. A broken invariant that returns again and
+ * again parks its duty with the reason: one poisoned row stops one thing and no controller. An
+ * outage never parks anything; it is tried again for ever.
  */
 export type DutyHandler = (duty: Duty) => Promise<number | null>;
 
@@ -15,31 +23,64 @@ export interface DutiesOptions {
   readonly holder: string;
   readonly handlers: { readonly [kind: string]: DutyHandler };
   readonly log: Logger;
+  /** A duty ended: there may be room for another. */
+  readonly ended: () => void;
 }
 
-const AT_ONCE = 16;
+const AT_ONCE = 24;
 const LEASE_MS = 3_000;
-const FAILURES_UNTIL_PARKED = 10;
+const RENEW_MS = 1_000;
+const FAILURES_UNTIL_PARKED = 5;
 
-export async function performDuties({ database, holder, handlers, log }: DutiesOptions): Promise<boolean> {
-  const duties = await claimDuties(database, holder, { limit: AT_ONCE, leaseMs: LEASE_MS });
-  await Promise.all(duties.map((duty) => perform({ database, holder, handlers, log }, duty)));
-  return duties.length === AT_ONCE;
-}
+export class Duties {
+  private readonly options: DutiesOptions;
+  private readonly running = new Set<Promise<void>>();
 
-async function perform({ database, handlers, log }: DutiesOptions, duty: Duty): Promise<void> {
-  const handler = handlers[duty.kind];
-  try {
-    if (!handler) throw new Error(`no handler for duty ${duty.kind}`);
-    const dueInMs = await handler(duty);
-    if (dueInMs !== null) await releaseDuty(database, duty, dueInMs);
-  } catch (error) {
+  constructor(options: DutiesOptions) {
+    this.options = options;
+  }
+
+  /** Starts what is due and fits. */
+  async look(): Promise<void> {
+    const { database, holder, ended } = this.options;
+    const limit = AT_ONCE - this.running.size;
+    if (limit <= 0) return;
+    for (const duty of await claimDuties(database, holder, { limit, leaseMs: LEASE_MS })) {
+      const done: Promise<void> = this.perform(duty).finally(() => {
+        this.running.delete(done);
+        ended();
+      });
+      this.running.add(done);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.allSettled(this.running);
+  }
+
+  private async perform(duty: Duty): Promise<void> {
+    const { database, handlers } = this.options;
+    const renewing = setInterval(() => void renewDuty(database, duty, LEASE_MS).catch(() => {}), RENEW_MS);
+    try {
+      const handler = handlers[duty.kind];
+      if (!handler) throw new Error(`no handler for duty ${duty.kind}`);
+      const dueInMs = await handler(duty);
+      clearInterval(renewing);
+      if (dueInMs !== null) await releaseDuty(database, duty, dueInMs);
+    } catch (error) {
+      clearInterval(renewing);
+      await this.fail(duty, error);
+    }
+  }
+
+  private async fail(duty: Duty, error: unknown): Promise<void> {
+    const { database, log } = this.options;
     const failures = duty.failures + 1;
-    const message = error instanceof Error ? error.message : String(error);
+    const broken = error instanceof Error && error.name === 'BrokenInvariant';
     log.error({ err: error, duty: `${duty.kind} ${duty.id}`, failures }, 'duty failed');
     await failDuty(database, duty, {
-      dueInMs: backoffMs(failures, Math.random(), { firstMs: 500, mostMs: 30_000 }),
-      parked: failures >= FAILURES_UNTIL_PARKED ? message : null,
+      dueInMs: backoffMs(failures, Math.random(), { firstMs: 500, mostMs: 10_000 }),
+      parked: broken && failures >= FAILURES_UNTIL_PARKED ? error.message : null,
     }).catch(() => {});
   }
 }

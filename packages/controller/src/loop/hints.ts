@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { newId } from '@holdfast/contract/id.ts';
 import type { Database } from '@holdfast/postgres/database.ts';
 import pg from 'pg';
 import type { Logger } from 'pino';
@@ -21,6 +22,7 @@ export class Hints {
   private readonly pending = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private client: pg.Client | undefined;
+  private readonly sender = newId();
   private heard = true;
   private stopped = false;
   private checker: NodeJS.Timeout | undefined;
@@ -63,7 +65,7 @@ export class Hints {
 
   private flush(): void {
     this.timer = undefined;
-    const hints = [...this.pending];
+    const hints = [this.sender, ...this.pending];
     this.pending.clear();
     this.database.query('SELECT pg_notify($1, $2)', [CHANNEL, hints.join(' ')]).catch(() => {});
   }
@@ -98,7 +100,10 @@ export class Hints {
 
   private hear(payload: string): void {
     this.heard = true;
-    for (const hint of payload.split(' ')) this.emitter.emit(hint);
+    const [sender, ...hints] = payload.split(' ');
+    // One's own were told at once.
+    if (sender === this.sender) return;
+    for (const hint of hints) this.emitter.emit(hint);
   }
 
   private async selfTest(): Promise<void> {

@@ -39,6 +39,8 @@ export async function publish(
       throw new HoldfastError('fenceStale', 'the job that wants to publish is held by somebody else now');
     const run = (await findRun(sql, job.run_id)) as RunRow;
     await renewBlob(sql, stored.digest, stored.bytes);
+    if (!(await services.blobs.has(stored.digest)))
+      throw new HoldfastError('blobUnknown', 'the bytes were collected while they arrived; publish again');
     const envelope = seal(services, { publication, run, digest: stored.digest });
     const artifact = await insertArtifact(sql, {
       id: newId(),

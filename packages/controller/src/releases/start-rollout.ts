@@ -81,19 +81,15 @@ async function checkHold(sql: Queryable, environment: EnvironmentRow, request: D
   await setHold(sql, environment.id, null);
 }
 
-async function freezeSecrets(sql: Queryable, request: DeployRequest): Promise<Record<string, number>> {
-  const names = secretNamesOf(request.config.target.env);
+async function freezeSecrets(sql: Queryable, request: DeployRequest): Promise<ReleaseRow['secret_versions']> {
   const current = new Map(
-    (await currentSecrets(sql, request.repository?.name ?? '')).map((secret) => [
-      secret.name,
-      secret.version,
-    ]),
+    (await currentSecrets(sql, request.repository?.name ?? '')).map((secret) => [secret.name, secret]),
   );
   return Object.fromEntries(
-    names.map((name) => {
-      const version = current.get(name);
-      if (version === undefined) throw secretMissing(name);
-      return [name, version];
+    secretNamesOf(request.config.target.env).map((name) => {
+      const secret = current.get(name);
+      if (!secret) throw secretMissing(name);
+      return [name, { repository: secret.repository, version: secret.version }];
     }),
   );
 }

@@ -4,8 +4,10 @@ import { newId } from '@holdfast/contract/id.ts';
 import type { JobDefinition, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import { isEnded } from '@holdfast/core/pipeline/pipeline.ts';
 import { isFinal } from '@holdfast/core/rollout/rollout.ts';
-import type { Queryable } from '@holdfast/postgres/database.ts';
+import { lockRunOfJob } from '@holdfast/postgres/agent/lease-store.ts';
+import { attempt, type Queryable } from '@holdfast/postgres/database.ts';
 import { type Duty, dropDuty, holdDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import type { ArtifactRow } from '@holdfast/postgres/release/artifact-store.ts';
 import {
   type RolloutRow,
   requestOfRollout,
@@ -32,27 +34,64 @@ interface ControllerJob {
   readonly row: RunRow;
   readonly job: JobRow;
   readonly definition: JobDefinition;
+  readonly checked: Checked;
 }
 
 export async function performControllerJob(services: Services, duty: Duty): Promise<number | null> {
-  const dueInMs = await services.database.transaction(async (sql) => {
-    if (!(await holdDuty(sql, duty))) return 0;
-    const job = await findJob(sql, duty.id);
-    if (!job || isEnded(job.state)) {
-      await dropDuty(sql, duty.kind, duty.id);
-      return null;
+  const checked: Checked = new Map();
+  for (;;) {
+    const looked = await services.database.transaction((sql) => look(services, sql, { duty, checked }));
+    if (looked === null || typeof looked === 'number') {
+      for (const hint of ['events', 'duty', 'jobs', 'run'] as const) services.hints.send(hint);
+      return looked;
     }
-    const row = (await findRun(sql, job.run_id)) as RunRow;
-    const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
-    if (job.state === 'queued')
-      await changeRun(services, sql, { runId: row.id, event: { kind: 'jobStarted', jobId: job.id } });
-    return step(services, sql, { row, job, definition });
-  });
-  for (const hint of ['events', 'duty', 'jobs', 'run'] as const) services.hints.send(hint);
-  return dueInMs;
+    // Reading gigabytes again is not for a transaction.
+    checked.set(looked.verify.digest, await problemOf(services, looked.verify));
+  }
 }
 
-async function step(services: Services, sql: Queryable, at: ControllerJob): Promise<number> {
+/** What this look verified: null is as it should be, a sentence is why not. */
+type Checked = Map<string, string | null>;
+
+async function problemOf(services: Services, artifact: ArtifactRow): Promise<string | null> {
+  try {
+    await verifyArtifact(services, artifact);
+    return null;
+  } catch (error) {
+    if (error instanceof HoldfastError && error.kind !== 'unavailable') return error.message;
+    throw error;
+  }
+}
+
+interface NeedsVerification {
+  readonly verify: ArtifactRow;
+}
+
+async function look(
+  services: Services,
+  sql: Queryable,
+  { duty, checked }: { readonly duty: Duty; readonly checked: Checked },
+): Promise<number | null | NeedsVerification> {
+  if (!(await holdDuty(sql, duty))) return 0;
+  await lockRunOfJob(sql, duty.id);
+  const job = await findJob(sql, duty.id);
+  if (!job || isEnded(job.state)) {
+    await dropDuty(sql, duty.kind, duty.id);
+    return null;
+  }
+  const row = (await findRun(sql, job.run_id)) as RunRow;
+  const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
+  if (job.state === 'queued') {
+    await changeRun(services, sql, { runId: row.id, event: { kind: 'jobStarted', jobId: job.id } });
+  }
+  return step(services, sql, { row, job, definition, checked });
+}
+
+async function step(
+  services: Services,
+  sql: Queryable,
+  at: ControllerJob,
+): Promise<number | NeedsVerification> {
   const attempts = await attemptsOfJob(sql, at.job.id);
   const index = attempts.filter((attempt) => attempt.ended_at !== null).length;
   const failed = attempts.some((attempt) => attempt.state === 'failed');
@@ -70,18 +109,8 @@ async function step(services: Services, sql: Queryable, at: ControllerJob): Prom
   const attemptId = running?.id ?? newId();
   const status = { success: !failed && !at.job.cancel, failure: failed, cancelled: at.job.cancel };
   const values = await valuesOf(sql, at);
-  const name =
-    textOf(services.expressions.value(current.name, values, status)) ||
-    `Run ${current.action.kind === 'uses' ? current.action.uses : ''}`;
-  if (!running)
-    await startAttempt(sql, {
-      id: attemptId,
-      jobId: at.job.id,
-      index,
-      name,
-      agentId: null,
-      epoch: at.job.epoch,
-    });
+  const begin = (name: string) =>
+    startAttempt(sql, { id: attemptId, jobId: at.job.id, index, name, agentId: null, epoch: at.job.epoch });
   const end = (state: string, reason: string | null) =>
     endAttempt(sql, {
       id: attemptId,
@@ -94,18 +123,23 @@ async function step(services: Services, sql: Queryable, at: ControllerJob): Prom
       annotations: [],
       summary: null,
     });
-  if (!running && !services.expressions.condition(current.condition, values, status)) {
+  try {
+    const given = textOf(services.expressions.value(current.name, values, status));
+    const inputs = textMembers(services.expressions.value(withOf(current), values, status));
+    const wanted = running !== undefined || services.expressions.condition(current.condition, values, status);
+    if (!running) await begin(given || `Run ${usesOf(current)}`);
+    if (wanted) return await deployStep(services, sql, { at, current, index, attemptId, end, inputs });
     await end('skipped', null);
-    return 0;
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'ExpressionError') throw error;
+    if (!running) await begin(`Run ${usesOf(current)}`);
+    await end('failed', error.message);
   }
-  return deployStep(services, sql, {
-    at,
-    current,
-    index,
-    attemptId,
-    end,
-    inputs: textMembers(services.expressions.value(withOf(current), values, status)),
-  });
+  return 0;
+}
+
+function usesOf(current: StepDefinition): string {
+  return current.action.kind === 'uses' ? current.action.uses : '';
 }
 
 function withOf(current: StepDefinition) {
@@ -129,7 +163,11 @@ interface DeployStep {
   readonly inputs: Record<string, string>;
 }
 
-async function deployStep(services: Services, sql: Queryable, deploy: DeployStep): Promise<number> {
+async function deployStep(
+  services: Services,
+  sql: Queryable,
+  deploy: DeployStep,
+): Promise<number | NeedsVerification> {
   const { at, index, attemptId, end, inputs } = deploy;
   const askedBy = `${at.row.id}/${at.job.key}/${index}/${at.job.matrix_index}`;
   const rollout = await rolloutAskedBy(sql, askedBy);
@@ -174,26 +212,33 @@ async function beginDeploy(
   services: Services,
   sql: Queryable,
   { at, askedBy, inputs, end }: Beginning,
-): Promise<number> {
+): Promise<number | NeedsVerification> {
   try {
-    if (at.row.config === null)
+    if (at.row.config === null) {
       throw new HoldfastError(
         'configInvalid',
         'holdfast/deploy needs a holdfast.yaml in the repository, and this commit has none',
       );
+    }
     const found = findEnvironment(readConfig('holdfast.yaml', at.row.config), inputs.environment ?? '');
     const artifact = await artifactNamed(sql, inputs.artifact ?? '');
-    await verifyArtifact(services, artifact);
-    await startDeploy(services, sql, {
-      app: found.app,
-      environment: found.environment,
-      config: found.config,
-      artifact,
-      askedBy,
-      repository: { id: at.row.repository_id, name: at.row.repository },
-      commit: at.row.commit,
-      automatedSince: at.row.created_at,
-    });
+    const problem = at.checked.get(artifact.digest);
+    if (problem === undefined) return { verify: artifact };
+    if (problem !== null) throw new HoldfastError('artifactTampered', problem);
+    const repository = { id: at.row.repository_id, name: at.row.repository };
+    // A refusal takes back what was written on the way to it.
+    await attempt(sql, () =>
+      startDeploy(services, sql, {
+        app: found.app,
+        environment: found.environment,
+        config: found.config,
+        artifact,
+        askedBy,
+        repository,
+        commit: at.row.commit,
+        automatedSince: at.row.created_at,
+      }),
+    );
     return LOOK_MS;
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.kind === 'unavailable') throw error;

@@ -38,7 +38,7 @@ export async function viewCommit(
 ): Promise<CommitView> {
   const mirror = await services.mirrors.fetch(repository);
   const [newest] = await services.mirrors.log(mirror, null, at.commit, 1);
-  if (!newest) throw new HoldfastError('gitFailed', `commit ${at.commit} is not in the repository`);
+  if (!newest) throw new HoldfastError('commitUnknown', `commit ${at.commit} is not in the repository`);
   return {
     repository,
     mirror,

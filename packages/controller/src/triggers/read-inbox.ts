@@ -1,9 +1,15 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { JsonObject } from '@holdfast/core/kernel/json.ts';
 import { type Duty, dropDuty } from '@holdfast/postgres/duty/duty-store.ts';
-import { type InboxRow, nextTrigger, settleTrigger } from '@holdfast/postgres/run/inbox-store.ts';
+import {
+  type InboxRow,
+  lockTrigger,
+  nextTrigger,
+  settleTrigger,
+} from '@holdfast/postgres/run/inbox-store.ts';
 import { findRepository, type RepositoryRow } from '@holdfast/postgres/run/repository-store.ts';
 import { dispatchRun } from '../runs/dispatch-run.ts';
+import type { PreparedRun } from '../runs/prepare-run.ts';
 import { startPushRuns } from '../runs/start-push-runs.ts';
 import type { Services } from '../services.ts';
 
@@ -17,21 +23,36 @@ export async function readInbox(services: Services, duty: Duty): Promise<number 
     await dropDuty(services.database, duty.kind, duty.id);
     return null;
   }
-  const took = await services.database.transaction(async (sql) => {
-    const trigger = await nextTrigger(sql, repository.id);
-    if (!trigger) return false;
-    try {
-      const runs = await start(services, { repository, trigger });
-      for (const insert of runs) await insert.into(sql);
-      await settleTrigger(sql, trigger.id, { state: 'done', runs: runs.map((run) => run.id), reason: null });
-    } catch (error) {
-      if (!(error instanceof HoldfastError) || error.kind === 'unavailable') throw error;
-      await settleTrigger(sql, trigger.id, { state: 'refused', runs: [], reason: error.located });
-    }
-    return true;
+  const trigger = await nextTrigger(services.database, repository.id);
+  if (!trigger) return IDLE_MS;
+  await settle(services, repository, trigger);
+  for (const hint of ['jobs', 'duty', 'events', 'run'] as const) services.hints.send(hint);
+  return 0;
+}
+
+const IDLE_MS = 5_000;
+
+/** git works before the transaction, which is short; another replica that was faster wins by the row. */
+async function settle(services: Services, repository: RepositoryRow, trigger: InboxRow): Promise<void> {
+  const { runs, reason } = await prepare(services, { repository, trigger });
+  await services.database.transaction(async (sql) => {
+    if (!(await lockTrigger(sql, trigger.id))) return;
+    for (const run of runs) await run.into(sql);
+    const state = reason === null ? 'done' : 'refused';
+    await settleTrigger(sql, trigger.id, { state, runs: runs.map((run) => run.id), reason });
   });
-  if (took) for (const hint of ['jobs', 'duty', 'events', 'run'] as const) services.hints.send(hint);
-  return took ? 0 : 5_000;
+}
+
+async function prepare(
+  services: Services,
+  given: { readonly repository: RepositoryRow; readonly trigger: InboxRow },
+): Promise<{ readonly runs: readonly PreparedRun[]; readonly reason: string | null }> {
+  try {
+    return { runs: await start(services, given), reason: null };
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.kind === 'unavailable') throw error;
+    return { runs: [], reason: error.located };
+  }
 }
 
 function start(

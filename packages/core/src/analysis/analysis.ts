@@ -43,6 +43,11 @@ export interface ArmTotals {
 export interface Evidence {
   /** ln of the likelihood ratio so far, for each rate ratio of the mixture. */
   readonly logRatios: readonly number[];
+  /**
+   * How many of the candidate's units would have failed at stable's rate of each interval: the
+   * difference is taken interval by interval, because the weight and the error rate both move.
+   */
+  readonly expectedFailures: number;
   readonly candidate: ArmTotals;
   readonly stable: ArmTotals;
   readonly baseline: ArmTotals;

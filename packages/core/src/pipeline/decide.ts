@@ -165,12 +165,10 @@ function combinationsOf(
   status: StatusView,
 ): readonly (JsonObject | null)[] {
   if (!definition.matrix) return [null];
-  const matrix = world.expressions.value(definition.matrix.values, values, status) as JsonObject;
-  const combinations = expandMatrix(matrix);
-  if (combinations.length > 0 && combinations.length <= MATRIX_LIMIT) return combinations;
-  const error = new Error(
-    `the matrix of job ${definition.key} has ${combinations.length} combinations, expected 1 to ${MATRIX_LIMIT}`,
-  );
+  const matrix = world.expressions.value(definition.matrix.values, values, status);
+  const combinations = expandMatrix(matrix, MATRIX_LIMIT);
+  if (combinations.ok) return combinations.value;
+  const error = new Error(`the matrix of job ${definition.key} cannot be expanded: ${combinations.refusal}`);
   error.name = 'ExpressionError';
   throw error;
 }

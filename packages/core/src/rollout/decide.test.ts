@@ -104,6 +104,7 @@ class Driver {
     });
     const evidence = {
       ...this.rollout.evidence,
+      expectedFailures: stable.n === 0 ? 0 : (candidate.n * stable.failed) / stable.n,
       candidate: arm(candidate),
       stable: arm(stable),
       baseline: arm(stable),
@@ -197,6 +198,15 @@ test('a crash loop aborts while it is watched', () => {
     .until('analysing')
     .tick({ candidate: { ready: 1, crashed: 3, complaint: 'it exited with code 1' } });
   expect(run.rollout.state).toBe('aborting');
+});
+
+test('harm after the switch brings the former release back', () => {
+  const run = new Driver()
+    .until('soaking')
+    .tick({ candidate: { ready: 4, crashed: 3, complaint: 'out of memory' } });
+  expect(run.rollout.state).toBe('aborting');
+  expect(run.effects.filter((effect) => effect === 'makeStable')).toHaveLength(2);
+  expect(() => new Driver().until('soaking').do({ kind: 'abort', reason: '' })).toThrow('roll back instead');
 });
 
 test('the first release of an environment is not analysed', () => {

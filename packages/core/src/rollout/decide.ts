@@ -37,6 +37,10 @@ export function decide(
     case 'tick':
       return tick(rollout, event.observation, world);
     case 'abort':
+      // Asked twice is asked once: the patience with mute routers does not begin again.
+      if (rollout.state === 'aborting') return stay(rollout);
+      if (rollout.state === 'soaking')
+        return unfit(rollout, 'aborted; roll back instead: the release is stable already');
       return to(rollout, 'aborting', { now: world.now, reason: event.reason });
     case 'supersede':
       return to(rollout, 'superseded', { now: world.now, reason: `superseded by release ${event.by}` });
@@ -57,6 +61,8 @@ function tick(
   world: RolloutWorld,
 ): Result<RolloutDecision, RolloutRefusal> {
   const { now } = world;
+  const harm = harmOf(rollout, seen, world);
+  if (harm !== null) return retreat(harm.rollout, harm.reason, now);
   switch (rollout.state) {
     case 'planned':
     case 'awaitingApproval':
@@ -68,7 +74,7 @@ function tick(
       return shift(rollout, now);
     case 'shifting':
       return seen.routers.published && seen.routers.acknowledged
-        ? to({ ...rollout, trafficSince: rollout.trafficSince ?? now }, 'analysing', { now })
+        ? to(rollout, 'analysing', { now })
         : stay(rollout);
     case 'analysing':
       return analysingTick(rollout, seen, world);
@@ -85,6 +91,49 @@ function tick(
     default:
       return stay(rollout);
   }
+}
+
+/** Wherever the candidate has traffic, harm ends the rollout, not only while a step is analysed. */
+const WATCHED: readonly RolloutState[] = [
+  'starting',
+  'ready',
+  'shifting',
+  'analysing',
+  'held',
+  'promoting',
+  'soaking',
+];
+
+function harmOf(
+  rollout: Rollout,
+  seen: Observation,
+  world: RolloutWorld,
+): { readonly rollout: Rollout; readonly reason: string } | null {
+  if (
+    rollout.weight === 0 ||
+    rollout.kind === 'rollback' ||
+    rollout.stable === null ||
+    !WATCHED.includes(rollout.state)
+  )
+    return null;
+  if (seen.candidate.crashed >= CRASHES_TOLERATED) {
+    return {
+      rollout,
+      reason: `the candidate keeps crashing: ${seen.candidate.complaint ?? 'no reason given'}`,
+    };
+  }
+  const judgement = judge(rollout.evidence, rollout.plan.rule, world.special);
+  return judgement.verdict === 'worse'
+    ? { rollout: { ...rollout, judgement }, reason: judgement.sentence }
+    : null;
+}
+
+/** Soaking, the candidate is stable already: the former release, still running, becomes it again. */
+function retreat(rollout: Rollout, reason: string, now: number): Result<RolloutDecision, RolloutRefusal> {
+  const moved = to(rollout, 'aborting', { now, reason });
+  if (!moved.ok || rollout.state !== 'soaking' || rollout.stable === null) return moved;
+  const back: RolloutEffect = { kind: 'makeStable', release: rollout.stable };
+  return accept({ rollout: moved.value.rollout, effects: [back, ...moved.value.effects] });
 }
 
 function startingTick(
@@ -127,7 +176,10 @@ function shift(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRe
   if (rollout.kind === 'rollback') return to({ ...rollout, weight: WHOLE }, 'rollingBack', { now });
   const step = currentStep(rollout.plan, rollout.step);
   if (rollout.stable === null || step === null) return to(rollout, 'promoting', { now });
-  return to({ ...rollout, weight: step.weight }, 'shifting', { now });
+  // From here on routers may send it requests, one after the other.
+  return to({ ...rollout, weight: step.weight, trafficSince: rollout.trafficSince ?? now }, 'shifting', {
+    now,
+  });
 }
 
 function analysingTick(
@@ -139,13 +191,6 @@ function analysingTick(
   const { plan } = rollout;
   const judgement = judge(rollout.evidence, plan.rule, world.special);
   const judged = { ...rollout, judgement };
-  if (judgement.verdict === 'worse') return to(judged, 'aborting', { now, reason: judgement.sentence });
-  if (seen.candidate.crashed >= CRASHES_TOLERATED) {
-    return to(judged, 'aborting', {
-      now,
-      reason: `the candidate keeps crashing: ${seen.candidate.complaint ?? ''}`,
-    });
-  }
   const elapsed = now - rollout.stateSince;
   const dwell = currentStep(plan, rollout.step)?.dwellMs ?? 0;
   if (elapsed < dwell) return stay(judged);

@@ -113,16 +113,30 @@ test('an instance is stopped only when every worker let go of it and nothing is 
   expect(at([worker('w1', 7), worker('w2', 7)])).toEqual(['stop']);
 });
 
-test('a mute worker holds up the stop until the drain deadline, and then it is a loss with its count', () => {
+test('a mute worker holds up the stop until it is lost; at the drain deadline what is in flight is a loss', () => {
   const draining = instance('old', {
     desired: 'drain',
     drainSince: 60_000,
     excludedBy: { generation: 1, revision: 7 },
   });
-  const [effect] = reconcile(
-    view({ instances: [draining], workers: [worker('w', 6, { inFlight: { old: 3 }, silenceMs: 9_000 })] }),
-  );
-  expect(effect).toMatchObject({ kind: 'stop', lost: 3 });
+  const at = (given: Partial<RouterWorker>, revision: number) =>
+    reconcile(view({ instances: [draining], workers: [worker('w', revision, given)] }));
+  expect(at({ silenceMs: 31_000, inFlight: { old: 3 } }, 6)).toEqual([]);
+  expect(kinds(at({ silenceMs: 301_000 }, 6))).toEqual(['stop']);
+  expect(at({ inFlight: { old: 3 } }, 7)[0]).toMatchObject({ kind: 'stop', lost: 3 });
+});
+
+test('routers are never told that nothing is there while they know of something', () => {
+  const snapshot = {
+    ...SNAPSHOT,
+    groups: [
+      { name: 'stable' as const, release: 'r1', share: 10_000, upstreams: [{ id: 's', host: '', port: 1 }] },
+    ],
+  };
+  const wanted = [{ name: 'stable' as const, release: 'r1', replicas: 1, share: 10_000 }];
+  const silent = instance('s', { state: 'unready', agent: 'gone' });
+  expect(kinds(reconcile(view({ wanted, snapshot, instances: [silent], hosts: [] })))).toEqual([]);
+  expect(kinds(reconcile(view({ wanted, snapshot, instances: [silent] })))).toContain('start');
 });
 
 test('an aborted candidate does not wait for a cut-off router', () => {

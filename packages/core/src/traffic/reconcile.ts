@@ -18,7 +18,8 @@ import {
  *   wanted no more → left out of a snapshot → every worker acknowledged it → nothing in flight
  *   → only then told to stop
  *
- * A worker that stays mute holds this up until the drain deadline; what is lost then is an event.
+ * A worker that stays mute holds this up until it counts as lost (five minutes); what is in flight at
+ * the drain deadline is an event with its number.
  */
 export interface WantedGroup {
   readonly name: GroupName;
@@ -82,9 +83,15 @@ function isAlive(instance: Instance): boolean {
   return instance.desired === 'run' && instance.state !== 'stopped' && instance.state !== 'crashed';
 }
 
+/** Its host went silent. It may well serve; it is replaced where another host is there to do so. */
+function isStranded(view: FleetView, instance: Instance): boolean {
+  const known = view.hosts.some((host) => host.agent === instance.agent);
+  return view.hosts.length > 0 && !known && instance.state !== 'ready';
+}
+
 /** Which living instance serves which wanted group: those already in it first, ready ones first, oldest first. */
 function assign(view: FleetView): Assigned {
-  const free = new Set(view.instances.filter(isAlive));
+  const free = new Set(view.instances.filter((instance) => isAlive(instance) && !isStranded(view, instance)));
   const keep: { instance: Instance; group: GroupName }[] = [];
   for (const group of view.wanted) {
     const fit = [...free].filter((instance) => instance.release === group.release);
@@ -163,6 +170,12 @@ function publish(view: FleetView, keep: Assigned['keep']): FleetEffect[] {
     })),
   });
   const { sticky, drainDeadlineMs, groups } = view.snapshot;
+  // Nothing ready is worse than what routers know: they route on and find out who answers.
+  const emptied =
+    view.wanted.some((group) => group.replicas > 0) &&
+    content.groups.every((group) => group.upstreams.length === 0) &&
+    groups.some((group) => group.upstreams.length > 0);
+  if (emptied) return [];
   const same =
     canonicalJson({ sticky, drainDeadlineMs, groups } as unknown as Json) ===
     canonicalJson(content as unknown as Json);
@@ -199,10 +212,11 @@ function letGo(
   const elapsed = view.now - (instance.drainSince ?? view.now);
   if (mute.length === 0 && inFlight === 0)
     return { lost: 0, why: 'every router let go of it and nothing is in flight' };
-  if (elapsed >= view.drainDeadlineMs) {
+  // A mute router may still send requests here; it holds up the stop until it counts as lost.
+  if (elapsed >= view.drainDeadlineMs && mute.length === 0) {
     return {
       lost: inFlight,
-      why: `the drain deadline passed with ${inFlight} in flight and ${mute.length} workers mute`,
+      why: `the drain deadline passed with ${inFlight} in flight`,
     };
   }
   const silent = mute.length > 0 && mute.every((worker) => worker.silenceMs >= view.abandonAfterMs);

@@ -49,7 +49,7 @@ export async function secretAt(
   version: number,
 ): Promise<SecretRow | null> {
   const found = await sql.query<SecretRow>(
-    `SELECT * FROM secret WHERE repository IN ('', $1) AND name = $2 AND version = $3 ORDER BY repository DESC LIMIT 1`,
+    `SELECT * FROM secret WHERE repository = $1 AND name = $2 AND version = $3`,
     [repository, name, version],
   );
   return found.rows[0] ?? null;

@@ -44,11 +44,16 @@ export async function greetAgent(sql: Queryable, agent: AgentHello): Promise<voi
   );
 }
 
+export async function agentById(sql: Queryable, id: string): Promise<AgentRow | null> {
+  return (await sql.query<AgentRow>('SELECT * FROM agent WHERE id = $1', [id])).rows[0] ?? null;
+}
+
+/** By id, or by the name people use. */
 export async function findAgent(sql: Queryable, id: string): Promise<AgentRow | null> {
   return (
     (
       await sql.query<AgentRow>(
-        'SELECT * FROM agent WHERE id::text = $1 OR name = $1 ORDER BY seen_at DESC LIMIT 1',
+        'SELECT * FROM agent WHERE id::text = $1 OR name = $1 ORDER BY (id::text = $1) DESC, seen_at DESC LIMIT 1',
         [id],
       )
     ).rows[0] ?? null

@@ -1,4 +1,3 @@
-import { labelsMatch } from '@holdfast/core/pipeline/labels.ts';
 import type { Queryable } from '../database.ts';
 import type { JobRow } from '../run/run-store.ts';
 
@@ -14,24 +13,23 @@ export interface Claimant {
   readonly standBackMs: number;
 }
 
-const CANDIDATES = 50;
+/** As core/pipeline/labels.ts, said in SQL, so that jobs nobody can run hide no others. */
+const FITS = `NOT EXISTS (
+  SELECT 1 FROM unnest(labels) AS wanted (label)
+  WHERE NOT (lower(label) = ANY ($1::text[]) OR (lower(label) LIKE 'ubuntu-%' AND 'linux' = ANY ($1::text[]))))`;
 
 export async function claimJobs(sql: Queryable, claimant: Claimant): Promise<readonly JobRow[]> {
   if (claimant.slots <= 0) return [];
-  const queued = await sql.query<JobRow>(
-    `SELECT * FROM job WHERE state = 'queued' AND agent_id IS NULL AND lane = 'agent' AND NOT cancel
-       AND queued_at <= clock_timestamp() - $1 * interval '1 millisecond'
-     ORDER BY queued_at LIMIT ${CANDIDATES} FOR UPDATE SKIP LOCKED`,
-    [claimant.standBackMs],
+  const claimed = await sql.query<JobRow>(
+    `UPDATE job SET agent_id = $2, epoch = epoch + 1, granted_at = clock_timestamp(), acknowledged_at = NULL
+     WHERE id IN (
+       SELECT id FROM job WHERE state = 'queued' AND agent_id IS NULL AND ended_at IS NULL AND lane = 'agent' AND NOT cancel
+         AND queued_at <= clock_timestamp() - $3 * interval '1 millisecond' AND ${FITS}
+       ORDER BY queued_at LIMIT $4 FOR UPDATE SKIP LOCKED)
+     RETURNING *`,
+    [claimant.labels, claimant.id, claimant.standBackMs, claimant.slots],
   );
-  const fit = queued.rows.filter((job) => labelsMatch(job.labels, claimant.labels)).slice(0, claimant.slots);
-  for (const job of fit) {
-    await sql.query(
-      'UPDATE job SET agent_id = $2, epoch = epoch + 1, granted_at = clock_timestamp(), acknowledged_at = NULL WHERE id = $1',
-      [job.id, claimant.id],
-    );
-  }
-  return fit;
+  return claimed.rows;
 }
 
 export async function leasesOf(sql: Queryable, agentId: string): Promise<readonly JobRow[]> {
@@ -40,6 +38,11 @@ export async function leasesOf(sql: Queryable, agentId: string): Promise<readonl
       agentId,
     ])
   ).rows;
+}
+
+/** Whoever changes a run and its jobs locks the run first. */
+export async function lockRunOfJob(sql: Queryable, jobId: string): Promise<void> {
+  await sql.query('SELECT 1 FROM run WHERE id = (SELECT run_id FROM job WHERE id = $1) FOR UPDATE', [jobId]);
 }
 
 /** Locks the job if this agent still holds it with this epoch; null when it was fenced off. */
@@ -79,20 +82,24 @@ export async function advanceResume(
   );
 }
 
-/** Puts a job back into the queue. Its infrastructure losses are counted apart from the user's retries. */
+/**
+ * Puts a job back into the queue, if it is still held as it was seen. Its infrastructure losses are
+ * counted apart from the user's retries.
+ */
 export async function requeueJob(
   sql: Queryable,
-  jobId: string,
+  seen: Pick<JobRow, 'id' | 'epoch'>,
   change: { readonly lost: boolean; readonly fromStart: boolean },
-): Promise<void> {
-  await sql.query(
+): Promise<boolean> {
+  const done = await sql.query(
     `UPDATE job SET agent_id = NULL, granted_at = NULL, acknowledged_at = NULL, state = 'queued', queued_at = clock_timestamp(),
        epoch = epoch + 1, losses = losses + $2,
        resume_index = CASE WHEN $3 THEN 0 ELSE resume_index END, checkpoint = CASE WHEN $3 THEN NULL ELSE checkpoint END,
        not_portable = CASE WHEN $3 THEN NULL ELSE not_portable END
-     WHERE id = $1`,
-    [jobId, change.lost ? 1 : 0, change.fromStart],
+     WHERE id = $1 AND epoch = $4 AND ended_at IS NULL`,
+    [seen.id, change.lost ? 1 : 0, change.fromStart, seen.epoch],
   );
+  return done.rowCount === 1;
 }
 
 /** Granted, never acknowledged. The agent may not even know of it. */

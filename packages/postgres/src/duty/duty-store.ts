@@ -24,10 +24,27 @@ export async function dropDuty(sql: Queryable, kind: string, id: string): Promis
 
 /** Makes a duty due now; only a hint, the scan would find it anyway. */
 export async function hastenDuty(sql: Queryable, kind: string, id: string): Promise<void> {
+  // SKIP LOCKED: whoever holds the duty is looking right now, and waiting for it could deadlock.
   await sql.query('UPDATE duty SET due_at = least(due_at, clock_timestamp()) WHERE kind = $1 AND id = $2', [
     kind,
     id,
   ]);
+}
+
+/** A person asked: what was parked is tried again. */
+export async function reviveDuty(sql: Queryable, kind: string, id: string): Promise<void> {
+  await sql.query(
+    'UPDATE duty SET parked = NULL, failures = 0 WHERE kind = $1 AND id = $2 AND parked IS NOT NULL',
+    [kind, id],
+  );
+}
+
+export async function renewDuty(sql: Queryable, duty: Duty, leaseMs: number): Promise<void> {
+  await sql.query(
+    `UPDATE duty SET leased_until = clock_timestamp() + $4 * interval '1 millisecond' WHERE kind = $1 AND id = $2 AND epoch = $3
+       AND leased_until IS NOT NULL`,
+    [duty.kind, duty.id, duty.epoch, leaseMs],
+  );
 }
 
 export async function claimDuties(

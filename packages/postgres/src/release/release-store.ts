@@ -8,7 +8,10 @@ export interface ReleaseRow {
   readonly artifact_name: string;
   readonly artifact_digest: string;
   readonly config: EnvironmentConfig;
-  readonly secret_versions: { readonly [name: string]: number };
+  /** Each secret named by the configuration: whose it is ('' is everybody's), and its version. */
+  readonly secret_versions: {
+    readonly [name: string]: { readonly repository: string; readonly version: number };
+  };
   readonly repository_id: string | null;
   readonly commit: string | null;
   readonly start_ms: number | null;

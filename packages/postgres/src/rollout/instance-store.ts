@@ -105,16 +105,15 @@ export async function setExcludedBy(sql: Queryable, id: string, by: Version): Pr
   await sql.query('UPDATE instance SET excluded_by = $2 WHERE id = $1', [id, JSON.stringify(by)]);
 }
 
-/** The machine is gone, and with it whatever ran there. */
-export async function loseInstances(
+/** Their host went silent. Whether they run nobody knows: they are replaced where that is possible. */
+export async function strandInstances(
   sql: Queryable,
   agentId: string,
   reason: string,
 ): Promise<readonly string[]> {
-  const lost = await sql.query<{ environment_id: string }>(
-    `UPDATE instance SET state = 'stopped', reason = $2, ended_at = clock_timestamp(), epoch = epoch + 1
-     WHERE agent_id = $1 AND ended_at IS NULL RETURNING environment_id`,
+  const stranded = await sql.query<{ environment_id: string }>(
+    `UPDATE instance SET state = 'unready', reason = $2 WHERE agent_id = $1 AND ended_at IS NULL RETURNING environment_id`,
     [agentId, reason],
   );
-  return [...new Set(lost.rows.map((row) => row.environment_id))];
+  return [...new Set(stranded.rows.map((row) => row.environment_id))];
 }

@@ -32,10 +32,16 @@ export async function receiveTrigger(sql: Queryable, trigger: Trigger): Promise<
 
 export async function nextTrigger(sql: Queryable, repositoryId: string): Promise<InboxRow | null> {
   const found = await sql.query<InboxRow>(
-    `SELECT * FROM inbox WHERE state = 'pending' AND repository_id = $1 ORDER BY received_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
+    `SELECT * FROM inbox WHERE state = 'pending' AND repository_id = $1 ORDER BY received_at LIMIT 1`,
     [repositoryId],
   );
   return found.rows[0] ?? null;
+}
+
+/** False when somebody else settled it meanwhile. */
+export async function lockTrigger(sql: Queryable, id: string): Promise<boolean> {
+  const locked = await sql.query(`SELECT 1 FROM inbox WHERE id = $1 AND state = 'pending' FOR UPDATE`, [id]);
+  return locked.rowCount === 1;
 }
 
 export async function settleTrigger(

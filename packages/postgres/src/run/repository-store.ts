@@ -38,6 +38,18 @@ export async function removeRepository(sql: Queryable, name: string): Promise<st
   return gone.rows[0]?.id ?? null;
 }
 
+/** Ref → commit as last seen, with the row locked; null before the first look. */
+export async function lockRefs(
+  sql: Queryable,
+  id: string,
+): Promise<{ readonly [ref: string]: string } | null> {
+  const locked = await sql.query<Pick<RepositoryRow, 'refs'>>(
+    'SELECT refs FROM repository WHERE id = $1 FOR UPDATE',
+    [id],
+  );
+  return locked.rows[0]?.refs ?? null;
+}
+
 export async function notePoll(
   sql: Queryable,
   id: string,

@@ -12,6 +12,8 @@ import type { RequestBody } from './request-body.ts';
 export type Outcome =
   | { readonly kind: 'answered'; readonly status: number; readonly firstByteMs: number }
   | { readonly kind: 'nothingWritten' | 'noAnswer' | 'brokenAnswer'; readonly error: Error }
+  /** It cannot be passed on as it is: the client's fault, not the instance's. */
+  | { readonly kind: 'badRequest' }
   | { readonly kind: 'clientGone' };
 
 export interface Exchange {
@@ -21,6 +23,8 @@ export interface Exchange {
   readonly idempotent: boolean;
   readonly extraHeaders: readonly string[];
 }
+
+const MALFORMED = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']);
 
 export function forward(exchange: Exchange, instance: Instance): Promise<Outcome> {
   const { request, response } = exchange;
@@ -88,6 +92,7 @@ class Relay implements Dispatcher.DispatchHandler {
       this.exchange.response.destroy();
       return this.finish({ kind: 'brokenAnswer', error });
     }
+    if (MALFORMED.has((error as { code?: string }).code ?? '')) return this.finish({ kind: 'badRequest' });
     this.finish({ kind: this.controller ? 'noAnswer' : 'nothingWritten', error });
   }
 

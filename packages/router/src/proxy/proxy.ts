@@ -21,6 +21,9 @@ export interface ProxyOptions {
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const TRIES = 3;
+const NOBODY: ReadonlySet<string> = new Set();
+/** A client that leaves after waiting this long left because of the instance. */
+const PATIENT_CLIENT_MS = 5_000;
 
 export class ReverseProxy {
   private readonly options: ProxyOptions;
@@ -51,7 +54,10 @@ export class ReverseProxy {
     const idempotent = IDEMPOTENT.has(request.method ?? 'GET');
     const exclude = new Set<string>();
     for (let tried = 1; ; tried += 1) {
-      const claim = table.claim({ bucket: user.bucket, exclude }, now());
+      // With nobody else to try, the same instance may be tried again.
+      const claim =
+        table.claim({ bucket: user.bucket, exclude }, now()) ??
+        (tried > 1 ? table.claim({ bucket: user.bucket, exclude: NOBODY }, now()) : null);
       if (!claim) return refuse(response, 503, 'no instance of this application is ready');
       if (claim.instance.inFlight > limits.inFlightPerInstance) {
         claim.instance.end();
@@ -63,6 +69,9 @@ export class ReverseProxy {
       claim.instance.end();
       const again = this.mayRetry(outcome, { tried, idempotent, body });
       if (outcome.kind === 'nothingWritten') claim.instance.coolDown(now());
+      if (outcome.kind === 'badRequest') return refuse(response, 400, 'the request is malformed');
+      // A retry hides a failure from the user, not from the judge.
+      if (again) counter.count(claim.group, { failed: true, ms: now() - startedAt, bucket: user.bucket });
       if (!again) return this.conclude({ response, claim, outcome, user, startedAt, counter });
       exclude.add(claim.instance.upstream.id);
     }
@@ -73,6 +82,7 @@ export class ReverseProxy {
     at: { readonly tried: number; readonly idempotent: boolean; readonly body: RequestBody },
   ): boolean {
     if (at.tried >= TRIES || !at.body.replayable) return false;
+    if (isTimeout(outcome)) return false;
     const harmless = outcome.kind === 'nothingWritten' || (outcome.kind === 'noAnswer' && at.idempotent);
     return harmless && this.budget.take(this.options.now());
   }
@@ -86,13 +96,18 @@ export class ReverseProxy {
     readonly counter: Counter;
   }): void {
     const { response, claim, outcome, user, startedAt, counter } = end;
-    if (outcome.kind === 'clientGone') return;
+    if (outcome.kind === 'clientGone' && this.options.now() - startedAt < PATIENT_CLIENT_MS) return;
     const answered = outcome.kind === 'answered';
     const ms = answered ? outcome.firstByteMs : this.options.now() - startedAt;
     counter.count(claim.group, { failed: !answered || outcome.status >= 500, ms, bucket: user.bucket });
     if (outcome.kind === 'nothingWritten' || outcome.kind === 'noAnswer')
       refuse(response, 502, 'the instance did not answer');
   }
+}
+
+/** An instance that takes its full time to say nothing is not made to do the work three times. */
+function isTimeout(outcome: Outcome): boolean {
+  return 'error' in outcome && (outcome.error as { code?: string }).code === 'UND_ERR_HEADERS_TIMEOUT';
 }
 
 function refuse(response: ServerResponse, status: number, sentence: string): void {

@@ -23,6 +23,7 @@ export class RoutingTable {
   private readonly leaving = new Map<string, Instance>();
   private readonly choice = new SmoothChoice();
   private turn = 0;
+  private closing = false;
   private readonly headersTimeoutMs: number;
 
   constructor(options: { readonly headersTimeoutMs: number }) {
@@ -89,7 +90,12 @@ export class RoutingTable {
   }
 
   isLeaving(instance: Instance): boolean {
-    return this.leaving.has(instance.upstream.id);
+    return this.closing || this.instances.get(instance.upstream.id) !== instance;
+  }
+
+  /** This worker goes: whatever is upgraded is told so. */
+  startClosing(): void {
+    this.closing = true;
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { giveTree } from '../../job/job-folder.ts';
 import { PLAIN_RESULT, type StepResult, type StepRun } from '../run-step.ts';
@@ -12,7 +12,7 @@ export async function checkout(
   inputs: Record<string, string>,
 ): Promise<StepResult> {
   const { grant, folder } = run.world;
-  const target = insideWorkspace(folder.work, inputs.path ?? '');
+  const target = await insideWorkspace(folder.work, inputs.path ?? '');
   await mkdir(target, { recursive: true });
   await world.checkout(run, target);
   await giveTree(target, run.user);
@@ -26,8 +26,12 @@ export async function checkout(
   };
 }
 
-export function insideWorkspace(workspace: string, path: string): string {
-  const target = join(workspace, path);
-  if (target === workspace || target.startsWith(`${workspace}/`)) return target;
-  throw new HoldfastError('requestInvalid', `the path ${path} lies outside the workspace`);
+/** Also through links: what a step planted must not lead the agent elsewhere. */
+export async function insideWorkspace(workspace: string, path: string): Promise<string> {
+  const root = await realpath(workspace);
+  const target = join(root, path);
+  const inside = (candidate: string) => candidate === root || candidate.startsWith(`${root}/`);
+  const real = await realpath(target).catch(() => realpath(dirname(target)).catch(() => root));
+  if (inside(target) && inside(real)) return target;
+  throw new HoldfastError('requestInvalid', `the path ${path} leads out of the workspace`);
 }

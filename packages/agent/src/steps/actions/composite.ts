@@ -20,7 +20,7 @@ export async function composite(
   perform: PerformStep,
   { uses, inputs: given }: { readonly uses: string; readonly inputs: Record<string, string> },
 ): Promise<StepResult> {
-  const folder = insideWorkspace(run.world.folder.work, posix.normalize(uses));
+  const folder = await insideWorkspace(run.world.folder.work, posix.normalize(uses));
   const file = ['action.yml', 'action.yaml']
     .map((name) => join(folder, name))
     .find((path) => existsSync(path));

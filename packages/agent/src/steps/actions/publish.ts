@@ -10,7 +10,7 @@ export async function publish(
   inputs: Record<string, string>,
 ): Promise<StepResult> {
   const { folder } = run.world;
-  const path = insideWorkspace(folder.work, inputs.path ?? '.');
+  const path = await insideWorkspace(folder.work, inputs.path ?? '.');
   const found = await stat(path).catch(() => null);
   if (!found?.isDirectory())
     return failedResult(`publish: there is no folder ${inputs.path} in the workspace`);

@@ -78,6 +78,10 @@ function diffSecrets(from: ReleaseRow, to: ReleaseRow) {
     ...new Set([...Object.keys(from.secret_versions), ...Object.keys(to.secret_versions)]),
   ].sort();
   return names
-    .map((name) => ({ name, from: from.secret_versions[name] ?? null, to: to.secret_versions[name] ?? null }))
+    .map((name) => ({
+      name,
+      from: from.secret_versions[name]?.version ?? null,
+      to: to.secret_versions[name]?.version ?? null,
+    }))
     .filter((entry) => entry.from !== entry.to);
 }

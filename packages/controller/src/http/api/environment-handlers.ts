@@ -3,7 +3,7 @@ import { newId } from '@holdfast/contract/id.ts';
 import { mergeHistograms, quantileMs } from '@holdfast/core/analysis/histogram.ts';
 import { decide } from '@holdfast/core/rollout/decide.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
-import { hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { hastenDuty, reviveDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { listReleases } from '@holdfast/postgres/release/release-store.ts';
 import {
   type EnvironmentRow,
@@ -19,6 +19,7 @@ import {
   requestOfRollout,
 } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { type IntervalRow, intervalsBetween } from '@holdfast/postgres/rollout/router-store.ts';
+import { findRepository } from '@holdfast/postgres/run/repository-store.ts';
 import type { z } from 'zod';
 import { specialFunctions } from '../../environments/special-functions.ts';
 import { nameOf } from '../../environments/watch-environment.ts';
@@ -68,6 +69,9 @@ export const environmentHandlers: Handlers = {
     const environment = await requireEnvironment(services.database, params);
     await verifyArtifact(services, artifact);
     const latest = (await listReleases(services.database, environment.id, 1))[0];
+    const repository = latest?.repository_id
+      ? await findRepository(services.database, latest.repository_id)
+      : null;
     const started = await services.database.transaction((sql) =>
       startDeploy(services, sql, {
         app: environment.app,
@@ -75,7 +79,7 @@ export const environmentHandlers: Handlers = {
         config: environment.config,
         artifact,
         askedBy: `api ${body.id ?? newId()}`,
-        repository: latest?.repository_id ? { id: latest.repository_id, name: '' } : null,
+        repository,
         commit: artifact.commit,
         automatedSince: null,
       }),
@@ -129,6 +133,7 @@ export const environmentHandlers: Handlers = {
     checkFit(row, request);
     await database.transaction(async (sql) => {
       await requestOfRollout(sql, row.id, request);
+      await reviveDuty(sql, 'environment', row.environment_id);
       await hastenDuty(sql, 'environment', row.environment_id);
     });
     hints.send('duty');

@@ -6,6 +6,7 @@ import { findAgent } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
+import { requestOfRollout } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { type AttemptRow, attemptsOf } from '@holdfast/postgres/run/attempt-store.ts';
 import { findTrigger, receiveTrigger } from '@holdfast/postgres/run/inbox-store.ts';
 import { readLog } from '@holdfast/postgres/run/log-store.ts';
@@ -180,6 +181,7 @@ async function endCancelledJobs(
 ): Promise<void> {
   for (const job of await jobsOf(sql, runId)) {
     if (job.ended_at !== null) continue;
+    await abortRolloutsOf(sql, job);
     await changeRun(services, sql, {
       runId,
       event: {
@@ -190,6 +192,22 @@ async function endCancelledJobs(
         reason: 'cancelled by force',
       },
     });
+  }
+}
+
+/** Without its job nobody would watch the rollout that it asked for. */
+async function abortRolloutsOf(sql: Queryable, job: JobRow): Promise<void> {
+  const asked = await sql.query<{ id: string; environment_id: string }>(
+    `SELECT id, environment_id FROM rollout WHERE ended_at IS NULL AND asked_by LIKE $1`,
+    [`${job.run_id}/${job.key}/%`],
+  );
+  for (const rollout of asked.rows) {
+    await requestOfRollout(sql, rollout.id, {
+      id: `cancel ${job.id}`,
+      kind: 'abort',
+      reason: 'its run was cancelled by force',
+    });
+    await hastenDuty(sql, 'environment', rollout.environment_id);
   }
 }
 

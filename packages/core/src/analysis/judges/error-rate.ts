@@ -17,9 +17,11 @@ export function judgeErrorRate(
   const interval = (arm: ArmTotals) =>
     proportionInterval({ n: arm.units, bad: arm.failedUnits }, alpha / 2, { special, prior: RARE });
   const [lowC, highC] = interval(candidate);
-  const [lowS, highS] = interval(stable);
   const rateC = rate(candidate);
-  const rateS = rate(stable);
+  // Stable at the candidate's own hours: what it failed in the intervals in which the candidate served.
+  const rateS =
+    candidate.units === 0 || stable.units === 0 ? null : evidence.expectedFailures / candidate.units;
+  const [lowS, highS] = interval({ ...stable, failedUnits: Math.round((rateS ?? 0) * stable.units) });
   const estimate = rateC === null || rateS === null ? null : rateC - rateS;
   const strength = logEvidence(evidence.logRatios);
   const worse = estimate !== null && estimate > rule.errorIncrease && strength >= Math.log(1 / alpha);

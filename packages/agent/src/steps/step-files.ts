@@ -1,0 +1,28 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+
+/**
+ * Reads a file that a step may have replaced: never through a link, never a pipe or a device, and
+ * never more than the limit. The agent may be root; the step is not.
+ */
+export async function readStepFile(path: string, limitBytes: number): Promise<string> {
+  const handle = await openStepFile(path);
+  if (!handle) return '';
+  try {
+    const buffer = Buffer.alloc(Math.min(limitBytes, (await handle.stat()).size));
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+export async function openStepFile(path: string) {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    () => null,
+  );
+  if (!handle) return null;
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  return null;
+}

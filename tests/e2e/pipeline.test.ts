@@ -1,0 +1,217 @@
+import { createHmac } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../../tools/demo/machine.ts';
+import { WorkBench, workflow } from './work-bench.ts';
+
+let bench: WorkBench;
+beforeAll(async () => {
+  bench = await WorkBench.start();
+});
+afterAll(() => bench.stop());
+
+test('matrix, outputs, env files, composite actions, conditions and secrets, all together', async () => {
+  await bench.machine.client('setSecret', { params: { name: 'TOKEN' }, body: { value: 'hunter2-secret' } });
+  await bench.machine.client('setVariable', { params: { name: 'GREETING' }, body: { value: 'hello' } });
+  await bench.repository('all', {
+    '.holdfast/workflows/ci.yml': workflow(
+      `  make:
+    runs-on: ubuntu-latest
+    outputs: { list: "\${{ steps.l.outputs.list }}" }
+    env: { SHARED: one }
+    steps:
+      - uses: actions/checkout@v4
+      - id: l
+        run: |
+          echo 'list=["a","b"]' >> "$GITHUB_OUTPUT"
+          echo "NEXT=two" >> "$GITHUB_ENV"
+          mkdir -p bin && printf '#!/bin/sh\\necho tool-ran\\n' > bin/tool && chmod +x bin/tool
+          echo "$PWD/bin" >> "$GITHUB_PATH"
+          echo "### done" >> "$GITHUB_STEP_SUMMARY"
+      - name: See it
+        run: |
+          tool
+          echo "$SHARED $NEXT \${{ vars.GREETING }} secret=$IT"
+          echo "::add-mask::masked-later"
+          echo "now masked-later"
+          echo "::warning file=a.js,line=3::careful"
+        env: { IT: "\${{ secrets.TOKEN }}" }
+      - id: greet
+        uses: ./tools/greet
+        with: { who: world }
+      - run: test "\${{ steps.greet.outputs.said }}" = "hi world"
+      - run: exit 3
+        continue-on-error: true
+      - if: failure()
+        run: exit 1
+  each:
+    needs: make
+    strategy:
+      matrix: { item: "\${{ fromJSON(needs.make.outputs.list) }}" }
+    runs-on: self-hosted
+    steps:
+      - shell: python
+        run: print("item \${{ matrix.item }} by \${{ inputs.who }}")
+`,
+    ),
+    'tools/greet/action.yml': `name: greet
+description: says hi
+inputs: { who: { required: true, description: whom } }
+outputs: { said: { value: "\${{ steps.s.outputs.said }}", description: it } }
+runs:
+  using: composite
+  steps:
+    - id: s
+      shell: bash
+      run: echo "said=hi \${{ inputs.who }}" >> "$GITHUB_OUTPUT"
+`,
+  });
+  const run = await bench.run('all', { who: 'tester' });
+  expect(run.state).toBe('succeeded');
+  expect(run.jobs.map((job) => job.name)).toEqual(['make', 'each (a)', 'each (b)']);
+  const log = await bench.log(run, 'make', 2);
+  expect(log).toContain('tool-ran\none two hello secret=***\nnow ***\nwarning: careful');
+  expect(log).not.toContain('hunter2');
+  const [make] = run.jobs;
+  expect(make?.steps[2]?.annotations).toEqual([{ level: 'warning', message: 'careful', place: 'a.js:3' }]);
+  expect(make?.steps[1]?.summary).toBe('### done\n');
+  expect(make?.steps.map((step) => step.state)).toEqual([
+    'succeeded',
+    'succeeded',
+    'succeeded',
+    'succeeded',
+    'succeeded',
+    'succeeded',
+    'skipped',
+  ]);
+  expect(await bench.log(run, 'each (b)', 0)).toContain('item b by tester');
+});
+
+test('a push becomes one run although a webhook and polling both tell of it', async () => {
+  const folder = await bench.repository('hooked', {
+    '.holdfast/workflows/ci.yml': workflow(
+      '  a:\n    runs-on: self-hosted\n    steps:\n      - run: echo hi\n',
+    ),
+  });
+  const added = await bench.machine.client('addRepository', {
+    body: { name: 'hooked-too', url: folder, pollSeconds: 1 },
+  });
+  await until('both were looked at', async () =>
+    (await bench.machine.client('listRepositories')).items.every((item) => item.lastPolledAt),
+  );
+  const commit = bench.commit(folder, 'second');
+  const body = JSON.stringify({ repository: 'hooked-too', ref: 'refs/heads/main', after: commit });
+  const post = (signature: string) =>
+    fetch(`${bench.machine.addresses[0]}/hooks/generic`, {
+      method: 'POST',
+      body,
+      headers: { 'x-holdfast-signature-256': signature },
+    });
+  expect((await post('sha256=00')).status).toBe(401);
+  const signature = `sha256=${createHmac('sha256', added.webhookSecret).update(body).digest('hex')}`;
+  expect((await post(signature)).status).toBe(202);
+  expect((await post(signature)).status).toBe(202);
+  const runsOf = async (name: string) =>
+    (await bench.machine.client('listRuns', { query: { repository: name } })).items;
+  await until(
+    'the polled repository to run',
+    async () => (await runsOf('hooked')).length > 0 && (await runsOf('hooked-too')).length > 0,
+  );
+  await new Promise((done) => setTimeout(done, 2_500));
+  expect((await runsOf('hooked')).length).toBe(1);
+  expect((await runsOf('hooked-too')).length).toBe(1);
+});
+
+test('a push of a broken workflow is a failed run that says where', async () => {
+  const folder = await bench.repository('broken', { 'README.md': 'x' });
+  await until(
+    'the first look',
+    async () =>
+      (await bench.machine.client('listRepositories')).items.find((item) => item.name === 'broken')
+        ?.lastPolledAt,
+  );
+  bench.write(folder, {
+    '.holdfast/workflows/ci.yml': workflow(
+      '  a:\n    runs-on: self-hosted\n    container: node:24\n    steps:\n      - run: echo hi\n',
+    ),
+  });
+  bench.commit(folder, 'break it');
+  const run = await until(
+    'the broken run',
+    async () => (await bench.machine.client('listRuns', { query: { repository: 'broken' } })).items[0],
+  );
+  expect(run).toMatchObject({
+    state: 'failed',
+    reason: expect.stringMatching(/^\.holdfast\/workflows\/ci\.yml:11:5: job containers are not supported/),
+  });
+});
+
+test('cancelling ends the running step and its process group', async () => {
+  await bench.repository('long', {
+    '.holdfast/workflows/ci.yml': workflow(
+      '  a:\n    runs-on: self-hosted\n    steps:\n      - run: sleep 300\n      - if: cancelled()\n        run: echo cleaned\n',
+    ),
+  });
+  const { trigger } = await bench.machine.client('startRun', { body: { repository: 'long', inputs: {} } });
+  const id = await until(
+    'the run',
+    async () => (await bench.machine.client('showTrigger', { params: { id: trigger } })).runs[0],
+  );
+  await until(
+    'the step to run',
+    async () =>
+      (await bench.machine.client('showRun', { params: { id } })).jobs[0]?.steps[0]?.state === 'running',
+  );
+  await bench.machine.client('cancelRun', { params: { id }, body: {} });
+  const run = await bench.runEnded(id);
+  expect(run.state).toBe('cancelled');
+  expect(run.jobs[0]?.steps.map((step) => step.state)).toEqual(['cancelled', 'succeeded']);
+});
+
+test("killing only the agent's process re-attaches its step, which runs once", async () => {
+  await bench.repository('attach', {
+    '.holdfast/workflows/ci.yml': workflow(
+      '  a:\n    runs-on: self-hosted\n    steps:\n      - run: for n in 1 2 3 4 5 6; do echo "tick $n"; sleep 0.5; done\n      - run: echo after\n',
+    ),
+  });
+  const { trigger } = await bench.machine.client('startRun', { body: { repository: 'attach', inputs: {} } });
+  const id = await until(
+    'the run',
+    async () => (await bench.machine.client('showTrigger', { params: { id: trigger } })).runs[0],
+  );
+  const job = await until('the step to run', async () =>
+    (await bench.machine.client('showRun', { params: { id } })).jobs.find(
+      (candidate) => candidate.steps[0]?.state === 'running',
+    ),
+  );
+  await new Promise((done) => setTimeout(done, 700));
+  bench.machine.kill(job.agent ?? '');
+  const run = await bench.runEnded(id);
+  expect(run.state).toBe('succeeded');
+  expect(run.jobs[0]?.steps.map((step) => step.attempts.length)).toEqual([1, 1]);
+  const log = await bench.log(run, 'a', 0);
+  expect(log.match(/^tick \d$/gm)).toEqual(['tick 1', 'tick 2', 'tick 3', 'tick 4', 'tick 5', 'tick 6']);
+});
+
+test('a job that left a process behind is honest about not being portable', async () => {
+  await bench.repository('daemon', {
+    '.holdfast/workflows/ci.yml': workflow(
+      '  a:\n    runs-on: self-hosted\n    steps:\n      - run: sleep 60 >/dev/null 2>&1 &\n      - run: sleep 4\n',
+    ),
+  });
+  const { trigger } = await bench.machine.client('startRun', { body: { repository: 'daemon', inputs: {} } });
+  const id = await until(
+    'the run',
+    async () => (await bench.machine.client('showTrigger', { params: { id: trigger } })).runs[0],
+  );
+  await until(
+    'the second step',
+    async () =>
+      (await bench.machine.client('showRun', { params: { id } })).jobs[0]?.steps[1]?.state === 'running',
+  );
+  const { sentence } = await bench.machine.client('why', { params: { id } });
+  expect(sentence).toContain('start again from its first step, because a step left a process running');
+  await bench.runEnded(id);
+  expect(readdirSync(join(bench.machine.data, 'agent-2', 'jobs')).length).toBe(0);
+});
