@@ -30,11 +30,15 @@ export function monotonicMicros(): number {
 }
 
 /** Over all profiles in the folder: a program may be several processes. */
-export function readCpuShares(folder: string, window: Window): { readonly busyMs: number; readonly shares: CpuShares } {
+export function readCpuShares(
+  folder: string,
+  window: Window,
+): { readonly busyMs: number; readonly shares: CpuShares } {
   const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
   if (files.length === 0) throw new Error(`no CPU profile was left in ${folder}`);
   const spent = new Map<string, number>();
-  for (const file of files) addUp(JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile, window, spent);
+  for (const file of files)
+    addUp(JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile, window, spent);
   const busy = [...spent.values()].reduce((sum, took) => sum + took, 0);
   const shares = [...spent]
     .sort((one, other) => other[1] - one[1])

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type CpuShares, monotonicMicros, readCpuShares } from '../cpu-shares.ts';
 import { round } from '../latency.ts';
 import type { Workbench } from '../workbench.ts';
 import { startController } from './controller.ts';
-import { type CpuShares, monotonicMicros, readCpuShares } from '../cpu-shares.ts';
 import type { BenchDatabase } from './database.ts';
 import { measureShape, SHAPES } from './holdfast.ts';
 import { readStatementCosts, resetStatementCosts, type StatementCosts } from './statement-costs.ts';

@@ -155,7 +155,7 @@ test('up: a second one, a taken port, a directory that cannot be written', async
 test('a full disk during publish fails the step with that sentence, and the step can be run again', async () => {
   if (process.getuid?.() !== 0)
     return expect(process.getuid?.(), 'only root can mount the small disk this test needs').not.toBe(0);
-  const blobs = join(bench.machine.data, 'blobs', 'drafts');
+  const blobs = join(bench.machine.data, 'blobs');
   mkdirSync(blobs, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', blobs]);
   try {

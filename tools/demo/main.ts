@@ -95,7 +95,17 @@ async function shipThroughKills(): Promise<Story['v2']> {
   const finished = await until('v2 to be promoted', () => rolloutEnded(rollout.id));
   say(`v2 is ${finished.state}`);
   const run = await until('run 2 to end', () => ended(2));
-  return { run, rollout: finished, agentBurntAt: burntAt, resumedAfterS, burntStep: step, ...killed };
+  const agent = run.jobs.find((candidate) => candidate.id === job.id)?.agent ?? '?';
+  const resumedOn = agent === victim ? `a new ${agent}` : agent;
+  return {
+    run,
+    rollout: finished,
+    agentBurntAt: burntAt,
+    resumedAfterS,
+    burntStep: step,
+    resumedOn,
+    ...killed,
+  };
 }
 
 /** Kills one controller and measures how long until the other moved the rollout on, and until both serve. */

@@ -17,6 +17,8 @@ export interface Story {
     readonly agentBurntAt: number;
     readonly resumedAfterS: number;
     readonly burntStep: string;
+    /** The agent that went on; a burnt machine is replaced by a new one of its name. */
+    readonly resumedOn: string;
     readonly controllerBackS: number;
     readonly takeOverMs: number;
   };
@@ -39,7 +41,7 @@ export function claimsOf(story: Story): readonly Claim[] {
     },
     { sentence: `v2 was promoted to 100 % (${v2.rollout.state})`, holds: v2.rollout.state === 'done' },
     {
-      sentence: `the job of the burnt agent went on at "${v2.burntStep}" on ${v2.run.jobs[0]?.agent ?? '?'} ${v2.resumedAfterS.toFixed(1)} s after the kill`,
+      sentence: `the job of the burnt agent went on at "${v2.burntStep}" on ${v2.resumedOn} ${v2.resumedAfterS.toFixed(1)} s after the kill`,
       holds: v2.resumedAfterS <= 15,
     },
     {

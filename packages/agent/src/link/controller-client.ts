@@ -120,6 +120,8 @@ export class ControllerClient {
       }
       this.favourite += 1;
     }
+    // A controller that answered knows better what is wrong (its disk is full, its database away).
+    if (last instanceof HoldfastError) throw last;
     throw new HoldfastError(
       'controllerUnreachable',
       `no controller answers at ${this.controllers.join(', ')}`,
