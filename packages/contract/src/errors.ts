@@ -37,11 +37,6 @@ export const ERRORS = {
     'A workflow file uses a feature that this version does not run.',
     'Remove it or replace it as the message says; nothing is ignored silently.',
   ),
-  expressionInvalid: define(
-    'invalid',
-    'An expression in ${{ }} cannot be evaluated.',
-    'Check the names it uses; the message says where it stands.',
-  ),
   commitUnknown: define(
     'invalid',
     'A commit is not in the repository any more.',

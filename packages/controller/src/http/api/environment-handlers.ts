@@ -118,7 +118,8 @@ export const environmentHandlers: Handlers = {
     const { row, environment } = await requireRollout(database, params.id);
     const from = Math.floor(row.started_at.getTime() / 1000) - 15;
     const to = row.ended_at ? Math.ceil(row.ended_at.getTime() / 1000) + 15 : Math.ceil(Date.now() / 1000);
-    return { points: pointsOf(await intervalsBetween(database, nameOf(environment), from, to)) };
+    const intervals = await intervalsBetween(database, nameOf(environment), from, to);
+    return { points: pointsOf(intervals, row.candidate) };
   },
 
   steerRollout: async ({ database, hints }, { params, body }) => {
@@ -169,16 +170,24 @@ async function requireRollout(
   return { row, environment: (await environmentById(sql, row.environment_id)) as EnvironmentRow };
 }
 
-export function pointsOf(intervals: readonly IntervalRow[]) {
+/** Seen from one rollout: its candidate, by release, and everything else, whatever it was called then. */
+function pointsOf(intervals: readonly IntervalRow[], candidate: string) {
   const seconds = new Map<number, IntervalRow['counts'][number][]>();
   for (const { second, counts } of intervals)
     seconds.set(second, [...(seconds.get(second) ?? []), ...counts]);
   return [...seconds.entries()]
     .sort(([a], [b]) => a - b)
-    .map(([second, counts]) => ({ at: new Date(second * 1000).toISOString(), groups: groupsOf(counts) }));
+    .map(([second, counts]) => ({
+      at: new Date(second * 1000).toISOString(),
+      groups: groupsOf(counts, candidate),
+    }));
 }
 
-function groupsOf(counts: readonly IntervalRow['counts'][number][]) {
+function groupsOf(given: readonly IntervalRow['counts'][number][], candidate: string) {
+  const counts = given.map((entry) => ({
+    ...entry,
+    name: entry.release === candidate ? 'candidate' : entry.name === 'baseline' ? 'baseline' : 'stable',
+  }));
   const names = [...new Set(counts.map((entry) => entry.name))];
   return names.map((name) => {
     const own = counts.filter((entry) => entry.name === name);

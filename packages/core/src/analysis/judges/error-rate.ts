@@ -55,7 +55,7 @@ interface Words {
 function sentenceOf(verdict: Verdict, { rateC, rateS, estimate, rule }: Words): string {
   if (rateC === null || rateS === null || estimate === null) return 'no requests on both sides yet';
   const seen = `${percent(rateC)} of the candidate's requests failed, ${percent(rateS)} of stable's`;
-  const margin = `${percent(rule.errorIncrease)} points`;
+  const margin = `${(rule.errorIncrease * 100).toFixed(2)} percentage points`;
   if (verdict === 'worse') return `${seen}: more than the allowed ${margin}, and not by chance`;
   if (verdict === 'notWorse') return `${seen}: certainly less than ${margin} apart`;
   return `${seen}: neither harm nor its absence is certain at ${margin}`;

@@ -38,16 +38,11 @@ export function judgeLatency(
   const allowed = 1 - rule.latencyQuantile;
   const worse = slow[0] > Math.max(usual[1], allowed);
   const verdict: Verdict = worse ? 'worse' : slow[1] < allowed ? 'notWorse' : 'undecided';
-  const interval: readonly [number, number] = [
-    boundOf(candidate, 1 - slow[1], q),
-    boundOf(candidate, 1 - slow[0], q),
-  ];
+  // Where the candidate's own quantile lies: the share above it is known only within an interval.
+  const above = share({ n: n.candidate, bad: countAbove(candidate, own) });
+  const at = (quantile: number) => (quantileMs(candidate, quantile) ?? own) - q;
+  const interval: readonly [number, number] = [at(1 - above[1]), at(1 - above[0])];
   return { ...base, verdict, interval, sentence: sentenceOf(verdict, { own, q, rule }) };
-}
-
-/** Reads a bound on the share of slow requests back as a bound on the quantile's difference. */
-function boundOf(candidate: Parameters<typeof quantileMs>[0], quantile: number, q: number): number {
-  return (quantileMs(candidate, Math.min(1, Math.max(0, quantile))) ?? q) - q;
 }
 
 function sentenceOf(
