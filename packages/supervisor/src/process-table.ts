@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, w
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+import { compileCache } from './programs.ts';
 
 /**
  * Processes that outlive their starter. Each is known by pid and start time, kept in a file, so
@@ -54,7 +55,7 @@ export class ProcessTable {
     const child = spawn(process.execPath, [spec.program, ...spec.args], {
       detached: true,
       stdio: ['ignore', log, log],
-      env: { ...process.env, ...spec.env },
+      env: { ...process.env, ...compileCache(), ...spec.env },
     });
     closeSync(log);
     child.on('error', () => {});

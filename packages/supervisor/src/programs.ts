@@ -11,3 +11,13 @@ export function dashboardPath(): string {
   const bundled = fileURLToPath(new URL('./dashboard', import.meta.url));
   return existsSync(bundled) ? bundled : fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
 }
+
+/**
+ * Compiled code is kept beside the sources, whose owner it has: processes then start without
+ * stripping types, faster and with 25 MiB less. The installed package is compiled already.
+ */
+export function compileCache(): Record<string, string> {
+  const modules = fileURLToPath(new URL('../../../node_modules', import.meta.url));
+  const bundled = existsSync(fileURLToPath(new URL('./agent.js', import.meta.url)));
+  return bundled || !existsSync(modules) ? {} : { NODE_COMPILE_CACHE: `${modules}/.cache/holdfast` };
+}
