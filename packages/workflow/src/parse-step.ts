@@ -29,6 +29,7 @@ export function parseSteps(parser: StepParser, token: TemplateToken | undefined)
 
 function parseStep(parser: StepParser, step: MappingToken): StepDefinition {
   const { tree } = parser;
+  checkRecovery(tree, step.find('env'));
   const member = (name: string) => templateOf(tree, step.find(name));
   const id = step.find('id')?.toString() ?? null;
   return {
@@ -40,6 +41,21 @@ function parseStep(parser: StepParser, step: MappingToken): StepDefinition {
     continueOnError: member('continue-on-error'),
     timeoutMinutes: member('timeout-minutes'),
   };
+}
+
+/** Holdfast's own variables on a step, which GitHub passes on as they are. */
+const RECOVERY: { readonly [name: string]: readonly string[] } = {
+  HOLDFAST_ON_LOST: ['rerun', 'fail'],
+  HOLDFAST_CHECKPOINT: ['auto', 'always', 'never'],
+};
+
+function checkRecovery(tree: ParsedTree, env: TemplateToken | undefined): void {
+  if (env?.templateTokenType !== TokenType.Mapping) return;
+  for (const { key, value } of env as MappingToken) {
+    const known = RECOVERY[key.toString()];
+    if (!known || known.includes(value.toString())) continue;
+    refuseAt(tree, value, `${key} is ${value}, this version knows ${known.join(', ')}`);
+  }
 }
 
 function parseAction(parser: StepParser, step: MappingToken): StepAction {

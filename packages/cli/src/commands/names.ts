@@ -17,6 +17,14 @@ export async function environmentNamed(client: Client, name: string): Promise<En
   );
 }
 
+export async function onlyEnvironment(client: Client): Promise<EnvironmentView> {
+  const { items } = await client('listEnvironments');
+  const only = items[0];
+  if (only && items.length === 1) return only;
+  const known = items.map((item) => item.name).join(', ') || 'none yet';
+  throw new HoldfastError('usageInvalid', `name the environment with --environment; there is ${known}`);
+}
+
 /** A run by its id, or by its number where only one repository has it. */
 export async function runNamed(client: Client, name: string): Promise<string> {
   if (/^[0-9a-f-]{36}$/.test(name)) return name;

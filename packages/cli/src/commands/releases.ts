@@ -2,7 +2,7 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Command } from 'commander';
 import { connect, globals } from '../connection.ts';
 import { ago, printJson, say, short, state, table } from '../terminal/output.ts';
-import { environmentNamed } from './names.ts';
+import { environmentNamed, onlyEnvironment } from './names.ts';
 
 export function addReleases(program: Command): void {
   program
@@ -33,14 +33,16 @@ export function addReleases(program: Command): void {
     .command('diff')
     .argument('<from>', 'number of a release')
     .argument('<to>', 'number of a release')
-    .requiredOption('--environment <name>', 'APP/ENV')
+    .option('--environment <name>', 'APP/ENV; may be left out where there is only one')
     .description('what changed from one release to another')
-    .action(async (from: string, to: string, options: { environment: string }, command: Command) => {
+    .action(async (from: string, to: string, options: { environment?: string }, command: Command) => {
       for (const text of [from, to])
         if (!/^\d+$/.test(text))
           throw new HoldfastError('usageInvalid', `expected the number of a release, found ${text}`);
       const client = connect(command);
-      const { app, environment } = await environmentNamed(client, options.environment);
+      const { app, environment } = await (options.environment
+        ? environmentNamed(client, options.environment)
+        : onlyEnvironment(client));
       const difference = await client('diffReleases', { params: { app, environment }, query: { from, to } });
       if (globals(command).json) return printJson(difference);
       say(`Release ${from} → ${to}`);

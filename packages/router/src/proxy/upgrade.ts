@@ -13,6 +13,7 @@ import { WebSocketFrames } from './web-socket-frames.ts';
  */
 const LOOK_MS = 250;
 const CLOSE_GRACE_MS = 1_000;
+const BAD_GATEWAY = 'HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n';
 
 export function handleUpgrade(
   table: RoutingTable,
@@ -30,6 +31,7 @@ export function handleUpgrade(
     if (table.isLeaving(claim.instance)) closeGently(client, frames);
   }, LOOK_MS);
   let ended = false;
+  let connected = false;
   const end = () => {
     if (ended) return;
     ended = true;
@@ -38,8 +40,15 @@ export function handleUpgrade(
     client.destroy();
     upstream.destroy();
   };
+  upstream.on('error', () => {
+    // Before the handshake went out the client can still be told.
+    if (!connected && client.writable) client.write(BAD_GATEWAY);
+  });
   for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
-  upstream.on('connect', () => start({ client, upstream, request, head }));
+  upstream.on('connect', () => {
+    connected = true;
+    start({ client, upstream, request, head });
+  });
   upstream.on('data', (chunk) => frames.follow(chunk));
 }
 
