@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,7 @@ const heard: Heard[] = [];
 let listener: Server;
 let bench: WorkBench;
 let refuseOnce = true;
+let secret: string;
 
 beforeAll(async () => {
   listener = createServer((request, response) => {
@@ -41,7 +42,7 @@ beforeAll(async () => {
   });
   await new Promise<void>((done) => listener.listen(0, '127.0.0.1', done));
   const address = `http://127.0.0.1:${(listener.address() as AddressInfo).port}`;
-  const secret = join(tmpdir(), `holdfast-news-${process.pid}`);
+  secret = join(tmpdir(), `holdfast-news-${process.pid}`);
   writeFileSync(secret, 'shared', { mode: 0o600 });
   bench = await WorkBench.start({
     HOLDFAST_SLACK_WEBHOOK: `${address}/slack`,
@@ -52,6 +53,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await bench.stop();
   listener.close();
+  rmSync(secret, { force: true });
 });
 
 test('a failed run is told to Slack and to a signed webhook, again when they did not take it', async () => {

@@ -22,7 +22,7 @@ export async function startTestServer(): Promise<TestServer> {
   chmodSync(root, 0o711);
   const place = {
     root: join(root, 'pg'),
-    cache: join(tmpdir(), 'holdfast-test-cache'),
+    cache: join(root, 'cache'),
     owner: pickOwner(process.getuid?.() === 0),
     port: 5432,
   };

@@ -20,6 +20,7 @@ import {
   type EnvironmentRow,
   lockEnvironment,
   makeStable,
+  restoreStable,
   saveSnapshot,
 } from '@holdfast/postgres/rollout/environment-store.ts';
 import {
@@ -81,7 +82,9 @@ async function look(services: Services, sql: Queryable, environment: Environment
     for (const effect of decided.effects)
       await applyRolloutEffect(sql, environment, { rollout: decided.rollout, effect });
   }
-  const current = decided?.effects.some((effect) => effect.kind === 'makeStable')
+  const current = decided?.effects.some(
+    (effect) => effect.kind === 'makeStable' || effect.kind === 'restoreStable',
+  )
     ? ((await lockEnvironment(sql, environment.id)) as EnvironmentRow)
     : environment;
   const wanted = await wantedGroups(sql, current, decided?.rollout ?? null);
@@ -181,6 +184,7 @@ async function applyRolloutEffect(
   environment: EnvironmentRow,
   { rollout, effect }: { readonly rollout: Rollout; readonly effect: RolloutEffect },
 ): Promise<void> {
+  if (effect.kind === 'restoreStable') return restoreStable(sql, environment.id, effect);
   if (effect.kind === 'makeStable') {
     await makeStable(sql, environment.id, effect.release);
     return noteServed(sql, effect.release);

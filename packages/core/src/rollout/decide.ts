@@ -132,7 +132,7 @@ function harmOf(
 function retreat(rollout: Rollout, reason: string, now: number): Result<RolloutDecision, RolloutRefusal> {
   const moved = to(rollout, 'aborting', { now, reason });
   if (!moved.ok || rollout.state !== 'soaking' || rollout.stable === null) return moved;
-  const back: RolloutEffect = { kind: 'makeStable', release: rollout.stable };
+  const back: RolloutEffect = { kind: 'restoreStable', release: rollout.stable, instead: rollout.candidate };
   return accept({ rollout: moved.value.rollout, effects: [back, ...moved.value.effects] });
 }
 

@@ -121,6 +121,8 @@ export type RolloutEvent =
 export type RolloutEffect =
   /** From now on this release is the environment's stable one and the former one its hot previous. */
   | { readonly kind: 'makeStable'; readonly release: string }
+  /** It was stable for moments and did harm: the former one is again, and this one is nothing to return to. */
+  | { readonly kind: 'restoreStable'; readonly release: string; readonly instead: string }
   | { readonly kind: 'announce'; readonly state: RolloutState; readonly reason: string | null };
 
 export interface RolloutRefusal {

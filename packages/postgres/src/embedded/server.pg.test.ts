@@ -12,7 +12,7 @@ test('the server is adopted while it runs and comes back with its data after kil
   chmodSync(root, 0o711);
   const place = {
     root: join(root, 'pg'),
-    cache: join(tmpdir(), 'holdfast-test-cache'),
+    cache: join(root, 'cache'),
     owner: pickOwner(process.getuid?.() === 0),
     port: 5432,
   };

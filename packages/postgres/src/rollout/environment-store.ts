@@ -83,6 +83,16 @@ export async function makeStable(sql: Queryable, id: string, release: string): P
   );
 }
 
+/** Back from a release that was stable for moments; it is not kept as one to return to. */
+export async function restoreStable(
+  sql: Queryable,
+  id: string,
+  change: { readonly release: string; readonly instead: string },
+): Promise<void> {
+  await sql.query('UPDATE environment SET stable = $2, previous = NULL WHERE id = $1', [id, change.release]);
+  await sql.query('UPDATE release SET served_at = NULL WHERE id = $1', [change.instead]);
+}
+
 export async function setHold(sql: Queryable, id: string, hold: string | null): Promise<void> {
   await sql.query(
     'UPDATE environment SET hold = $2, hold_since = CASE WHEN $2::text IS NULL THEN NULL ELSE clock_timestamp() END WHERE id = $1',
