@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InstanceObservation, Order } from '@holdfast/contract/agent/protocol.ts';
+import { isStale } from '@holdfast/core/kernel/fence.ts';
 import { giveTree } from '../job/job-folder.ts';
 import {
   isAlive,
@@ -72,11 +73,7 @@ export class HostedInstance {
 
   /** A newer order for the same instance; an older fence is refused. */
   follow(order: Order): void {
-    if (
-      order.generation < this.order.generation ||
-      (order.generation === this.order.generation && order.epoch < this.order.epoch)
-    )
-      return;
+    if (isStale(order, this.order)) return;
     this.order = order;
     if (order.desired === 'drain' && this.state === 'ready') this.become('draining', null);
     if (order.desired === 'stop') void this.stop();

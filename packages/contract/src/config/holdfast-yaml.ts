@@ -121,11 +121,6 @@ const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case 
 
 const app = z.strictObject({ app: name, environments: z.record(name, environment) });
 
-export const holdfastYaml = z.union([
-  app.extend({ version: z.literal(1) }),
-  z.strictObject({ version: z.literal(1), apps: z.array(app).min(1) }),
-]);
-
 /** One app's part of the file, the single-app form first. */
 export const singleApp = app.extend({ version: z.literal(1) });
 export const severalApps = z.strictObject({ version: z.literal(1), apps: z.array(app).min(1) });

@@ -18,10 +18,6 @@ export function bucketValueMs(bucket: number): number {
   return (2 * GAMMA ** bucket) / (GAMMA + 1);
 }
 
-export function bucketUpperMs(bucket: number): number {
-  return GAMMA ** bucket;
-}
-
 export function mergeHistograms(a: Histogram, b: Histogram): Histogram {
   const merged: { [bucket: string]: number } = { ...a };
   for (const [bucket, count] of Object.entries(b)) merged[bucket] = (merged[bucket] ?? 0) + count;

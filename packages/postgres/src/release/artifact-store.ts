@@ -46,13 +46,6 @@ export async function findArtifact(
   );
 }
 
-export async function artifactWithDigest(sql: Queryable, digest: string): Promise<ArtifactRow | null> {
-  return (
-    (await sql.query<ArtifactRow>('SELECT * FROM artifact WHERE digest = $1 LIMIT 1', [digest])).rows[0] ??
-    null
-  );
-}
-
 export async function listArtifacts(
   sql: Queryable,
   page: { readonly limit: number; readonly before: string | null; readonly name: string | null },
