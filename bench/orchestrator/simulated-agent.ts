@@ -28,6 +28,8 @@ export interface SimulatedAgentOptions {
 const REPORTS_AT_ONCE = 200;
 const OFFERS_PAUSE_MS = 20;
 const HEARTBEAT_MS = 3_000;
+/** What a step of a few words prints. */
+const LOG = '> true\nnothing to do, and that is done\n';
 
 export class SimulatedAgent {
   exchanges = 0;
@@ -41,6 +43,8 @@ export class SimulatedAgent {
   private readonly jobs = new Map<string, Grant>();
   private readonly heard = new Map<number, (result: ReportResult) => void>();
   private waiting: Exchange['reports'] = [];
+  private logs: { readonly number: number; readonly piece: Exchange['logs'][number] }[] = [];
+  private asksAll = true;
   private next = 1;
   private awake = false;
   private wake: () => void = () => {};
@@ -75,7 +79,10 @@ export class SimulatedAgent {
     if (this.awake || this.waiting.length > 0) return;
     const news = Promise.withResolvers<void>();
     this.wake = news.resolve;
-    const heartbeat = setTimeout(news.resolve, HEARTBEAT_MS);
+    const heartbeat = setTimeout(() => {
+      this.asksAll = true;
+      news.resolve();
+    }, HEARTBEAT_MS);
     await news.promise;
     clearTimeout(heartbeat);
   }
@@ -84,6 +91,7 @@ export class SimulatedAgent {
   private async listenForOffers(stopped: AbortSignal): Promise<void> {
     while (!stopped.aborted) {
       await this.post('/agent/v1/offers', { agentId: this.agentId }, stopped).catch(() => {});
+      this.asksAll = true;
       this.rouse();
       await sleep(OFFERS_PAUSE_MS);
     }
@@ -106,11 +114,17 @@ export class SimulatedAgent {
 
   /** null: refused or failed; the same reports go out again with the next one. */
   private async exchange(): Promise<ExchangeAnswer | null> {
+    const full = this.asksAll;
+    this.asksAll = false;
+    const reports = this.waiting.slice(0, REPORTS_AT_ONCE);
+    const numbers = new Set(reports.map((entry) => entry.number));
     const message: Exchange = {
       agentId: this.agentId,
       sessionId: this.sessionId,
-      freeSlots: this.options.slots - this.jobs.size,
-      reports: this.waiting.slice(0, REPORTS_AT_ONCE),
+      full,
+      freeSlots: full ? this.options.slots - this.jobs.size : 0,
+      reports,
+      logs: this.logs.filter((entry) => numbers.has(entry.number)).map((entry) => entry.piece),
       instances: [],
       wanted: [],
       bye: false,
@@ -142,6 +156,7 @@ export class SimulatedAgent {
   private apply(answer: ExchangeAnswer): void {
     const answered = new Set(answer.results.map((result) => result.number));
     this.waiting = this.waiting.filter((entry) => !answered.has(entry.number));
+    this.logs = this.logs.filter((entry) => !answered.has(entry.number));
     for (const result of answer.results) {
       if (result.outcome === 'fenced') this.fenced += 1;
       this.heard.get(result.number)?.(result);
@@ -171,21 +186,24 @@ export class SimulatedAgent {
       exitCode: 0,
       signal: null,
       reason: null,
-      logBytes: 0,
-      outputs: {},
+      durationMs: 0.1,
+      outputs: { result: 'done' },
       annotations: [],
       summary: null,
       checkpoint: null,
       notPortable: null,
     };
-    const end = () =>
+    const end = () => {
+      this.logs.push({ number: this.next, piece: { attemptId: attempt.attemptId, offset: 0, text: LOG } });
       this.report(finished, (result) => {
         if (result.outcome === 'fenced') return void this.jobs.delete(jobId);
         this.options.stepDone(performance.now() - startedAt);
         this.step(grant, index + 1);
       });
-    this.report({ kind: 'stepStarted', ...attempt }, this.options.startedFirst ? end : () => {});
-    if (!this.options.startedFirst) end();
+    };
+    // As packages/agent does: a beginning that nobody was told of yet is part of the end.
+    if (this.options.startedFirst) this.report({ kind: 'stepStarted', ...attempt }, end);
+    else end();
   }
 
   private finish(grant: Grant): void {
@@ -198,7 +216,10 @@ export class SimulatedAgent {
         outputs: {},
         reason: null,
       },
-      () => this.jobs.delete(grant.jobId),
+      () => {
+        this.jobs.delete(grant.jobId);
+        this.asksAll = true;
+      },
     );
   }
 

@@ -38,6 +38,12 @@ export class Agent {
   private awake = false;
   private wanted: string[];
   private loops: Promise<void>[] = [];
+  /** Something beside reports is to be told or asked: work, grants, orders. */
+  private asksAll = true;
+  private finished = 0;
+  private readonly left: () => void;
+  /** Resolves when the agent has nothing more to do here: it was drained, or ephemeral and had its job. */
+  readonly done: Promise<void>;
 
   constructor(config: AgentConfig, log: Logger) {
     this.config = config;
@@ -53,8 +59,11 @@ export class Agent {
       artifacts: new ArtifactCache(join(config.data, 'artifacts'), this.client),
       identityFile: this.identityFile,
       user: config.stepUser,
-      changed: () => this.rouse(),
+      changed: () => this.askAll(),
     });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.left = resolve;
   }
 
   start(): void {
@@ -72,11 +81,16 @@ export class Agent {
         agentId: this.agentId,
         sessionId: this.sessionId,
         freeSlots: 0,
-        reports: [...this.reports.pending],
+        ...this.reports.pending,
         instances: [...this.host.observations()],
         bye: true,
       })
       .catch(() => {});
+  }
+
+  private askAll(): void {
+    this.asksAll = true;
+    this.rouse();
   }
 
   private rouse(): void {
@@ -94,6 +108,7 @@ export class Agent {
         await this.rest();
       } catch (error) {
         failures += 1;
+        this.asksAll = true;
         if (error instanceof HoldfastError && error.code === 'agentUnknown') this.greeting = undefined;
         if (failures === 1) this.log.warn({ err: error }, 'no exchange; running on');
         await sleep(
@@ -123,15 +138,22 @@ export class Agent {
   }
 
   private exchange(): Promise<ExchangeAnswer> {
-    const freeSlots = Math.max(0, this.config.slots - this.jobs.size);
+    const full = this.asksAll;
+    this.asksAll = false;
     return this.client.exchange({
       agentId: this.agentId,
       sessionId: this.sessionId,
-      freeSlots,
-      reports: [...this.reports.pending],
-      instances: this.config.host ? [...this.host.observations()] : [],
+      full,
+      freeSlots: full ? this.freeSlots() : 0,
+      ...this.reports.pending,
+      instances: full && this.config.host ? [...this.host.observations()] : [],
       wanted: this.wanted,
     });
+  }
+
+  private freeSlots(): number {
+    if (this.config.ephemeral && this.finished > 0) return 0;
+    return Math.max(0, this.config.slots - this.jobs.size);
   }
 
   private apply(answer: ExchangeAnswer): void {
@@ -144,8 +166,21 @@ export class Agent {
     }
     for (const grant of answer.grants) this.take(grant);
     for (const id of this.wanted) if (!this.jobs.has(id)) void this.dropJob(id);
-    this.wanted = [];
-    if (this.config.host) this.host.obey(answer.orders);
+    // Held in the controller's eyes, without a job here: its grant was lost on the way, or the job broke.
+    this.wanted = answer.leases
+      .filter((lease) => lease.acknowledged && !this.jobs.has(lease.jobId))
+      .map((lease) => lease.jobId);
+    if (this.wanted.length > 0) this.asksAll = true;
+    if (this.config.host && answer.orders) this.host.obey(answer.orders);
+    this.leaveWhenDone(answer.intent);
+  }
+
+  /** Hosts stay: instances of releases are moved by their environments, not by a drain of jobs. */
+  private leaveWhenDone(intent: ExchangeAnswer['intent']): void {
+    const told = this.reports.pending.reports.length === 0;
+    if (this.jobs.size > 0 || !told) return;
+    if ((intent === 'drain' && !this.config.host) || (this.config.ephemeral && this.finished > 0))
+      this.left();
   }
 
   /** A job of an earlier life that somebody else holds now: its steps must not run on here. */
@@ -161,8 +196,8 @@ export class Agent {
     if (this.jobs.has(grant.jobId)) return;
     const { config, client, agentId, log, identityFile } = this;
     const lostMs = this.greeting?.timers.lostMs ?? 10_000;
-    const report = (entry: Parameters<ReportQueue['send']>[0]) => {
-      const answered = this.reports.send(entry);
+    const report = (...entry: Parameters<ReportQueue['send']>) => {
+      const answered = this.reports.send(...entry);
       this.rouse();
       return answered;
     };
@@ -187,7 +222,8 @@ export class Agent {
       .catch((error: unknown) => log.error({ err: error, job: grant.jobId }, 'job ended badly'))
       .finally(() => {
         this.jobs.delete(grant.jobId);
-        this.rouse();
+        this.finished += 1;
+        this.askAll();
       });
   }
 
@@ -198,10 +234,13 @@ export class Agent {
       this.wake = done;
     });
     const done = new AbortController();
-    await Promise.race([
-      news,
-      sleep(this.greeting?.timers.heartbeatMs ?? 3_000, undefined, { signal: done.signal }).catch(() => {}),
-    ]);
+    const heartbeat = sleep(this.greeting?.timers.heartbeatMs ?? 3_000, undefined, {
+      signal: done.signal,
+    }).then(
+      () => this.askAll(),
+      () => {},
+    );
+    await Promise.race([news, heartbeat]);
     done.abort();
   }
 
@@ -209,7 +248,7 @@ export class Agent {
     while (!this.stopping.signal.aborted) {
       try {
         await this.client.offers(this.agentId, this.stopping.signal);
-        this.rouse();
+        this.askAll();
         await sleep(20);
       } catch {
         await sleep(1_000, undefined, { signal: this.stopping.signal }).catch(() => {});

@@ -13,6 +13,8 @@ export interface AgentConfig {
   readonly zone: string;
   readonly slots: number;
   readonly host: boolean;
+  /** One job, then the agent leaves: for machines that are thrown away. */
+  readonly ephemeral: boolean;
   readonly address: string;
   readonly data: string;
   readonly stepUser: StepUser | null;
@@ -31,7 +33,8 @@ export function readAgentConfig(
     throw new HoldfastError('usageInvalid', `--${option} (or ${variable}) is missing`);
   };
   const tokenFile = text('token-file', 'HOLDFAST_TOKEN_FILE');
-  const slots = Number(text('slots', 'HOLDFAST_AGENT_SLOTS') ?? 2);
+  const ephemeral = values.ephemeral === true || env.HOLDFAST_AGENT_EPHEMERAL === '1';
+  const slots = ephemeral ? 1 : Number(text('slots', 'HOLDFAST_AGENT_SLOTS') ?? 2);
   if (!Number.isInteger(slots) || slots < 0 || slots > 1_000)
     throw new HoldfastError('usageInvalid', `expected --slots from 0 to 1000, found ${values.slots}`);
   const extra = (text('labels', 'HOLDFAST_AGENT_LABELS') ?? '').split(',').filter((label) => label !== '');
@@ -43,6 +46,7 @@ export function readAgentConfig(
     zone: text('zone', 'HOLDFAST_AGENT_ZONE') ?? '',
     slots,
     host: values.host === true || env.HOLDFAST_AGENT_HOST === '1',
+    ephemeral,
     address: text('address', 'HOLDFAST_AGENT_ADDRESS') ?? '127.0.0.1',
     data: resolve(text('data', 'HOLDFAST_AGENT_DATA') ?? '/var/lib/holdfast/agent'),
     stepUser: readStepUser(text('step-user', 'HOLDFAST_STEP_USER')),

@@ -23,6 +23,7 @@ try {
   const options = {
     ...Object.fromEntries(TEXTS.map((name) => [name, { type: 'string' as const }])),
     host: { type: 'boolean' as const },
+    ephemeral: { type: 'boolean' as const },
     'stop-instances': { type: 'boolean' as const },
   };
   const { values } = parseArgs({ options });
@@ -35,12 +36,12 @@ try {
   const agent = new Agent(config, log);
   agent.start();
   process.send?.({ ready: true });
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      void agent.stop().finally(() => process.exit(0));
-      setTimeout(() => process.exit(1), 10_000).unref();
-    });
-  }
+  const leave = () => {
+    void agent.stop().finally(() => process.exit(0));
+    setTimeout(() => process.exit(1), 10_000).unref();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, leave);
+  void agent.done.then(leave);
 } catch (error) {
   const known = error instanceof HoldfastError;
   process.stderr.write(`holdfast agent: ${known ? error.located : (error as Error).stack}\n`);

@@ -160,6 +160,11 @@ export const ERRORS = {
     'The database does not answer.',
     'Work resumes by itself when it is back; holdfast doctor checks it.',
   ),
+  outcomeUnknown: define(
+    'unavailable',
+    'The database went away, or stopped waiting for its standby, while it was committing: nobody knows whether it happened.',
+    'Ask again with the same id or Idempotency-Key; what happened is then found, and done otherwise.',
+  ),
   diskFull: define(
     'unavailable',
     'The disk is full.',

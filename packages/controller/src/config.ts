@@ -20,6 +20,8 @@ export interface ControllerConfig {
   readonly slackWebhook: string | null;
   readonly webhook: { readonly url: string; readonly secret: string | null } | null;
   readonly databaseConnections: number;
+  /** How many jobs of one repository may be with agents at a time. */
+  readonly jobsPerRepository: number;
 }
 
 export function readControllerConfig(
@@ -64,7 +66,8 @@ export function readControllerConfig(
           secret: secretText(env.HOLDFAST_WEBHOOK_SECRET_FILE, undefined) ?? null,
         }
       : null,
-    databaseConnections: Number(env.HOLDFAST_DATABASE_CONNECTIONS ?? 10),
+    databaseConnections: readCount(env, 'HOLDFAST_DATABASE_CONNECTIONS', 10),
+    jobsPerRepository: readCount(env, 'HOLDFAST_JOBS_PER_REPOSITORY', 1_000),
   };
 }
 
@@ -77,6 +80,15 @@ function readTimers(env: NodeJS.ProcessEnv): LivenessTimers {
   throw new HoldfastError(
     'usageInvalid',
     'HOLDFAST_AGENT_SUSPECT_MS must be at least 1000 and HOLDFAST_AGENT_LOST_MS larger than it',
+  );
+}
+
+function readCount(env: NodeJS.ProcessEnv, variable: string, otherwise: number): number {
+  const count = Number(env[variable] ?? otherwise);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new HoldfastError(
+    'usageInvalid',
+    `expected ${variable} to be a whole number above 0, found ${env[variable]}`,
   );
 }
 

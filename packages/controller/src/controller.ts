@@ -1,15 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
+import { newId } from '@holdfast/contract/id.ts';
 import { Database } from '@holdfast/postgres/database.ts';
 import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { placeEvents } from '@holdfast/postgres/events/event-store.ts';
 import { takeGeneration } from '@holdfast/postgres/generation.ts';
 import { migrate } from '@holdfast/postgres/migrate.ts';
+import { PostgresPipeline } from '@holdfast/postgres/pipeline-store.ts';
 import { createExpressions } from '@holdfast/workflow/expressions.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { Liveness } from './agents/liveness.ts';
+import { lookAtAgents } from './agents/liveness.ts';
+import { NewsGroup } from './agents/news-group.ts';
 import { SignsOfLife } from './agents/signs.ts';
 import { directoryStore } from './blob/directory-store.ts';
 import type { ControllerConfig } from './config.ts';
@@ -23,10 +26,14 @@ import { Hints } from './loop/hints.ts';
 import { Loop } from './loop/loop.ts';
 import { configuredNotifiers, sendOutbox } from './notify/send-outbox.ts';
 import { performControllerJob } from './runs/perform-controller-job.ts';
+import { RunWatch } from './runs/run-watch.ts';
+import { Settler } from './runs/settler.ts';
 import type { Services } from './services.ts';
 import { pollRepository } from './triggers/poll-repository.ts';
 import { readInbox } from './triggers/read-inbox.ts';
 import { openVault } from './vault/vault.ts';
+
+const LIVENESS_MS = 500;
 
 /** The program as a value: the tests start it on a free port and stop it again. */
 export interface RunningController {
@@ -38,9 +45,22 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
   const services = await openServices(config, log);
   const stopping = new AbortController();
   const signs = new SignsOfLife();
-  const app = await createServer({ services, signs, stopping: stopping.signal });
+  const settler = new Settler({ store: services.pipeline, tools: services, hint: services.hints.send, log });
+  const watch = new RunWatch(services);
+  const app = await createServer({
+    services,
+    signs,
+    stopping: stopping.signal,
+    agents: {
+      store: services.pipeline,
+      group: new NewsGroup(services.pipeline, log),
+      settler,
+      tools: services,
+      moved: (runs) => watch.note(runs),
+    },
+  });
   const address = await listen(app, config);
-  const loops = startLoops(services, signs);
+  const loops = startLoops(services, { signs, settler, watch });
   log.info({ address, generation: services.generation }, 'controller is ready');
   return {
     address,
@@ -48,6 +68,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
       stopping.abort();
       await app.close();
       await Promise.all(loops.map((loop) => loop.stop()));
+      await settler.idle();
       await services.hints.stop();
       await services.database.close();
     },
@@ -62,7 +83,10 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
   await mkdir(config.blobs, { recursive: true, mode: 0o700 });
   await mkdir(config.work, { recursive: true, mode: 0o700 });
   await migrate(database);
-  const generation = await takeGeneration(database);
+  const generation = { value: 0 };
+  await database.guardWith(async (sql) => {
+    generation.value = await takeGeneration(sql);
+  });
   const vault = await openVault(database, config.masterKey);
   if (config.adminTokenFile) await ensureAdminToken(database, config.adminTokenFile);
   for (const duty of ['liveness', 'sequencer', 'janitor']) await ensureDuty(database, duty, 'installation');
@@ -71,7 +95,11 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
   return {
     config,
     database,
-    generation,
+    get generation() {
+      return generation.value;
+    },
+    pipeline: new PostgresPipeline(database, { jobsPerRepository: config.jobsPerRepository }),
+    newId,
     blobs: directoryStore(config.blobs),
     vault,
     hints,
@@ -90,7 +118,14 @@ async function listen(app: FastifyInstance, config: ControllerConfig): Promise<s
   }
 }
 
-function startLoops(services: Services, signs: SignsOfLife): readonly { stop(): Promise<void> }[] {
+function startLoops(
+  services: Services,
+  {
+    signs,
+    settler,
+    watch,
+  }: { readonly signs: SignsOfLife; readonly settler: Settler; readonly watch: RunWatch },
+): readonly { stop(): Promise<void> }[] {
   const { database, hints, config, log } = services;
   const handlers = dutyHandlers(services);
   const notifiers = configuredNotifiers(services);
@@ -108,19 +143,29 @@ function startLoops(services: Services, signs: SignsOfLife): readonly { stop(): 
     log,
     work: () => sendOutbox(services, notifiers),
   });
-  const heartbeats = new Loop({ name: 'heartbeats', everyMs: 1_000, log, work: () => signs.flush(database) });
+  const heartbeats = new Loop({
+    name: 'heartbeats',
+    everyMs: 1_000,
+    log,
+    work: () => signs.flush(services.pipeline),
+  });
+  const settling = new Loop({ name: 'settling', everyMs: 1_000, log, work: () => settler.scan() });
+  const watching = new Loop({ name: 'watching', everyMs: 100, log, work: () => watch.flush() });
   hints.on('duty', () => dutyLoop.notify());
-  return [dutyLoop.start(), outbox.start(), heartbeats.start(), duties];
+  return [dutyLoop.start(), outbox.start(), heartbeats.start(), settling.start(), watching.start(), duties];
 }
 
 function dutyHandlers(services: Services): { readonly [kind: string]: DutyHandler } {
-  const liveness = new Liveness();
   return {
     repository: (duty) => pollRepository(services, duty),
     inbox: (duty) => readInbox(services, duty),
     controllerJob: (duty) => performControllerJob(services, duty),
     environment: (duty) => watchEnvironment(services, duty),
-    liveness: () => liveness.look(services),
+    liveness: async () => {
+      const { pipeline: store, config, hints, log } = services;
+      await lookAtAgents({ store, tools: services, timers: config.timers, hint: hints.send, log });
+      return LIVENESS_MS;
+    },
     janitor: () => sweep(services),
     sequencer: async () => {
       const placed = await placeEvents(services.database);

@@ -1,5 +1,4 @@
 import { forgetOldAnswers as forgetIdempotentAnswers } from '@holdfast/postgres/access/idempotency-store.ts';
-import { forgetOldAnswers } from '@holdfast/postgres/agent/report-store.ts';
 import { doomUnreferenced, takeDoomed } from '@holdfast/postgres/blob/blob-index.ts';
 import { forgetOldEvents } from '@holdfast/postgres/events/event-store.ts';
 import { forgetOldIntervals } from '@holdfast/postgres/rollout/router-store.ts';
@@ -17,7 +16,6 @@ export async function sweep(services: Services): Promise<number> {
   const gone = await takeDoomed(database, DOOMED_HOURS);
   for (const digest of gone) await blobs.remove(digest);
   await blobs.sweepDrafts(DRAFT_MS);
-  await forgetOldAnswers(database);
   await forgetIdempotentAnswers(database);
   await forgetOldEvents(database);
   await forgetOldIntervals(database);

@@ -1,5 +1,6 @@
 import type { Expressions } from '@holdfast/core/pipeline/ports.ts';
 import type { Database } from '@holdfast/postgres/database.ts';
+import type { PostgresPipeline } from '@holdfast/postgres/pipeline-store.ts';
 import type { Logger } from 'pino';
 import type { BlobStore } from './blob/blob-store.ts';
 import type { ControllerConfig } from './config.ts';
@@ -11,7 +12,11 @@ import type { Vault } from './vault/vault.ts';
 export interface Services {
   readonly config: ControllerConfig;
   readonly database: Database;
+  /** The pipeline's port on the same database. */
+  readonly pipeline: PostgresPipeline;
+  /** As the database had it when this replica last connected. */
   readonly generation: number;
+  readonly newId: () => string;
   readonly blobs: BlobStore;
   readonly vault: Vault;
   readonly hints: Hints;

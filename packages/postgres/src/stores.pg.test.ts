@@ -1,20 +1,17 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import type { Run } from '@holdfast/core/pipeline/pipeline.ts';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { greetAgent } from './agent/agent-store.ts';
-import { claimJobs, heldJob, requeueJob } from './agent/lease-store.ts';
 import { doomUnreferenced, renewBlob, takeDoomed } from './blob/blob-index.ts';
-import { type Database, isDuplicate } from './database.ts';
+import type { Database } from './database.ts';
 import { claimDuties, ensureDuty, failDuty, holdDuty, releaseDuty } from './duty/duty-store.ts';
 import { appendEvent, placeEvents, readEvents } from './events/event-store.ts';
+import { isDuplicate } from './failures.ts';
 import { takeGeneration } from './generation.ts';
 import { migrate } from './migrate.ts';
 import { receiveTrigger } from './run/inbox-store.ts';
 import { appendLog, readLog } from './run/log-store.ts';
 import { insertRepository } from './run/repository-store.ts';
-import { insertRun, loadRun, saveRun } from './run/run-store.ts';
 
 let server: TestServer;
 let database: Database;
@@ -25,98 +22,6 @@ afterAll(() => server.stop());
 beforeEach(async () => {
   database = await server.database();
 });
-
-async function makeRun(): Promise<{ runId: string; jobId: string }> {
-  const repositoryId = newId();
-  await insertRepository(database, {
-    id: repositoryId,
-    name: 'shop',
-    url: '/x',
-    poll_seconds: 2,
-    webhook_secret: Buffer.from('x'),
-  });
-  const definition = {
-    name: 'w',
-    path: 'w.yml',
-    env: null,
-    jobs: [
-      {
-        key: 'a',
-        name: 'a',
-        needs: [],
-        condition: 'success()',
-        runsOn: 'linux',
-        matrix: null,
-        env: null,
-        outputs: null,
-        continueOnError: null,
-        timeoutMinutes: null,
-        shell: null,
-        workingDirectory: null,
-        steps: [],
-        lane: 'agent' as const,
-      },
-    ],
-  };
-  const run: Run = {
-    id: newId(),
-    state: 'queued',
-    definition,
-    contexts: { github: {}, inputs: {}, vars: {} },
-    jobs: [],
-    cancelRequested: false,
-    reason: null,
-  };
-  const jobId = newId();
-  await database.transaction(async (sql) => {
-    await insertRun(sql, {
-      run,
-      repositoryId,
-      number: 1,
-      name: 'w',
-      event: 'push',
-      ref: 'refs/heads/main',
-      commit: 'c',
-      message: 'm',
-      definitionHash: 'h',
-      source: 's',
-      config: null,
-    });
-    const job = {
-      id: jobId,
-      key: 'a',
-      name: 'a',
-      state: 'queued' as const,
-      matrix: null,
-      matrixIndex: 0,
-      matrixTotal: 1,
-      failFast: true,
-      maxParallel: 0,
-      labels: ['linux'],
-      lane: 'agent' as const,
-      continueOnError: false,
-      outputs: {},
-      reason: null,
-    };
-    await saveRun(sql, run, { ...run, jobs: [job] });
-  });
-  return { runId: run.id, jobId };
-}
-
-async function makeAgent(): Promise<string> {
-  const id = newId();
-  await greetAgent(database, {
-    id,
-    name: 'agent',
-    session_id: newId(),
-    labels: ['linux'],
-    zone: '',
-    slots: 1,
-    host: false,
-    address: '',
-  });
-  return id;
-}
 
 test('migrating twice changes nothing, and an older code refuses a newer database', async () => {
   await migrate(database);
@@ -205,32 +110,6 @@ test('one delivery is one trigger, however often it comes', async () => {
     webhook_secret: Buffer.from('x'),
   });
   await expect(again).rejects.toSatisfy((error) => isDuplicate(error));
-});
-
-test('two agents that ask at once: one gets the job', async () => {
-  const { jobId } = await makeRun();
-  const agents = await Promise.all([makeAgent(), makeAgent()]);
-  const claims = await Promise.all(
-    agents.map((id) =>
-      database.transaction((sql) => claimJobs(sql, { id, labels: ['linux'], slots: 1, standBackMs: 0 })),
-    ),
-  );
-  expect(claims.flat().map((job) => job.id)).toEqual([jobId]);
-});
-
-test('after a loss the old epoch holds nothing', async () => {
-  const { jobId, runId } = await makeRun();
-  const agentId = await makeAgent();
-  await database.transaction((sql) =>
-    claimJobs(sql, { id: agentId, labels: ['linux'], slots: 1, standBackMs: 0 }),
-  );
-  const held = await database.transaction((sql) => heldJob(sql, { jobId, agentId, epoch: 1 }));
-  expect(held?.id).toBe(jobId);
-  await requeueJob(database, { id: jobId, epoch: 1 }, { lost: true, fromStart: false });
-  expect(await requeueJob(database, { id: jobId, epoch: 1 }, { lost: true, fromStart: false })).toBe(false);
-  expect(await database.transaction((sql) => heldJob(sql, { jobId, agentId, epoch: 1 }))).toBeNull();
-  const run = await database.transaction((sql) => loadRun(sql, runId));
-  expect(run?.jobs[0]?.state).toBe('queued');
 });
 
 test('a log is read from any offset, sent twice or cut otherwise', async () => {

@@ -1,8 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Grant, Report, ReportResult, StepFinished } from '@holdfast/contract/agent/protocol.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
 import type { Logger } from 'pino';
 import { Checkpoints } from '../checkpoint/checkpoint.ts';
@@ -33,7 +36,7 @@ export interface JobWorld {
   readonly agentName: string;
   readonly client: Pick<ControllerClient, 'getBlob' | 'putBlob' | 'appendLog'>;
   readonly actions: ActionWorld;
-  readonly report: (report: Report) => Promise<ReportResult>;
+  readonly report: (report: Report, log?: LogPiece | null) => Promise<ReportResult>;
   readonly patienceSeconds: number;
   readonly identityFile: string;
   readonly user: StepUser | null;
@@ -95,6 +98,7 @@ export class JobRun {
     const { jobId } = this.grant;
     try {
       const running = await this.prepare();
+      if (running === 'returned') return;
       const limit = setTimeout(() => this.expire(), this.minutes() * 60_000);
       await this.runSteps(running);
       clearTimeout(limit);
@@ -110,11 +114,12 @@ export class JobRun {
           outputs: {},
           reason: this.masks.hide((error as Error).message),
         });
+    } finally {
+      killStepGroups(this.folder.steps);
+      await removeJobFolder(this.folder).catch((error: unknown) =>
+        this.world.log.warn({ err: error, job: jobId }, 'job folder left behind'),
+      );
     }
-    killStepGroups(this.folder.steps);
-    await removeJobFolder(this.folder).catch((error: unknown) =>
-      this.world.log.warn({ err: error, job: jobId }, 'job folder left behind'),
-    );
   }
 
   private minutes(): number {
@@ -131,7 +136,7 @@ export class JobRun {
   }
 
   /** Goes on with what is on disk, restores a checkpoint, or begins. */
-  private async prepare(): Promise<RunningStep | null> {
+  private async prepare(): Promise<RunningStep | null | 'returned'> {
     const kept = readJobFile(this.folder.root);
     if (kept && kept.grant.epoch === this.grant.epoch) {
       this.state = kept.state;
@@ -142,11 +147,31 @@ export class JobRun {
     await removeJobFolder(this.folder);
     await makeJobFolder(this.folder, this.world.user);
     if (this.grant.resume) {
-      this.state = await this.checkpoints.restore(this.grant.resume.checkpoint);
+      if (!(await this.restore(this.grant.resume.checkpoint))) return 'returned';
       for (const mask of this.state.masks) this.masks.add(mask);
     }
     this.keep(null);
     return null;
+  }
+
+  /** False: this checkpoint is missing or damaged, and the lease was given back so that an earlier one is tried. */
+  private async restore(checkpoint: string): Promise<boolean> {
+    for (let failures = 1; !this.fenced; failures += 1) {
+      try {
+        this.state = await this.checkpoints.restore(checkpoint);
+        return true;
+      } catch (error) {
+        this.world.log.warn({ err: error, job: this.grant.jobId }, 'checkpoint not restored');
+        if (!(error instanceof HoldfastError && error.kind === 'unavailable')) {
+          const { jobId, epoch } = this.grant;
+          const reason = `checkpoint ${checkpoint.slice(0, 19)} could not be restored: ${(error as Error).message}`;
+          await this.world.report({ kind: 'leaseReturned', jobId, epoch, checkpoint, reason });
+          return false;
+        }
+        await sleep(Math.min(5_000, 250 * 2 ** failures));
+      }
+    }
+    return false;
   }
 
   private keep(running: RunningStep | null): void {
@@ -163,6 +188,7 @@ export class JobRun {
 
   private async runOne(step: StepDefinition, index: number, running: RunningStep | null): Promise<void> {
     const attemptId = running?.attemptId ?? newId();
+    const startedAt = performance.now();
     this.current = new AbortController();
     const base = this.stepRun(index, attemptId);
     const name = running?.name ?? this.nameOf(step, base);
@@ -179,6 +205,7 @@ export class JobRun {
     this.state = this.afterStep(step, { index, result, conclusion });
     const checkpoint = await this.checkpoint(step, result);
     this.state = { ...this.state, checkpoint: checkpoint ?? this.state.checkpoint };
+    const tail = base.log.takeTail();
     await base.log.close(LOG_PATIENCE_MS);
     const finished: StepFinished = {
       kind: 'stepFinished',
@@ -192,14 +219,14 @@ export class JobRun {
       exitCode: result.exitCode,
       signal: result.signal,
       reason: result.reason,
-      logBytes: base.log.bytes,
+      durationMs: performance.now() - startedAt,
       outputs: maskAll(result.outputs, this.masks),
       annotations: result.annotations,
       summary: result.summary ? this.masks.hide(result.summary) : null,
       checkpoint,
       notPortable: this.state.notPortable,
     };
-    const answer = this.world.report(finished);
+    const answer = this.world.report(finished, tail && { attemptId, ...tail });
     this.keep(null);
     // The next step waits until a controller knows: a step that counts is never run again.
     const { outcome } = await answer;

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Exchange, Report, ReportResult } from '@holdfast/contract/agent/protocol.ts';
+import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 
 /**
  * Reports as a numbered stream of this session, kept on disk until they are answered: a controller
@@ -7,35 +8,49 @@ import type { Exchange, Report, ReportResult } from '@holdfast/contract/agent/pr
  */
 const REQUEST_BYTES = 4 * 1024 * 1024;
 
-type Numbered = Exchange['reports'][number];
+/** A report with the end of the log that belongs to it. */
+interface Entry {
+  readonly number: number;
+  readonly report: Report;
+  readonly log: LogPiece | null;
+}
 
 export class ReportQueue {
   private readonly file: string;
-  private waiting: Numbered[] = [];
+  private waiting: Entry[] = [];
   private next = 1;
   private readonly listeners = new Map<number, (result: ReportResult) => void>();
 
   constructor(file: string) {
     this.file = file;
-    const left = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report[]) : [];
-    for (const report of left) this.add(report);
+    const left = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Omit<Entry, 'number'>[]) : [];
+    for (const entry of left) this.add(entry);
   }
 
   /** Resolves with the controller's answer, however long that takes. */
-  send(report: Report): Promise<ReportResult> {
-    const number = this.add(report);
+  send(report: Report, log: LogPiece | null = null): Promise<ReportResult> {
+    // Begun and ended before anybody was told of the beginning: the end says it all.
+    if (report.kind === 'stepFinished')
+      this.waiting = this.waiting.filter(
+        (entry) => entry.report.kind !== 'stepStarted' || entry.report.attemptId !== report.attemptId,
+      );
+    const number = this.add({ report, log });
     this.save();
     return new Promise((done) => this.listeners.set(number, done));
   }
 
   /** As many as fit into one request, at least one. */
-  get pending(): readonly Numbered[] {
+  get pending(): Pick<Exchange, 'reports' | 'logs'> {
     let bytes = 0;
     const fitting = this.waiting.findIndex((entry, index) => {
       bytes += JSON.stringify(entry).length;
       return index > 0 && bytes > REQUEST_BYTES;
     });
-    return this.waiting.slice(0, Math.min(fitting < 0 ? this.waiting.length : fitting, 200));
+    const entries = this.waiting.slice(0, Math.min(fitting < 0 ? this.waiting.length : fitting, 200));
+    return {
+      reports: entries.map(({ number, report }) => ({ number, report })),
+      logs: entries.flatMap(({ log }) => (log ? [log] : [])),
+    };
   }
 
   settle(results: readonly ReportResult[]): void {
@@ -49,16 +64,18 @@ export class ReportQueue {
     }
   }
 
-  private add(report: Report): number {
+  private add(entry: Omit<Entry, 'number'>): number {
     const number = this.next;
     this.next += 1;
-    this.waiting.push({ number, report });
+    this.waiting.push({ number, ...entry });
     return number;
   }
 
   private save(): void {
     const draft = `${this.file}.tmp`;
-    writeFileSync(draft, JSON.stringify(this.waiting.map((entry) => entry.report)), { mode: 0o600 });
+    writeFileSync(draft, JSON.stringify(this.waiting.map(({ report, log }) => ({ report, log }))), {
+      mode: 0o600,
+    });
     renameSync(draft, this.file);
   }
 }

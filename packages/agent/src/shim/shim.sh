@@ -45,7 +45,7 @@ if [ "$_hf_patience" -gt 0 ]; then
     : > "$_hf_dir/watching"
     _hf_missing=0
     while sleep 1 & _hf_nap=$!; wait "$_hf_nap"; do
-      if agent_alive; then _hf_missing=0; else _hf_missing=$((missing + 1)); fi
+      if agent_alive; then _hf_missing=0; else _hf_missing=$((_hf_missing + 1)); fi
       [ "$_hf_missing" -lt "$_hf_patience" ] && continue
       : > "$_hf_dir/abandoned"
       kill -9 "-$$"

@@ -10,6 +10,7 @@ import { LIMITS } from '@holdfast/contract/limits.ts';
 export type SendChunk = (chunk: Pick<LogAppend, 'offset' | 'text'>) => Promise<void>;
 
 const FLUSH_MS = 200;
+const TAIL_BYTES = 64 * 1024;
 const CHUNK_CHARACTERS = 256 * 1024;
 
 export class LogStream {
@@ -18,6 +19,7 @@ export class LogStream {
   private sent = 0;
   private total = 0;
   private closed = false;
+  private delivering = false;
   private readonly pump: Promise<void>;
 
   constructor(send: SendChunk) {
@@ -40,6 +42,15 @@ export class LogStream {
   /** How much is not taken yet: whoever reads the spool waits while it is too much. */
   get backlog(): number {
     return this.total - this.sent;
+  }
+
+  /** What is not on its way yet, if it is little: it goes with the report of the step's end. */
+  takeTail(): Pick<LogAppend, 'offset' | 'text'> | null {
+    const waiting = this.backlog;
+    if (this.delivering || waiting === 0 || waiting > TAIL_BYTES) return null;
+    const tail = { offset: this.sent, text: this.parts.splice(0).join('') };
+    this.sent = this.total;
+    return tail;
   }
 
   /** Resolves when everything is taken, or after `patienceMs`. */
@@ -68,6 +79,12 @@ export class LogStream {
   }
 
   private async deliver(text: string): Promise<void> {
+    this.delivering = true;
+    await this.sendUntilTaken(text);
+    this.delivering = false;
+  }
+
+  private async sendUntilTaken(text: string): Promise<void> {
     for (let failures = 0; ; failures += 1) {
       try {
         await this.send({ offset: this.sent, text });

@@ -10,7 +10,7 @@ const epoch = z.int().min(0);
 const values = z.record(z.string(), z.json());
 
 /** Text as PostgreSQL can keep it: a NUL, which a step may print, becomes the replacement character. */
-const text = z.string().transform((given) => given.replaceAll('\0', '\uFFFD'));
+const text = z.string().transform((given) => given.toWellFormed().replaceAll('\0', '\uFFFD'));
 const outputs = z.record(text, text);
 const conclusion = z.enum(['succeeded', 'failed', 'cancelled', 'skipped']);
 
@@ -42,6 +42,7 @@ const attempt = { ...leased, attemptId: id, index: z.int().min(0) };
 
 export const report = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('leaseAcknowledged'), ...leased }),
+  z.object({ kind: z.literal('leaseReturned'), ...leased, checkpoint: z.string().nullable(), reason: text }),
   z.object({ kind: z.literal('stepStarted'), ...attempt, name: text }),
   z.object({
     kind: z.literal('stepFinished'),
@@ -53,7 +54,7 @@ export const report = z.discriminatedUnion('kind', [
     exitCode: z.int().nullable(),
     signal: z.string().nullable(),
     reason: text.nullable(),
-    logBytes: z.int(),
+    durationMs: z.number().min(0).default(0),
     outputs,
     annotations: z.array(
       z.object({
@@ -92,7 +93,11 @@ export const exchange = z.object({
   sessionId: id,
   freeSlots: z.int().min(0),
   reports: z.array(z.object({ number: z.int().min(1), report })),
-  instances: z.array(observation),
+  /** The ends of logs, with the reports that they belong to; long logs go by their own way. */
+  logs: z.array(z.object({ attemptId: id, offset: z.int().min(0), text })).default([]),
+  /** False: only reports. True: work may be claimed, and grants and orders are told. */
+  full: z.boolean().default(true),
+  instances: z.array(observation).default([]),
   /** Leases this agent holds but whose grants it no longer has: it restarted. */
   wanted: z.array(id).default([]),
   bye: z.boolean().default(false),
@@ -147,8 +152,10 @@ export const exchangeAnswer = z.object({
   /** Every lease this agent holds; one that is not listed is lost. */
   leases: z.array(z.object({ jobId: id, epoch, acknowledged: z.boolean(), cancel: z.boolean() })),
   grants: z.array(grant),
-  /** Every instance this agent should have; one that is not listed is to be stopped. */
-  orders: z.array(order),
+  /** Every instance this agent should have; one that is not listed is to be stopped. Absent: not asked for. */
+  orders: z.array(order).optional(),
+  /** What people want of this agent: work, take nothing new, or finish and leave. */
+  intent: z.enum(['work', 'pause', 'drain']).default('work'),
 });
 
 export const logAppend = z.object({
@@ -157,7 +164,7 @@ export const logAppend = z.object({
   attemptId: id,
   index: z.int(),
   offset: z.int().min(0),
-  text: z.string(),
+  text,
 });
 
 export const publishAnswer = z.object({ id, name: z.string(), digest: z.string() });

@@ -1,16 +1,46 @@
 import type { Grant } from '@holdfast/contract/agent/protocol.ts';
 import { jobValues } from '@holdfast/core/pipeline/decide.ts';
-import type { JobDefinition, Run } from '@holdfast/core/pipeline/pipeline.ts';
+import type { Job, JobDefinition, Run } from '@holdfast/core/pipeline/pipeline.ts';
+import type { LeaseKey } from '@holdfast/core/pipeline/ports.ts';
 import { currentSecrets } from '@holdfast/postgres/access/secret-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
-import { findRun, type JobRow, jobOf, jobsOf, type RunRow } from '@holdfast/postgres/run/run-store.ts';
+import {
+  findJob,
+  findRun,
+  type JobRow,
+  jobOf,
+  jobsOf,
+  type RunRow,
+} from '@holdfast/postgres/run/run-store.ts';
 import { secretNames } from '@holdfast/workflow/secret-names.ts';
 import type { Services } from '../services.ts';
 import { secretPurpose } from '../vault/secret-references.ts';
 
+/** Grants of leases that are still held as they were seen; a run of many jobs is read once. */
+export async function grantsOf(services: Services, leases: readonly LeaseKey[]): Promise<readonly Grant[]> {
+  const { database } = services;
+  const runs = new Map<string, RunInGrants>();
+  const grants: Grant[] = [];
+  for (const lease of leases) {
+    const job = await findJob(database, lease.jobId);
+    if (!job || job.epoch !== lease.epoch || job.ended_at !== null) continue;
+    const known = runs.get(job.run_id) ?? {
+      row: (await findRun(database, job.run_id)) as RunRow,
+      jobs: (await jobsOf(database, job.run_id)).map(jobOf),
+    };
+    runs.set(job.run_id, known);
+    grants.push(await grantOf(services, job, known));
+  }
+  return grants;
+}
+
+interface RunInGrants {
+  readonly row: RunRow;
+  readonly jobs: readonly Job[];
+}
+
 /** Everything an agent needs to run a job without asking again. Only the secrets that it names. */
-export async function grantOf(services: Services, sql: Queryable, job: JobRow): Promise<Grant> {
-  const row = (await findRun(sql, job.run_id)) as RunRow;
+async function grantOf(services: Services, job: JobRow, { row, jobs }: RunInGrants): Promise<Grant> {
   const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
   return {
     jobId: job.id,
@@ -19,8 +49,8 @@ export async function grantOf(services: Services, sql: Queryable, job: JobRow): 
     name: job.name,
     definition,
     workflowEnv: row.definition.env,
-    values: await valuesOf(sql, { row, job, definition }),
-    secrets: await openSecrets(services, sql, {
+    values: valuesOf({ row, jobs, job, definition }),
+    secrets: await openSecrets(services, services.database, {
       repository: row.repository,
       part: [definition, row.definition.env],
     }),
@@ -32,17 +62,18 @@ export async function grantOf(services: Services, sql: Queryable, job: JobRow): 
 
 export interface JobInRun {
   readonly row: RunRow;
+  readonly jobs: readonly Job[];
   readonly job: JobRow;
   readonly definition: JobDefinition;
 }
 
-export async function valuesOf(sql: Queryable, { row, job, definition }: JobInRun): Promise<Grant['values']> {
+export function valuesOf({ row, jobs, job, definition }: JobInRun): Grant['values'] {
   const run: Run = {
     id: row.id,
     state: row.state,
     definition: row.definition,
     contexts: row.contexts,
-    jobs: (await jobsOf(sql, row.id)).map(jobOf),
+    jobs,
     cancelRequested: false,
     reason: null,
   };

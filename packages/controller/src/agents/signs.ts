@@ -1,5 +1,4 @@
-import { noteSigns } from '@holdfast/postgres/agent/agent-store.ts';
-import type { Database } from '@holdfast/postgres/database.ts';
+import type { PipelineStore } from '@holdfast/core/pipeline/ports.ts';
 
 /** Heartbeats are kept in memory and written as one statement per replica and second (protocol §2). */
 export class SignsOfLife {
@@ -9,9 +8,9 @@ export class SignsOfLife {
     this.seen.add(agentId);
   }
 
-  async flush(database: Database): Promise<void> {
+  async flush(store: Pick<PipelineStore, 'noteSigns'>): Promise<void> {
     const ids = [...this.seen];
     this.seen.clear();
-    await noteSigns(database, ids);
+    await store.noteSigns(ids);
   }
 }

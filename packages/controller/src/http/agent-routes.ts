@@ -4,15 +4,15 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
 import { greetAgent } from '@holdfast/postgres/agent/agent-store.ts';
-import { heldJob } from '@holdfast/postgres/agent/lease-store.ts';
+import { jobHeldBy } from '@holdfast/postgres/agent/lease-store.ts';
 import { renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
 import { appendLog } from '@holdfast/postgres/run/log-store.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { exchange } from '../agents/exchange.ts';
+import { answerExchange } from '../agents/answer-exchange.ts';
 import { publish } from '../releases/publish.ts';
 import { parse } from './bind.ts';
-import { requireCaller } from './caller.ts';
+import { RecentCallers } from './caller.ts';
 import type { ServerParts } from './server.ts';
 
 /** /agent/v1: two lanes (exchange, offers), logs, and bytes in and out (docs/protocol.md §2). */
@@ -25,25 +25,19 @@ const publication = z.object({
   name: z.string(),
 });
 
-export function agentRoutes(app: FastifyInstance, { services, signs, stopping }: ServerParts): void {
+export function agentRoutes(app: FastifyInstance, parts: ServerParts): void {
+  const { services, signs, stopping } = parts;
   const { database, hints, config } = services;
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-  const agent = (request: FastifyRequest) => requireCaller(database, request, 'agent');
+  const callers = new RecentCallers(database);
+  const agent = (request: FastifyRequest) => callers.require(request, 'agent');
 
   app.post('/agent/v1/hello', async (request): Promise<protocol.HelloAnswer> => {
     await agent(request);
     const hello = parse(protocol.hello, request.body, 'hello');
     checkProtocol(hello.protocol);
-    await greetAgent(database, {
-      id: hello.agentId,
-      name: hello.name,
-      session_id: hello.sessionId,
-      labels: hello.labels,
-      zone: hello.zone,
-      slots: hello.slots,
-      host: hello.host,
-      address: hello.address,
-    });
+    const { agentId: id, protocol: _, ...described } = hello;
+    await greetAgent(database, { id, ...described });
     return {
       protocol: PROTOCOL,
       timers: { heartbeatMs: Math.min(3_000, config.timers.suspectMs / 2), lostMs: config.timers.lostMs },
@@ -54,7 +48,7 @@ export function agentRoutes(app: FastifyInstance, { services, signs, stopping }:
     await agent(request);
     const message = parse(protocol.exchange, request.body, 'the exchange');
     signs.note(message.agentId);
-    return exchange(services, message);
+    return answerExchange(parts, message);
   });
 
   app.post('/agent/v1/offers', async (request) => {
@@ -95,7 +89,7 @@ export function agentRoutes(app: FastifyInstance, { services, signs, stopping }:
     await agent(request);
     const asked = parse(publication, request.query, 'the query');
     // Asked before the bytes are taken, so that a fenced job does not fill the disk.
-    if (!(await heldJob(database, asked)))
+    if (!(await jobHeldBy(database, asked)))
       throw new HoldfastError('fenceStale', 'the job that wants to publish is held by somebody else now');
     const artifact = await publish(services, asked, bodyStream(request));
     hints.send('events');

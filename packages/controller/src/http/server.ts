@@ -3,6 +3,7 @@ import { problemOf } from '@holdfast/contract/api/problem.ts';
 import { ERRORS, HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { ExchangeParts } from '../agents/exchange.ts';
 import type { SignsOfLife } from '../agents/signs.ts';
 import type { Services } from '../services.ts';
 import { VERSION } from '../version.ts';
@@ -19,6 +20,7 @@ import { routerRoutes } from './router-routes.ts';
 export interface ServerParts {
   readonly services: Services;
   readonly signs: SignsOfLife;
+  readonly agents: ExchangeParts;
   readonly stopping: AbortSignal;
 }
 

@@ -37,11 +37,11 @@ export class Hints {
     this.checker = setInterval(() => void this.selfTest(), SELF_TEST_MS).unref();
   }
 
-  send(hint: Hint): void {
+  readonly send = (hint: Hint): void => {
     this.emitter.emit(hint);
     this.pending.add(hint);
     this.timer ??= setTimeout(() => this.flush(), COALESCE_MS);
-  }
+  };
 
   on(hint: Hint, listener: () => void): () => void {
     this.emitter.on(hint, listener);
@@ -72,7 +72,7 @@ export class Hints {
 
   private async listen(): Promise<void> {
     const client = new pg.Client({
-      connectionString: this.database.url,
+      connectionString: this.database.currentUrl,
       application_name: 'holdfast-listener',
     });
     client.on('error', () => {});

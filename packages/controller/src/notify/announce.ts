@@ -1,14 +1,9 @@
 import { newId } from '@holdfast/contract/id.ts';
+import type { News } from '@holdfast/core/pipeline/ports.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { enqueueOutbox } from '@holdfast/postgres/events/outbox-store.ts';
 
-/** News for people, written with the decision that made them and sent later by the outbox. */
-export interface News {
-  readonly kind: 'runFailed' | 'rolloutAborted' | 'routerMute' | 'agentsLost';
-  readonly subject: string;
-  readonly sentence: string;
-}
-
+/** For who has a connection and no port at hand. */
 export async function announce(sql: Queryable, news: News): Promise<void> {
   await enqueueOutbox(sql, { id: newId(), kind: 'news', payload: { ...news } });
 }

@@ -1,4 +1,4 @@
-import type { News } from './announce.ts';
+import type { News } from '@holdfast/core/pipeline/ports.ts';
 
 /** Delivers one piece of news, at least once. Throws when it was not taken. */
 export interface Notifier {

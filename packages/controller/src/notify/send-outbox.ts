@@ -1,7 +1,7 @@
 import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
+import type { News } from '@holdfast/core/pipeline/ports.ts';
 import { claimOutbox, type OutboxRow, settleOutbox } from '@holdfast/postgres/events/outbox-store.ts';
 import type { Services } from '../services.ts';
-import type { News } from './announce.ts';
 import type { Notifier } from './notifier.ts';
 import { slackNotifier } from './notifiers/slack.ts';
 import { webhookNotifier } from './notifiers/webhook.ts';

@@ -8,7 +8,7 @@ import {
   preAuthenticationEncoding,
   statementOf,
 } from '@holdfast/core/release/attestation.ts';
-import { heldJob } from '@holdfast/postgres/agent/lease-store.ts';
+import { jobHeldBy } from '@holdfast/postgres/agent/lease-store.ts';
 import { renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
 import { type ArtifactRow, insertArtifact } from '@holdfast/postgres/release/artifact-store.ts';
@@ -34,7 +34,7 @@ export async function publish(
   checkArtifactName(publication.name);
   const stored = await services.blobs.put(bytes, LIMITS.artifactBytes);
   return services.database.transaction(async (sql) => {
-    const job = await heldJob(sql, publication);
+    const job = await jobHeldBy(sql, publication);
     if (!job)
       throw new HoldfastError('fenceStale', 'the job that wants to publish is held by somebody else now');
     const run = (await findRun(sql, job.run_id)) as RunRow;

@@ -1,7 +1,7 @@
 import { findEnvironment, readConfig } from '@holdfast/contract/config/read-config.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import type { JobDefinition, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import type { Job, JobDefinition, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import { isEnded } from '@holdfast/core/pipeline/pipeline.ts';
 import { isFinal } from '@holdfast/core/rollout/rollout.ts';
 import { lockRunOfJob } from '@holdfast/postgres/agent/lease-store.ts';
@@ -13,8 +13,15 @@ import {
   requestOfRollout,
   rolloutAskedBy,
 } from '@holdfast/postgres/rollout/rollout-store.ts';
-import { type AttemptRow, endAttempt, startAttempt } from '@holdfast/postgres/run/attempt-store.ts';
-import { findJob, findRun, type JobRow, type RunRow } from '@holdfast/postgres/run/run-store.ts';
+import { attemptsOfJob, endAttempt, startAttempt } from '@holdfast/postgres/run/attempt-store.ts';
+import {
+  findJob,
+  findRun,
+  type JobRow,
+  jobOf,
+  jobsOf,
+  type RunRow,
+} from '@holdfast/postgres/run/run-store.ts';
 import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
 import { valuesOf } from '../agents/grants.ts';
 import { artifactNamed } from '../releases/find-artifact.ts';
@@ -32,6 +39,7 @@ const LOOK_MS = 300;
 
 interface ControllerJob {
   readonly row: RunRow;
+  readonly jobs: readonly Job[];
   readonly job: JobRow;
   readonly definition: JobDefinition;
   readonly checked: Checked;
@@ -82,9 +90,13 @@ async function look(
   const row = (await findRun(sql, job.run_id)) as RunRow;
   const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
   if (job.state === 'queued') {
-    await changeRun(services, sql, { runId: row.id, event: { kind: 'jobStarted', jobId: job.id } });
+    await changeRun(services, services.pipeline.within(sql), {
+      runId: row.id,
+      event: { kind: 'jobStarted', jobId: job.id },
+    });
   }
-  return step(services, sql, { row, job, definition, checked });
+  const jobs = (await jobsOf(sql, row.id)).map(jobOf);
+  return step(services, sql, { row, jobs, job, definition, checked });
 }
 
 async function step(
@@ -99,7 +111,7 @@ async function step(
   if (!current) {
     const conclusion = at.job.cancel ? 'cancelled' : failed ? 'failed' : 'succeeded';
     const reason = attempts.find((attempt) => attempt.state === 'failed')?.reason ?? null;
-    await changeRun(services, sql, {
+    await changeRun(services, services.pipeline.within(sql), {
       runId: at.row.id,
       event: { kind: 'jobEnded', jobId: at.job.id, conclusion, outputs: {}, reason },
     });
@@ -108,14 +120,14 @@ async function step(
   const running = attempts.find((attempt) => attempt.step_index === index && attempt.ended_at === null);
   const attemptId = running?.id ?? newId();
   const status = { success: !failed && !at.job.cancel, failure: failed, cancelled: at.job.cancel };
-  const values = await valuesOf(sql, at);
+  const values = valuesOf(at);
   const begin = (name: string) =>
     startAttempt(sql, { id: attemptId, jobId: at.job.id, index, name, agentId: null, epoch: at.job.epoch });
   const end = (state: string, reason: string | null) =>
     endAttempt(sql, {
       id: attemptId,
+      jobId: at.job.id,
       state,
-      counted: true,
       exitCode: null,
       signal: null,
       reason,
@@ -144,14 +156,6 @@ function usesOf(current: StepDefinition): string {
 
 function withOf(current: StepDefinition) {
   return current.action.kind === 'uses' ? current.action.with : null;
-}
-
-async function attemptsOfJob(sql: Queryable, jobId: string): Promise<readonly AttemptRow[]> {
-  return (
-    await sql.query<AttemptRow>('SELECT * FROM attempt WHERE job_id = $1 ORDER BY step_index, number', [
-      jobId,
-    ])
-  ).rows;
 }
 
 interface DeployStep {

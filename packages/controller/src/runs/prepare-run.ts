@@ -128,7 +128,7 @@ export async function prepareRun(
         kind: 'created',
         data: { repository: view.repository.name, number, name: definition.name },
       });
-      await changeRun(services, sql, { runId: id, event: { kind: 'advance' } });
+      await changeRun(services, services.pipeline.within(sql), { runId: id, event: { kind: 'advance' } });
     },
   };
 }

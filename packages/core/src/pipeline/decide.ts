@@ -52,7 +52,23 @@ function apply(run: Run, event: RunEvent): Result<Decision, RunRefusal> {
         outputs: event.outputs,
         reason: event.reason,
       }));
+    case 'jobAnswered':
+      return answerJob(run, event);
   }
+}
+
+function answerJob(
+  run: Run,
+  event: { readonly jobId: string; readonly rerun: boolean },
+): Result<Decision, RunRefusal> {
+  const job = run.jobs.find((candidate) => candidate.id === event.jobId);
+  if (job && !isEnded(job.state) && job.asks === null)
+    return refuse({ code: 'jobAsksNothing', sentence: `job ${job.name} asks nothing` });
+  return changeJob(run, event.jobId, (asking) =>
+    event.rerun
+      ? { ...asking, state: 'waiting', asks: null }
+      : { ...asking, state: 'failed', asks: null, reason: `${asking.asks}; it was not run again` },
+  );
 }
 
 function changeJob(run: Run, id: string, change: (job: Job) => Job): Result<Decision, RunRefusal> {
@@ -191,6 +207,7 @@ function blankJob(
     lane: definition.lane,
     continueOnError: false,
     outputs: {},
+    asks: null,
     ...outcome,
   };
 }
@@ -215,7 +232,8 @@ function releaseWaiting(run: Run): Decision {
   }
   const jobs = run.jobs.map((job): Job => {
     const count = live.get(job.key) ?? 0;
-    if (job.state !== 'waiting' || (job.maxParallel > 0 && count >= job.maxParallel)) return job;
+    if (job.state !== 'waiting' || job.asks !== null) return job;
+    if (job.maxParallel > 0 && count >= job.maxParallel) return job;
     live.set(job.key, count + 1);
     effects.push({ kind: 'enqueueJob', jobId: job.id });
     return { ...job, state: 'queued' };

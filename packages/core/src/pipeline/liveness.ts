@@ -1,3 +1,5 @@
+import type { AgentView } from './ports.ts';
+
 /**
  * Is an agent there? Only silence is judged, and only with durations measured by the database
  * clock (protocol §2): online → suspect (no new work) → lost (its jobs go elsewhere).
@@ -16,8 +18,16 @@ export function livenessOf(silenceMs: number, timers: LivenessTimers): Liveness 
   return silenceMs >= timers.suspectMs ? 'suspect' : 'online';
 }
 
-/** From ten agents on, at most a fifth may be expired within a minute: a mass loss is doubted first. */
-export function expiryBudget(connected: number, expiredWithinMinute: number): number {
-  if (connected < 10) return connected;
-  return Math.max(0, Math.floor(connected / 5) - expiredWithinMinute);
+/** From ten agents on a mass loss is doubted first: a fifth of them, or one whole zone, in a minute. */
+const DOUBTED_FROM = 10;
+
+export function mayExpire(
+  agent: Pick<AgentView, 'id' | 'zone'>,
+  fleet: readonly Pick<AgentView, 'id' | 'zone' | 'state' | 'lostMsAgo'>[],
+): boolean {
+  const lost = fleet.filter((other) => other.state === 'lost' && (other.lostMsAgo ?? Infinity) < 60_000);
+  const connected = fleet.filter((other) => other.state !== 'offline' && other.state !== 'lost').length;
+  if (connected + lost.length < DOUBTED_FROM) return true;
+  if (lost.length < Math.floor((connected + lost.length) / 5)) return true;
+  return agent.zone !== '' && lost.every((other) => other.zone === agent.zone);
 }

@@ -110,6 +110,8 @@ export interface Job {
   readonly continueOnError: boolean;
   readonly outputs: JsonObject;
   readonly reason: string | null;
+  /** A question a person must answer before the job may run again; it waits for that. */
+  readonly asks: string | null;
 }
 
 export interface Run {
@@ -133,7 +135,9 @@ export type RunEvent =
       readonly outputs: JsonObject;
       readonly reason: string | null;
     }
-  | { readonly kind: 'cancelRequested'; readonly reason: string };
+  | { readonly kind: 'cancelRequested'; readonly reason: string }
+  /** A person answered what the job asked: run it again, or let it fail. */
+  | { readonly kind: 'jobAnswered'; readonly jobId: string; readonly rerun: boolean };
 
 export type RunEffect =
   /** The job may be claimed by an agent or by the controller. */
@@ -142,7 +146,10 @@ export type RunEffect =
   | { readonly kind: 'cancelJob'; readonly jobId: string }
   | { readonly kind: 'announceRunEnded'; readonly state: RunState };
 
-export type RunRefusal = { readonly code: 'jobUnknown' | 'jobEnded' | 'runEnded'; readonly sentence: string };
+export type RunRefusal = {
+  readonly code: 'jobUnknown' | 'jobEnded' | 'jobAsksNothing' | 'runEnded';
+  readonly sentence: string;
+};
 
 export function isEnded(state: RunState): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled' || state === 'skipped';

@@ -1,5 +1,7 @@
-import type { Json } from '../kernel/json.ts';
-import type { Template, Values } from './pipeline.ts';
+import type { Json, JsonObject } from '../kernel/json.ts';
+import type { LostJob } from './loss.ts';
+import type { Run, Template, Values } from './pipeline.ts';
+import type { AgentNews, JobResult, ReportAnswer } from './reports.ts';
 
 /** What `success()`, `failure()` and `cancelled()` answer where an expression is evaluated. */
 export interface StatusView {
@@ -22,4 +24,141 @@ export interface Expressions {
 export interface RunWorld {
   readonly expressions: Expressions;
   readonly newId: () => string;
+}
+
+/**
+ * The truth about runs, leases and agents, as the pipeline's loops need it. Two implementations pass
+ * one contract suite (testkit/pipeline-contract.ts): PostgreSQL and the simulator's model.
+ */
+export interface PipelineStore {
+  /**
+   * Applies what several agents say, at most one entry an agent, all or nothing. Throws when the
+   * whole cannot be kept; each entry is then tried alone. Saying it again changes nothing.
+   */
+  applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]>;
+  /** All or nothing; may be tried again by the store, so `work` changes nothing but through `tx`. */
+  transaction<Value>(work: (tx: PipelineTransaction) => Promise<Value>): Promise<Value>;
+  /** Signs of life, gathered in memory by one replica. */
+  noteSigns(agentIds: readonly string[]): Promise<void>;
+  agents(): Promise<readonly AgentView[]>;
+  /** Runs whose machine has not heard yet of something that is written down: found again by every scan. */
+  unsettledRuns(limit: number): Promise<readonly string[]>;
+  overdueGrants(afterMs: number): Promise<readonly LeaseKey[]>;
+  /** Notes that the agents are looked at; true while every lease has its full lost period after a gap. */
+  beginLook(lostMs: number): Promise<boolean>;
+}
+
+export interface PipelineTransaction {
+  /** A new session of an agent, or the same one told again. */
+  greet(agent: AgentHello): Promise<void>;
+  agent(id: string): Promise<AgentView | null>;
+  setAgentState(id: string, state: string): Promise<void>;
+  /** Queued jobs that fit become this agent's, the least served repository's first. */
+  claim(claimant: Claimant): Promise<readonly LeaseKey[]>;
+  /** The run with its jobs, locked; what agents told about jobs that have not ended in the machine's eyes. */
+  loadRun(id: string): Promise<LoadedRun | null>;
+  saveRun(before: Run, after: Run): Promise<void>;
+  requestCancel(jobId: string): Promise<void>;
+  /** Jobs of which this agent holds the lease and has not told the end, in the order of their ids. */
+  leasesOf(agentId: string): Promise<readonly (LeaseKey & { readonly runId: string })[]>;
+  /** The job with its run locked, if it is still held as it was seen; null when it is not. */
+  heldJob(seen: LeaseKey): Promise<HeldJob | null>;
+  /** Every attempt of the job that has not ended is lost; no attempt from the step on counts any more. */
+  giveBack(seen: LeaseKey, change: GiveBack): Promise<void>;
+  loseAttempts(jobId: string, reason: string): Promise<void>;
+  /** Instances of releases on a lost host: the environments that must look. */
+  strandInstances(agentId: string, reason: string): Promise<readonly string[]>;
+  ensureDuty(kind: string, id: string): Promise<void>;
+  hastenDuty(kind: string, id: string): Promise<void>;
+  appendEvent(event: PipelineEvent): Promise<void>;
+  announce(news: News): Promise<void>;
+}
+
+export interface PipelineEvent {
+  readonly topic: string;
+  readonly subject: string;
+  readonly kind: string;
+  readonly data?: JsonObject;
+}
+
+/** For people, written with the decision that made it and sent later by the outbox. */
+export interface News {
+  readonly kind: 'runFailed' | 'rolloutAborted' | 'routerMute' | 'agentsLost' | 'jobAsks';
+  readonly subject: string;
+  readonly sentence: string;
+}
+
+export interface NewsAnswer {
+  /** The session is over: another one of this agent has said hello. */
+  readonly stranger: boolean;
+  readonly results: readonly ReportAnswer[];
+  /** Everything the agent holds; its own jobs that are not listed are lost. */
+  readonly leases: readonly LeaseView[];
+  /** Runs whose machine has something to hear: a job began or ended. The same for every entry. */
+  readonly unsettled: readonly string[];
+  readonly returned: readonly ReturnedLease[];
+  /** Runs whose steps moved. The same for every entry. */
+  readonly touched: readonly string[];
+}
+
+export interface LeaseKey {
+  readonly jobId: string;
+  readonly epoch: number;
+}
+
+export interface LeaseView extends LeaseKey {
+  readonly acknowledged: boolean;
+  readonly cancel: boolean;
+}
+
+export interface ReturnedLease extends LeaseKey {
+  readonly checkpoint: string | null;
+  readonly reason: string;
+}
+
+export interface AgentHello {
+  readonly id: string;
+  readonly name: string;
+  readonly sessionId: string;
+  readonly labels: readonly string[];
+  readonly zone: string;
+  readonly slots: number;
+  readonly host: boolean;
+  readonly address: string;
+}
+
+export interface AgentView extends AgentHello {
+  readonly intent: 'work' | 'pause' | 'drain';
+  readonly state: string;
+  readonly silenceMs: number;
+  /** Since it was given up; null: it was not, or is back. */
+  readonly lostMsAgo: number | null;
+  readonly busy: number;
+}
+
+export interface Claimant {
+  readonly agentId: string;
+  readonly labels: readonly string[];
+  readonly slots: number;
+  /** Hosts of releases stand back a moment, so that jobs go to agents that do nothing else. */
+  readonly standBackMs: number;
+}
+
+export interface LoadedRun {
+  readonly run: Run;
+  readonly reported: ReadonlyMap<string, JobResult>;
+}
+
+export interface HeldJob extends LeaseKey {
+  readonly runId: string;
+  readonly agentId: string;
+  readonly lost: LostJob;
+}
+
+export interface GiveBack {
+  readonly reason: string;
+  readonly lost: boolean;
+  readonly from: number;
+  readonly checkpoint: string | null;
+  readonly ask: string | null;
 }

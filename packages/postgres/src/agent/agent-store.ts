@@ -1,6 +1,7 @@
+import type { AgentHello, AgentView } from '@holdfast/core/pipeline/ports.ts';
 import type { Queryable } from '../database.ts';
 
-export interface AgentRow {
+interface AgentRow {
   readonly id: string;
   readonly name: string;
   readonly session_id: string;
@@ -9,20 +10,36 @@ export interface AgentRow {
   readonly slots: number;
   readonly host: boolean;
   readonly address: string;
-  readonly intent: 'work' | 'pause' | 'drain';
+  readonly intent: AgentView['intent'];
   readonly state: string;
-  readonly seen_at: Date;
-}
-
-export interface SeenAgent extends AgentRow {
   readonly silence_ms: number;
+  readonly lost_ms_ago: number | null;
   readonly busy: number;
 }
 
-export type AgentHello = Pick<
-  AgentRow,
-  'id' | 'name' | 'session_id' | 'labels' | 'zone' | 'slots' | 'host' | 'address'
->;
+/** Silence is measured here, by the database's clock alone. */
+const VIEW = `agent.*, (extract(epoch FROM clock_timestamp() - seen_at) * 1000)::float8 AS silence_ms,
+  (extract(epoch FROM clock_timestamp() - lost_at) * 1000)::float8 AS lost_ms_ago,
+  (SELECT count(*)::int FROM job WHERE job.agent_id = agent.id AND job.ended_at IS NULL AND job.reported IS NULL) AS busy`;
+
+function viewOf(row: AgentRow): AgentView {
+  const { id, name, labels, zone, slots, host, address, intent, state, busy } = row;
+  return {
+    id,
+    name,
+    sessionId: row.session_id,
+    labels,
+    zone,
+    slots,
+    host,
+    address,
+    intent,
+    state,
+    busy,
+    silenceMs: row.silence_ms,
+    lostMsAgo: row.lost_ms_ago,
+  };
+}
 
 /** A new session of an agent; a replayed hello of the same session changes nothing but its description. */
 export async function greetAgent(sql: Queryable, agent: AgentHello): Promise<void> {
@@ -31,33 +48,22 @@ export async function greetAgent(sql: Queryable, agent: AgentHello): Promise<voi
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'online')
      ON CONFLICT (id) DO UPDATE SET name = $2, session_id = $3, labels = $4, zone = $5, slots = $6, host = $7, address = $8,
        state = 'online', seen_at = clock_timestamp(), connected_at = clock_timestamp()`,
-    [
-      agent.id,
-      agent.name,
-      agent.session_id,
-      agent.labels,
-      agent.zone,
-      agent.slots,
-      agent.host,
-      agent.address,
-    ],
+    [agent.id, agent.name, agent.sessionId, agent.labels, agent.zone, agent.slots, agent.host, agent.address],
   );
 }
 
-export async function agentById(sql: Queryable, id: string): Promise<AgentRow | null> {
-  return (await sql.query<AgentRow>('SELECT * FROM agent WHERE id = $1', [id])).rows[0] ?? null;
+export async function findAgentView(sql: Queryable, id: string): Promise<AgentView | null> {
+  const found = await sql.query<AgentRow>(`SELECT ${VIEW} FROM agent WHERE id = $1`, [id]);
+  return found.rows[0] ? viewOf(found.rows[0]) : null;
 }
 
 /** By id, or by the name people use. */
-export async function findAgent(sql: Queryable, id: string): Promise<AgentRow | null> {
-  return (
-    (
-      await sql.query<AgentRow>(
-        'SELECT * FROM agent WHERE id::text = $1 OR name = $1 ORDER BY (id::text = $1) DESC, seen_at DESC LIMIT 1',
-        [id],
-      )
-    ).rows[0] ?? null
+export async function findAgent(sql: Queryable, id: string): Promise<AgentView | null> {
+  const found = await sql.query<AgentRow>(
+    `SELECT ${VIEW} FROM agent WHERE id::text = $1 OR name = $1 ORDER BY (id::text = $1) DESC, seen_at DESC LIMIT 1`,
+    [id],
   );
+  return found.rows[0] ? viewOf(found.rows[0]) : null;
 }
 
 /** Signs of life of many agents in one statement, gathered in memory between two writes. */
@@ -71,25 +77,35 @@ export async function noteSigns(sql: Queryable, agentIds: readonly string[]): Pr
 }
 
 export async function setAgentState(sql: Queryable, id: string, state: string): Promise<void> {
-  await sql.query('UPDATE agent SET state = $2 WHERE id = $1', [id, state]);
+  await sql.query(
+    `UPDATE agent SET state = $2, lost_at = CASE WHEN $2 = 'lost' THEN clock_timestamp() ELSE lost_at END WHERE id = $1`,
+    [id, state],
+  );
 }
 
-export async function setAgentIntent(sql: Queryable, id: string, intent: AgentRow['intent']): Promise<void> {
+/** A gap since anybody looked was the installation's silence: every lease gets one full period. */
+export async function beginLook(sql: Queryable, lostMs: number): Promise<boolean> {
+  const looked = await sql.query<{ grace: boolean }>(
+    `UPDATE liveness SET looked_at = clock_timestamp(), grace_until = CASE
+       WHEN clock_timestamp() - looked_at > $1 / 2.0 * interval '1 millisecond' THEN clock_timestamp() + $1 * interval '1 millisecond'
+       ELSE grace_until END
+     RETURNING clock_timestamp() < grace_until AS grace`,
+    [lostMs],
+  );
+  return looked.rows[0]?.grace ?? false;
+}
+
+export async function setAgentIntent(sql: Queryable, id: string, intent: AgentView['intent']): Promise<void> {
   await sql.query('UPDATE agent SET intent = $2 WHERE id = $1', [id, intent]);
 }
 
-/** Silence is measured here, by the database's clock alone. */
-export async function listAgents(sql: Queryable): Promise<readonly SeenAgent[]> {
-  const found = await sql.query<SeenAgent>(
-    `SELECT agent.*, (extract(epoch FROM clock_timestamp() - seen_at) * 1000)::float8 AS silence_ms,
-       (SELECT count(*)::int FROM job WHERE job.agent_id = agent.id AND job.ended_at IS NULL) AS busy
-     FROM agent ORDER BY name, id`,
-  );
-  return found.rows;
+export async function listAgents(sql: Queryable): Promise<readonly AgentView[]> {
+  const found = await sql.query<AgentRow>(`SELECT ${VIEW} FROM agent ORDER BY name, id`);
+  return found.rows.map(viewOf);
 }
 
 /** Agents in the host role that have every label and are not lost. */
-export async function listHosts(sql: Queryable, labels: readonly string[]): Promise<readonly SeenAgent[]> {
+export async function listHosts(sql: Queryable, labels: readonly string[]): Promise<readonly AgentView[]> {
   const agents = await listAgents(sql);
   return agents.filter(
     (agent) =>

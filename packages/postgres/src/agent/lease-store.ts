@@ -1,43 +1,23 @@
+import type { GiveBack, HeldJob, LeaseKey } from '@holdfast/core/pipeline/ports.ts';
 import type { Queryable } from '../database.ts';
-import type { JobRow } from '../run/run-store.ts';
+import { attemptsOfJob, finishedSteps, loseAttempts } from '../run/attempt-store.ts';
+import { definitionOf, type JobRow } from '../run/run-store.ts';
 
 /**
  * Leases of jobs. A lease is the pair (agent, epoch) in the job's row; every write to leased state
  * names the epoch. A grant that is not acknowledged in time is taken back.
  */
-export interface Claimant {
-  readonly id: string;
-  readonly labels: readonly string[];
-  readonly slots: number;
-  /** Hosts of releases stand back a moment, so that jobs go to agents that do nothing else. */
-  readonly standBackMs: number;
-}
+const LIVE = 'agent_id IS NOT NULL AND ended_at IS NULL AND reported IS NULL';
 
-/** As core/pipeline/labels.ts, said in SQL, so that jobs nobody can run hide no others. */
-const FITS = `NOT EXISTS (
-  SELECT 1 FROM unnest(labels) AS wanted (label)
-  WHERE NOT (lower(label) = ANY ($1::text[]) OR (lower(label) LIKE 'ubuntu-%' AND 'linux' = ANY ($1::text[]))))`;
-
-export async function claimJobs(sql: Queryable, claimant: Claimant): Promise<readonly JobRow[]> {
-  if (claimant.slots <= 0) return [];
-  const claimed = await sql.query<JobRow>(
-    `UPDATE job SET agent_id = $2, epoch = epoch + 1, granted_at = clock_timestamp(), acknowledged_at = NULL
-     WHERE id IN (
-       SELECT id FROM job WHERE state = 'queued' AND agent_id IS NULL AND ended_at IS NULL AND lane = 'agent' AND NOT cancel
-         AND queued_at <= clock_timestamp() - $3 * interval '1 millisecond' AND ${FITS}
-       ORDER BY queued_at LIMIT $4 FOR UPDATE SKIP LOCKED)
-     RETURNING *`,
-    [claimant.labels, claimant.id, claimant.standBackMs, claimant.slots],
+export async function leasesOf(
+  sql: Queryable,
+  agentId: string,
+): Promise<readonly (LeaseKey & { readonly runId: string })[]> {
+  const found = await sql.query<{ id: string; epoch: number; run_id: string }>(
+    `SELECT id, epoch, run_id FROM job WHERE agent_id = $1 AND ${LIVE} ORDER BY run_id, id`,
+    [agentId],
   );
-  return claimed.rows;
-}
-
-export async function leasesOf(sql: Queryable, agentId: string): Promise<readonly JobRow[]> {
-  return (
-    await sql.query<JobRow>('SELECT * FROM job WHERE agent_id = $1 AND ended_at IS NULL ORDER BY id', [
-      agentId,
-    ])
-  ).rows;
+  return found.rows.map((row) => ({ jobId: row.id, epoch: row.epoch, runId: row.run_id }));
 }
 
 /** Whoever changes a run and its jobs locks the run first. */
@@ -46,68 +26,66 @@ export async function lockRunOfJob(sql: Queryable, jobId: string): Promise<void>
 }
 
 /** Locks the job if this agent still holds it with this epoch; null when it was fenced off. */
-export async function heldJob(
+export async function jobHeldBy(
   sql: Queryable,
   lease: { readonly jobId: string; readonly agentId: string; readonly epoch: number },
 ): Promise<JobRow | null> {
   const held = await sql.query<JobRow>(
-    'SELECT * FROM job WHERE id = $1 AND agent_id = $2 AND epoch = $3 AND ended_at IS NULL FOR UPDATE',
+    `SELECT * FROM job WHERE id = $1 AND agent_id = $2 AND epoch = $3 AND ${LIVE} FOR UPDATE`,
     [lease.jobId, lease.agentId, lease.epoch],
   );
   return held.rows[0] ?? null;
 }
 
-export async function acknowledgeLease(sql: Queryable, jobId: string): Promise<void> {
-  await sql.query(
-    'UPDATE job SET acknowledged_at = coalesce(acknowledged_at, clock_timestamp()) WHERE id = $1',
-    [jobId],
+/** The run and the job locked, with what a decision about its loss needs; null: held otherwise by now. */
+export async function heldJob(sql: Queryable, seen: LeaseKey): Promise<HeldJob | null> {
+  await lockRunOfJob(sql, seen.jobId);
+  const found = await sql.query<JobRow>(
+    `SELECT * FROM job WHERE id = $1 AND epoch = $2 AND ${LIVE} FOR UPDATE`,
+    [seen.jobId, seen.epoch],
   );
+  const job = found.rows[0];
+  if (!job) return null;
+  const attempts = await attemptsOfJob(sql, job.id);
+  const running = attempts.filter((attempt) => attempt.ended_at === null);
+  return {
+    ...seen,
+    runId: job.run_id,
+    agentId: job.agent_id as string,
+    lost: {
+      definition: await definitionOf(sql, job),
+      cancelled: job.cancel,
+      losses: job.losses,
+      finished: finishedSteps(attempts),
+      inFlight: running.at(-1)?.step_index ?? null,
+    },
+  };
 }
 
-export async function advanceResume(
-  sql: Queryable,
-  jobId: string,
-  progress: {
-    readonly index: number;
-    readonly checkpoint: string | null;
-    readonly notPortable: string | null;
-  },
-): Promise<void> {
+/** Back into the queue, or to the person who must answer first. */
+export async function giveBack(sql: Queryable, seen: LeaseKey, change: GiveBack): Promise<void> {
+  const given = await sql.query(
+    `UPDATE job SET agent_id = NULL, granted_at = NULL, acknowledged_at = NULL, epoch = epoch + 1, losses = losses + $3,
+       state = CASE WHEN $4::text IS NULL THEN 'queued' ELSE 'waiting' END, asks = $4, queued_at = clock_timestamp(),
+       resume_index = $5, checkpoint = $6
+     WHERE id = $1 AND epoch = $2 AND ${LIVE}`,
+    [seen.jobId, seen.epoch, change.lost ? 1 : 0, change.ask, change.from, change.checkpoint],
+  );
+  if (given.rowCount !== 1) return;
+  await loseAttempts(sql, seen.jobId, change.reason);
   await sql.query(
-    `UPDATE job SET not_portable = coalesce($4, not_portable),
-       resume_index = CASE WHEN $3::text IS NOT NULL THEN $2 ELSE resume_index END,
-       checkpoint = coalesce($3, checkpoint)
-     WHERE id = $1`,
-    [jobId, progress.index, progress.checkpoint, progress.notPortable],
+    `UPDATE attempt SET counted = false, reason = coalesce(reason || '; ', '') || 'ran again: ' || $3
+     WHERE job_id = $1 AND step_index >= $2 AND counted`,
+    [seen.jobId, change.from, change.reason],
   );
-}
-
-/**
- * Puts a job back into the queue, if it is still held as it was seen. Its infrastructure losses are
- * counted apart from the user's retries.
- */
-export async function requeueJob(
-  sql: Queryable,
-  seen: Pick<JobRow, 'id' | 'epoch'>,
-  change: { readonly lost: boolean; readonly fromStart: boolean },
-): Promise<boolean> {
-  const done = await sql.query(
-    `UPDATE job SET agent_id = NULL, granted_at = NULL, acknowledged_at = NULL, state = 'queued', queued_at = clock_timestamp(),
-       epoch = epoch + 1, losses = losses + $2,
-       resume_index = CASE WHEN $3 THEN 0 ELSE resume_index END, checkpoint = CASE WHEN $3 THEN NULL ELSE checkpoint END,
-       not_portable = CASE WHEN $3 THEN NULL ELSE not_portable END
-     WHERE id = $1 AND epoch = $4 AND ended_at IS NULL`,
-    [seen.id, change.lost ? 1 : 0, change.fromStart, seen.epoch],
-  );
-  return done.rowCount === 1;
 }
 
 /** Granted, never acknowledged. The agent may not even know of it. */
-export async function overdueGrants(sql: Queryable, afterMs: number): Promise<readonly JobRow[]> {
-  const found = await sql.query<JobRow>(
-    `SELECT * FROM job WHERE agent_id IS NOT NULL AND acknowledged_at IS NULL AND ended_at IS NULL
-       AND granted_at < clock_timestamp() - $1 * interval '1 millisecond' FOR UPDATE SKIP LOCKED`,
+export async function overdueGrants(sql: Queryable, afterMs: number): Promise<readonly LeaseKey[]> {
+  const found = await sql.query<{ id: string; epoch: number }>(
+    `SELECT id, epoch FROM job WHERE agent_id IS NOT NULL AND acknowledged_at IS NULL AND ended_at IS NULL
+       AND granted_at < clock_timestamp() - $1 * interval '1 millisecond' ORDER BY id LIMIT 100`,
     [afterMs],
   );
-  return found.rows;
+  return found.rows.map((row) => ({ jobId: row.id, epoch: row.epoch }));
 }

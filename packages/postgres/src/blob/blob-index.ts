@@ -13,7 +13,8 @@ export async function renewBlob(sql: Queryable, digest: string, bytes: number): 
 const ROOTS = `
   SELECT artifact_digest FROM release UNION SELECT digest FROM artifact
   UNION SELECT source FROM run WHERE ended_at IS NULL OR ended_at > clock_timestamp() - interval '7 days'
-  UNION SELECT checkpoint FROM job WHERE checkpoint IS NOT NULL AND ended_at IS NULL`;
+  UNION SELECT attempt.checkpoint FROM attempt JOIN job ON job.id = attempt.job_id
+    WHERE attempt.checkpoint IS NOT NULL AND job.ended_at IS NULL`;
 
 export async function doomUnreferenced(sql: Queryable, idleHours: number): Promise<number> {
   const doomed = await sql.query(

@@ -27,6 +27,17 @@ export async function appendEvent(
   ]);
 }
 
+/** The same of many subjects. */
+export async function appendEvents(
+  sql: Queryable,
+  events: { readonly topic: string; readonly subjects: readonly string[]; readonly kind: string },
+): Promise<void> {
+  await sql.query(
+    'INSERT INTO event (topic, subject, kind) SELECT $1, subject, $3 FROM unnest($2::text[]) AS subject',
+    [events.topic, events.subjects, events.kind],
+  );
+}
+
 /**
  * The sequencer's one action: committed events get their place. A reader by `id > n` would lose an
  * event whose transaction commits late; a place is given only to what is already visible.

@@ -1,11 +1,13 @@
 import type { JsonObject } from '@holdfast/core/kernel/json.ts';
+import type { FinishedStep } from '@holdfast/core/pipeline/loss.ts';
 import type { Queryable } from '../database.ts';
 
-/** Attempts of steps: kept for ever, counted once. */
+/** Attempts of steps: kept for ever, counted once by a constraint of the table. */
 export interface AttemptRow {
   readonly id: string;
   readonly job_id: string;
   readonly step_index: number;
+  /** From 1, in the order in which the attempts of the step began. */
   readonly number: number;
   readonly name: string;
   readonly agent_id: string | null;
@@ -18,6 +20,9 @@ export interface AttemptRow {
   readonly outputs: JsonObject;
   readonly annotations: readonly { level: string; message: string; place: string | null }[];
   readonly summary: string | null;
+  readonly checkpoint: string | null;
+  readonly not_portable: string | null;
+  readonly late: boolean;
   readonly started_at: Date;
   readonly ended_at: Date | null;
 }
@@ -33,17 +38,16 @@ export interface StartedAttempt {
 
 export async function startAttempt(sql: Queryable, attempt: StartedAttempt): Promise<void> {
   await sql.query(
-    `INSERT INTO attempt (id, job_id, step_index, number, name, agent_id, epoch, state)
-     SELECT $1, $2, $3, 1 + coalesce(max(number), 0), $4, $5, $6, 'running' FROM attempt WHERE job_id = $2 AND step_index = $3
-     ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO attempt (id, job_id, step_index, name, agent_id, epoch, state) VALUES ($1, $2, $3, $4, $5, $6, 'running')
+     ON CONFLICT (job_id, step_index, id) DO NOTHING`,
     [attempt.id, attempt.jobId, attempt.index, attempt.name, attempt.agentId, attempt.epoch],
   );
 }
 
 export interface EndedAttempt {
   readonly id: string;
+  readonly jobId: string;
   readonly state: string;
-  readonly counted: boolean;
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly reason: string | null;
@@ -54,12 +58,12 @@ export interface EndedAttempt {
 
 export async function endAttempt(sql: Queryable, attempt: EndedAttempt): Promise<void> {
   await sql.query(
-    `UPDATE attempt SET state = $2, counted = $3, exit_code = $4, signal = $5, reason = $6, outputs = $7, annotations = $8, summary = $9, ended_at = clock_timestamp()
-     WHERE id = $1 AND ended_at IS NULL`,
+    `UPDATE attempt SET state = $2, counted = true, exit_code = $4, signal = $5, reason = $6, outputs = $7, annotations = $8, summary = $9, ended_at = clock_timestamp()
+     WHERE job_id = $3 AND id = $1 AND ended_at IS NULL`,
     [
       attempt.id,
       attempt.state,
-      attempt.counted,
+      attempt.jobId,
       attempt.exitCode,
       attempt.signal,
       attempt.reason,
@@ -78,15 +82,37 @@ export async function loseAttempts(sql: Queryable, jobId: string, reason: string
   );
 }
 
+/** What a decision about a loss needs of the attempts that count. */
+export function finishedSteps(attempts: readonly AttemptRow[]): readonly FinishedStep[] {
+  return attempts
+    .filter((attempt) => attempt.counted)
+    .map(({ step_index, checkpoint, not_portable }) => ({
+      index: step_index,
+      checkpoint,
+      notPortable: not_portable,
+    }));
+}
+
+const NUMBERED =
+  'row_number() OVER (PARTITION BY attempt.job_id, attempt.step_index ORDER BY attempt.started_at, attempt.id)::int AS number';
+
 export async function attemptsOf(
   sql: Queryable,
   runId: string,
 ): Promise<readonly (AttemptRow & { agent: string | null })[]> {
   const found = await sql.query<AttemptRow & { agent: string | null }>(
-    `SELECT attempt.*, agent.name AS agent FROM attempt JOIN job ON job.id = attempt.job_id
+    `SELECT attempt.*, ${NUMBERED}, agent.name AS agent FROM attempt JOIN job ON job.id = attempt.job_id
      LEFT JOIN agent ON agent.id = attempt.agent_id
-     WHERE job.run_id = $1 ORDER BY attempt.job_id, attempt.step_index, attempt.number`,
+     WHERE job.run_id = $1 ORDER BY attempt.job_id, attempt.step_index, number`,
     [runId],
+  );
+  return found.rows;
+}
+
+export async function attemptsOfJob(sql: Queryable, jobId: string): Promise<readonly AttemptRow[]> {
+  const found = await sql.query<AttemptRow>(
+    `SELECT attempt.*, ${NUMBERED} FROM attempt WHERE job_id = $1 ORDER BY step_index, number`,
+    [jobId],
   );
   return found.rows;
 }

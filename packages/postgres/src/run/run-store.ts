@@ -3,10 +3,13 @@ import { checkRun } from '@holdfast/core/pipeline/invariants.ts';
 import {
   isEnded,
   type Job,
+  type JobDefinition,
   type Run,
   type RunState,
   type WorkflowDefinition,
 } from '@holdfast/core/pipeline/pipeline.ts';
+import type { LoadedRun } from '@holdfast/core/pipeline/ports.ts';
+import type { JobResult } from '@holdfast/core/pipeline/reports.ts';
 import type { Queryable } from '../database.ts';
 
 /** The run machine's state on two tables. Loading locks the run row, so that decisions queue up. */
@@ -72,7 +75,9 @@ export interface JobRow {
   readonly acknowledged_at: Date | null;
   readonly resume_index: number;
   readonly checkpoint: string | null;
-  readonly not_portable: string | null;
+  readonly asks: string | null;
+  readonly reported: JobResult | null;
+  readonly repository_id: string;
   readonly losses: number;
   readonly queued_at: Date | null;
   readonly started_at: Date | null;
@@ -140,11 +145,12 @@ export async function findJob(sql: Queryable, id: string): Promise<JobRow | null
   return (await sql.query<JobRow>('SELECT * FROM job WHERE id = $1', [id])).rows[0] ?? null;
 }
 
-/** The machine's state, with the run row locked until the transaction ends. */
-export async function loadRun(sql: Queryable, id: string): Promise<Run | null> {
+/** The machine's state, with the run and then its jobs locked until the transaction ends. */
+export async function loadRunForUpdate(sql: Queryable, id: string): Promise<LoadedRun | null> {
   const locked = await sql.query<RunRow>('SELECT * FROM run WHERE id = $1 FOR UPDATE', [id]);
   const row = locked.rows[0];
   if (!row) return null;
+  await sql.query('SELECT 1 FROM job WHERE run_id = $1 ORDER BY id FOR NO KEY UPDATE', [id]);
   const jobs = await jobsOf(sql, id);
   const run: Run = {
     id: row.id,
@@ -156,7 +162,28 @@ export async function loadRun(sql: Queryable, id: string): Promise<Run | null> {
     reason: row.reason,
   };
   checkRun(run);
-  return run;
+  const told = jobs.filter((job) => job.reported !== null && job.ended_at === null);
+  return { run, reported: new Map(told.map((job) => [job.id, job.reported as JobResult])) };
+}
+
+/** Written down by agents, not yet heard by the run's machine. */
+export async function unsettledRuns(sql: Queryable, limit: number): Promise<readonly string[]> {
+  const found = await sql.query<{ run_id: string }>(
+    `SELECT run_id FROM job WHERE reported IS NOT NULL AND ended_at IS NULL
+     UNION SELECT run.id FROM run JOIN job ON job.run_id = run.id
+       WHERE run.ended_at IS NULL AND run.state IN ('queued', 'waiting') AND job.state = 'running'
+     LIMIT $1`,
+    [limit],
+  );
+  return found.rows.map((row) => row.run_id);
+}
+
+export async function definitionOf(sql: Queryable, job: JobRow): Promise<JobDefinition> {
+  const found = await sql.query<{ definition: WorkflowDefinition }>(
+    'SELECT definition FROM run WHERE id = $1',
+    [job.run_id],
+  );
+  return found.rows[0]?.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
 }
 
 export function jobOf(row: JobRow): Job {
@@ -175,6 +202,7 @@ export function jobOf(row: JobRow): Job {
     continueOnError: row.continue_on_error,
     outputs: row.outputs,
     reason: row.reason,
+    asks: row.asks,
   };
 }
 
@@ -204,9 +232,9 @@ async function insertJob(
   { job, ordinal }: { readonly job: Job; readonly ordinal: number },
 ): Promise<void> {
   await sql.query(
-    `INSERT INTO job (id, run_id, ordinal, key, name, state, matrix, matrix_index, matrix_total, fail_fast, max_parallel, labels, lane, continue_on_error, outputs, reason, queued_at, ended_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-             CASE WHEN $6 = 'queued' THEN clock_timestamp() END, CASE WHEN $17 THEN clock_timestamp() END)`,
+    `INSERT INTO job (id, run_id, ordinal, key, name, state, matrix, matrix_index, matrix_total, fail_fast, max_parallel, labels, lane, continue_on_error, outputs, reason, repository_id, queued_at, ended_at)
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, repository_id,
+            CASE WHEN $6 = 'queued' THEN clock_timestamp() END, CASE WHEN $17 THEN clock_timestamp() END FROM run WHERE id = $2`,
     [
       job.id,
       runId,
@@ -231,12 +259,12 @@ async function insertJob(
 
 async function updateJob(sql: Queryable, job: Job): Promise<void> {
   await sql.query(
-    `UPDATE job SET state = $2, outputs = $3, reason = $4,
+    `UPDATE job SET state = $2, outputs = $3, reason = $4, asks = $6,
        queued_at = CASE WHEN $2 = 'queued' THEN coalesce(queued_at, clock_timestamp()) ELSE queued_at END,
        started_at = CASE WHEN $2 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END,
        ended_at = CASE WHEN $5 THEN coalesce(ended_at, clock_timestamp()) ELSE ended_at END
      WHERE id = $1`,
-    [job.id, job.state, JSON.stringify(job.outputs), job.reason, isEnded(job.state)],
+    [job.id, job.state, JSON.stringify(job.outputs), job.reason, isEnded(job.state), job.asks],
   );
 }
 

@@ -1,14 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import {
-  findAgent,
-  listAgents,
-  type SeenAgent,
-  setAgentIntent,
-} from '@holdfast/postgres/agent/agent-store.ts';
-import { isDuplicate } from '@holdfast/postgres/database.ts';
+import type { AgentView } from '@holdfast/core/pipeline/ports.ts';
+import { findAgent, listAgents, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
 import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { isDuplicate } from '@holdfast/postgres/failures.ts';
 import {
   findRepository,
   insertRepository,
@@ -22,7 +18,7 @@ import { repositoryView, time } from './views.ts';
 
 const INTENTS = { pause: 'pause', resume: 'work', drain: 'drain' } as const;
 
-function stateOf(agent: SeenAgent) {
+function stateOf(agent: AgentView) {
   if (agent.state !== 'online') return agent.state as 'suspect' | 'lost' | 'offline';
   return agent.intent === 'pause' ? 'paused' : agent.intent === 'drain' ? 'draining' : 'online';
 }
@@ -71,12 +67,12 @@ export const installationHandlers: Handlers = {
       id: agent.id,
       name: agent.name,
       state: stateOf(agent),
-      labels: agent.labels,
+      labels: [...agent.labels],
       zone: agent.zone,
       slots: agent.slots,
       busy: agent.busy,
       host: agent.host,
-      lastSeenAt: time(agent.seen_at),
+      lastSeenAt: time(new Date(Date.now() - agent.silenceMs)),
     })),
     next: null,
   }),

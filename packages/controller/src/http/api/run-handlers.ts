@@ -1,13 +1,14 @@
 import type { JobView, StepView } from '@holdfast/contract/api/resources.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
+import { resumePoint } from '@holdfast/core/pipeline/loss.ts';
 import type { JobDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import { findAgent } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
 import { requestOfRollout } from '@holdfast/postgres/rollout/rollout-store.ts';
-import { type AttemptRow, attemptsOf } from '@holdfast/postgres/run/attempt-store.ts';
+import { type AttemptRow, attemptsOf, finishedSteps } from '@holdfast/postgres/run/attempt-store.ts';
 import { findTrigger, receiveTrigger } from '@holdfast/postgres/run/inbox-store.ts';
 import { readLog } from '@holdfast/postgres/run/log-store.ts';
 import { findRepository, takeRunNumber } from '@holdfast/postgres/run/repository-store.ts';
@@ -20,6 +21,7 @@ import {
   type RunRow,
 } from '@holdfast/postgres/run/run-store.ts';
 import { changeRun } from '../../runs/change-run.ts';
+import type { Services } from '../../services.ts';
 import type { Handlers } from '../bind.ts';
 import { runSummary, time } from './views.ts';
 import { whySentence } from './why.ts';
@@ -84,7 +86,7 @@ export const runHandlers: Handlers = {
 
   cancelRun: async (services, { params, body }) => {
     const sentence = await services.database.transaction(async (sql) => {
-      const refused = await changeRun(services, sql, {
+      const refused = await changeRun(services, services.pipeline.within(sql), {
         runId: params.id,
         event: { kind: 'cancelRequested', reason: body?.force ? 'cancelled by force' : 'cancelled by hand' },
       });
@@ -135,7 +137,7 @@ export const runHandlers: Handlers = {
         kind: 'created',
         data: { repository: row.repository, number, name: row.name },
       });
-      await changeRun(services, sql, { runId: id, event: { kind: 'advance' } });
+      await changeRun(services, services.pipeline.within(sql), { runId: id, event: { kind: 'advance' } });
     });
     for (const hint of ['jobs', 'duty', 'events'] as const) services.hints.send(hint);
     return { run: id };
@@ -174,15 +176,11 @@ async function requireRun(sql: Queryable, id: string): Promise<RunRow> {
   return row;
 }
 
-async function endCancelledJobs(
-  services: Parameters<typeof changeRun>[0],
-  sql: Queryable,
-  runId: string,
-): Promise<void> {
+async function endCancelledJobs(services: Services, sql: Queryable, runId: string): Promise<void> {
   for (const job of await jobsOf(sql, runId)) {
     if (job.ended_at !== null) continue;
     await abortRolloutsOf(sql, job);
-    await changeRun(services, sql, {
+    await changeRun(services, services.pipeline.within(sql), {
       runId,
       event: {
         kind: 'jobEnded',
@@ -219,6 +217,7 @@ interface JobParts {
 
 async function jobView(sql: Queryable, { row, job, attempts }: JobParts): Promise<JobView> {
   const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
+  const notPortable = finishedSteps(attempts).find((step) => step.notPortable !== null)?.notPortable ?? null;
   return {
     id: job.id,
     key: job.key,
@@ -228,9 +227,9 @@ async function jobView(sql: Queryable, { row, job, attempts }: JobParts): Promis
     reason: job.reason,
     agent: job.agent_id ? ((await findAgent(sql, job.agent_id))?.name ?? null) : null,
     resume: {
-      step: job.not_portable === null ? job.resume_index : 0,
-      portable: job.not_portable === null,
-      why: job.not_portable,
+      step: resumePoint(finishedSteps(attempts)).from,
+      portable: notPortable === null,
+      why: notPortable,
     },
     outputs: job.outputs as JobView['outputs'],
     queuedAt: time(job.queued_at),

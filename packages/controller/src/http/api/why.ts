@@ -1,12 +1,14 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { formatDuration, formatShare } from '@holdfast/core/kernel/quantity.ts';
 import { labelsMatch } from '@holdfast/core/pipeline/labels.ts';
+import { resumePoint } from '@holdfast/core/pipeline/loss.ts';
 import { isEnded } from '@holdfast/core/pipeline/pipeline.ts';
 import { isFinal } from '@holdfast/core/rollout/rollout.ts';
 import { listAgents } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { parkedReason } from '@holdfast/postgres/duty/duty-store.ts';
 import { findRollout, type RolloutRow } from '@holdfast/postgres/rollout/rollout-store.ts';
+import { attemptsOfJob, finishedSteps } from '@holdfast/postgres/run/attempt-store.ts';
 import { findJob, findRun, type JobRow, jobsOf, type RunRow } from '@holdfast/postgres/run/run-store.ts';
 
 /** Why is this waiting: one honest sentence about a run, a job or a rollout. */
@@ -32,23 +34,28 @@ async function whyJob(sql: Queryable, job: JobRow): Promise<string> {
   if (isEnded(job.state))
     return `Job ${job.name} does not wait: it has ${job.state}${job.reason ? `, ${job.reason}` : ''}.`;
   if (job.lane === 'controller') return `Job ${job.name} waits for its rollout.`;
-  if (job.state === 'running') return runningSentence(job);
+  if (job.state === 'running') return runningSentence(sql, job);
+  if (job.asks !== null)
+    return `Job ${job.name} asks: ${job.asks}. Say holdfast approve ${job.id} to run it again, or holdfast reject ${job.id}.`;
   if (job.state === 'waiting')
     return `Job ${job.name} waits for its turn: max-parallel of its matrix is ${job.max_parallel}.`;
   if (job.agent_id !== null)
     return `Job ${job.name} was just given to an agent, which has not confirmed it yet.`;
-  return `${await queuedSentence(sql, job)}${job.losses > 0 ? ` It will ${resumeText(job)}.` : ''}`;
+  return `${await queuedSentence(sql, job)}${job.losses > 0 ? ` It will ${await resumeText(sql, job)}.` : ''}`;
 }
 
-function runningSentence(job: JobRow): string {
+async function runningSentence(sql: Queryable, job: JobRow): Promise<string> {
   const lost = job.losses > 0 ? ` Its agent was lost ${job.losses} times.` : '';
-  return `Job ${job.name} is running. If its agent were lost it would ${resumeText(job)}.${lost}`;
+  return `Job ${job.name} is running. If its agent were lost it would ${await resumeText(sql, job)}.${lost}`;
 }
 
-function resumeText(job: JobRow): string {
-  if (job.not_portable !== null) return `start again from its first step, because ${job.not_portable}`;
-  return job.resume_index > 0
-    ? `go on at step ${job.resume_index + 1} on another agent`
+async function resumeText(sql: Queryable, job: JobRow): Promise<string> {
+  const finished = finishedSteps(await attemptsOfJob(sql, job.id));
+  const fixed = finished.find((step) => step.notPortable !== null);
+  if (fixed) return `start again from its first step, because ${fixed.notPortable}`;
+  const { from } = resumePoint(finished);
+  return from > 0
+    ? `go on at step ${from + 1} on another agent`
     : 'start from its first step, because no step has finished yet';
 }
 

@@ -1,0 +1,58 @@
+import type { PipelineStore } from '@holdfast/core/pipeline/ports.ts';
+import type { Logger } from 'pino';
+import type { Hint } from '../loop/hints.ts';
+import { changeRun, type RunTools } from './change-run.ts';
+
+/**
+ * Lets the machines of runs hear what agents have written down: at once where this replica saw it,
+ * and by a scan that finds what a replica saw and did not live to tell.
+ */
+export interface SettlerParts {
+  readonly store: PipelineStore;
+  readonly tools: RunTools;
+  readonly hint: (hint: Hint) => void;
+  readonly log: Logger;
+}
+
+const SCAN = 100;
+
+export class Settler {
+  private readonly parts: SettlerParts;
+  private readonly waiting = new Set<string>();
+  private working: Promise<void> | undefined;
+
+  constructor(parts: SettlerParts) {
+    this.parts = parts;
+  }
+
+  hear(runIds: readonly string[]): void {
+    for (const id of runIds) this.waiting.add(id);
+    if (this.waiting.size > 0)
+      this.working ??= this.work().finally(() => {
+        this.working = undefined;
+      });
+  }
+
+  async scan(): Promise<void> {
+    this.hear(await this.parts.store.unsettledRuns(SCAN));
+    await this.idle();
+  }
+
+  async idle(): Promise<void> {
+    while (this.working) await this.working;
+  }
+
+  private async work(): Promise<void> {
+    const { store, tools, hint, log } = this.parts;
+    for (const runId of this.waiting) {
+      this.waiting.delete(runId);
+      try {
+        await store.transaction((tx) => changeRun(tools, tx, { runId, event: { kind: 'advance' } }));
+      } catch (error) {
+        // The scan finds it again.
+        log.error({ err: error, run: runId }, 'run not settled');
+      }
+    }
+    for (const each of ['jobs', 'duty', 'events', 'run'] as const) hint(each);
+  }
+}

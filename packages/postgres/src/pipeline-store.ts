@@ -1,0 +1,89 @@
+import { newId } from '@holdfast/contract/id.ts';
+import type {
+  AgentView,
+  LeaseKey,
+  NewsAnswer,
+  PipelineStore,
+  PipelineTransaction,
+} from '@holdfast/core/pipeline/ports.ts';
+import type { AgentNews } from '@holdfast/core/pipeline/reports.ts';
+import {
+  beginLook,
+  findAgentView,
+  greetAgent,
+  listAgents,
+  noteSigns,
+  setAgentState,
+} from './agent/agent-store.ts';
+import { JobQueue } from './agent/job-queue.ts';
+import { giveBack, heldJob, leasesOf, overdueGrants } from './agent/lease-store.ts';
+import { applyNews } from './agent/news-store.ts';
+import type { Database, Queryable } from './database.ts';
+import { ensureDuty, hastenDuty } from './duty/duty-store.ts';
+import { appendEvent } from './events/event-store.ts';
+import { enqueueOutbox } from './events/outbox-store.ts';
+import { strandInstances } from './rollout/instance-store.ts';
+import { loseAttempts } from './run/attempt-store.ts';
+import { loadRunForUpdate, requestJobCancel, saveRun, unsettledRuns } from './run/run-store.ts';
+
+/** The pipeline's port on PostgreSQL: each method is a store function, bound to a connection. */
+export class PostgresPipeline implements PipelineStore {
+  private readonly database: Database;
+  private readonly queue: JobQueue;
+
+  constructor(database: Database, options: { readonly jobsPerRepository: number }) {
+    this.database = database;
+    this.queue = new JobQueue(database, options.jobsPerRepository);
+  }
+
+  applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]> {
+    return applyNews(this.database, news);
+  }
+
+  async transaction<Value>(work: (tx: PipelineTransaction) => Promise<Value>): Promise<Value> {
+    await this.queue.refresh();
+    return this.database.transaction((sql) => work(this.within(sql)));
+  }
+
+  noteSigns(agentIds: readonly string[]): Promise<void> {
+    return noteSigns(this.database, agentIds);
+  }
+
+  agents(): Promise<readonly AgentView[]> {
+    return listAgents(this.database);
+  }
+
+  unsettledRuns(limit: number): Promise<readonly string[]> {
+    return unsettledRuns(this.database, limit);
+  }
+
+  overdueGrants(afterMs: number): Promise<readonly LeaseKey[]> {
+    return overdueGrants(this.database, afterMs);
+  }
+
+  beginLook(lostMs: number): Promise<boolean> {
+    return beginLook(this.database, lostMs);
+  }
+
+  /** The port on a transaction that somebody else has begun. */
+  within(sql: Queryable): PipelineTransaction {
+    return {
+      greet: (agent) => greetAgent(sql, agent),
+      agent: (id) => findAgentView(sql, id),
+      setAgentState: (id, state) => setAgentState(sql, id, state),
+      claim: (claimant) => this.queue.claim(sql, claimant),
+      loadRun: (id) => loadRunForUpdate(sql, id),
+      saveRun: (before, after) => saveRun(sql, before, after),
+      requestCancel: (jobId) => requestJobCancel(sql, jobId),
+      leasesOf: (agentId) => leasesOf(sql, agentId),
+      heldJob: (seen) => heldJob(sql, seen),
+      giveBack: (seen, change) => giveBack(sql, seen, change),
+      loseAttempts: (jobId, reason) => loseAttempts(sql, jobId, reason),
+      strandInstances: (agentId, reason) => strandInstances(sql, agentId, reason),
+      ensureDuty: (kind, id) => ensureDuty(sql, kind, id),
+      hastenDuty: (kind, id) => hastenDuty(sql, kind, id),
+      appendEvent: (event) => appendEvent(sql, event),
+      announce: (news) => enqueueOutbox(sql, { id: newId(), kind: 'news', payload: { ...news } }),
+    };
+  }
+}
