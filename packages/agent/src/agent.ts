@@ -6,6 +6,7 @@ import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import { isId, newId } from '@holdfast/contract/id.ts';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
+import { hearLeases } from '@holdfast/core/pipeline/holding.ts';
 import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
 import { ArtifactCache } from './host/artifact-cache.ts';
@@ -140,15 +141,18 @@ export class Agent {
   private exchange(): Promise<ExchangeAnswer> {
     const full = this.asksAll;
     this.asksAll = false;
-    return this.client.exchange({
-      agentId: this.agentId,
-      sessionId: this.sessionId,
-      full,
-      freeSlots: full ? this.freeSlots() : 0,
-      ...this.reports.pending,
-      instances: full && this.config.host ? [...this.host.observations()] : [],
-      wanted: this.wanted,
-    });
+    return this.client.exchange(
+      {
+        agentId: this.agentId,
+        sessionId: this.sessionId,
+        full,
+        freeSlots: full ? this.freeSlots() : 0,
+        ...this.reports.pending,
+        instances: full && this.config.host ? [...this.host.observations()] : [],
+        wanted: [...this.wanted],
+      },
+      this.greeting?.timers.lostMs,
+    );
   }
 
   private freeSlots(): number {
@@ -158,18 +162,13 @@ export class Agent {
 
   private apply(answer: ExchangeAnswer): void {
     this.reports.settle(answer.results);
-    const leases = new Map(answer.leases.map((lease) => [lease.jobId, lease]));
-    for (const [jobId, job] of this.jobs) {
-      const lease = leases.get(jobId);
-      if (lease?.epoch !== job.grant.epoch) job.fence();
-      else if (lease.cancel) job.cancel();
-    }
-    for (const grant of answer.grants) this.take(grant);
-    for (const id of this.wanted) if (!this.jobs.has(id)) void this.dropJob(id);
-    // Held in the controller's eyes, without a job here: its grant was lost on the way, or the job broke.
-    this.wanted = answer.leases
-      .filter((lease) => lease.acknowledged && !this.jobs.has(lease.jobId))
-      .map((lease) => lease.jobId);
+    const mine = new Map([...this.jobs].map(([id, job]) => [id, job.grant.epoch]));
+    const heard = hearLeases(mine, this.wanted, answer);
+    for (const id of heard.fence) this.jobs.get(id)?.fence();
+    for (const id of heard.cancel) this.jobs.get(id)?.cancel();
+    for (const grant of heard.take) this.take(grant);
+    for (const id of heard.drop) void this.dropJob(id);
+    this.wanted = [...heard.wanted];
     if (this.wanted.length > 0) this.asksAll = true;
     if (this.config.host && answer.orders) this.host.obey(answer.orders);
     this.leaveWhenDone(answer.intent);
@@ -193,7 +192,6 @@ export class Agent {
   }
 
   private take(grant: ExchangeAnswer['grants'][number]): void {
-    if (this.jobs.has(grant.jobId)) return;
     const { config, client, agentId, log, identityFile } = this;
     const lostMs = this.greeting?.timers.lostMs ?? 10_000;
     const report = (...entry: Parameters<ReportQueue['send']>) => {

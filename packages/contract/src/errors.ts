@@ -160,6 +160,11 @@ export const ERRORS = {
     'The database does not answer.',
     'Work resumes by itself when it is back; holdfast doctor checks it.',
   ),
+  blobStoreUnavailable: define(
+    'unavailable',
+    'The blob store does not answer, or refuses us.',
+    'What is cached goes on; bring the store back, or mend its credentials. holdfast doctor checks it.',
+  ),
   outcomeUnknown: define(
     'unavailable',
     'The database went away, or stopped waiting for its standby, while it was committing: nobody knows whether it happened.',

@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { DEFAULT_TIMERS, type LivenessTimers } from '@holdfast/core/pipeline/liveness.ts';
+
+const STATE = '/var/lib/holdfast';
 
 /** Everything a controller is told from outside. The only reader of argv and env in this process. */
 export interface ControllerConfig {
   readonly name: string;
   readonly databaseUrl: string;
-  readonly blobs: string;
+  readonly blobs: BlobPlace;
   readonly work: string;
   readonly host: string;
   readonly port: number;
@@ -23,6 +25,15 @@ export interface ControllerConfig {
   /** How many jobs of one repository may be with agents at a time. */
   readonly jobsPerRepository: number;
 }
+
+export type BlobPlace =
+  | { readonly kind: 'directory'; readonly root: string }
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      readonly prefix: string;
+      readonly endpoint: string | null;
+    };
 
 export function readControllerConfig(
   values: { readonly [option: string]: string | undefined },
@@ -42,15 +53,16 @@ export function readControllerConfig(
       'give --database-file FILE, or HOLDFAST_DATABASE in the environment',
     );
   const { host, port } = parseListen(values.listen ?? env.HOLDFAST_LISTEN ?? '127.0.0.1:7070');
+  const blobs = parseBlobs(required('blobs', 'HOLDFAST_BLOBS'), env.HOLDFAST_S3_ENDPOINT ?? null);
   const slack = secretText(env.HOLDFAST_SLACK_WEBHOOK_FILE, env.HOLDFAST_SLACK_WEBHOOK);
   return {
     name: values.name ?? `${hostname()}-${process.pid}`,
     databaseUrl: databaseUrl.trim(),
-    blobs: resolve(required('blobs', 'HOLDFAST_BLOBS')),
+    blobs,
     work: resolve(
-      values.work ?? env.HOLDFAST_WORK ?? required('blobs', 'HOLDFAST_BLOBS'),
-      '..',
-      `controller-${port}`,
+      values.work ??
+        env.HOLDFAST_WORK ??
+        join(blobs.kind === 'directory' ? dirname(blobs.root) : STATE, `controller-${port}`),
     ),
     host,
     port,
@@ -81,6 +93,18 @@ function readTimers(env: NodeJS.ProcessEnv): LivenessTimers {
     'usageInvalid',
     'HOLDFAST_AGENT_SUSPECT_MS must be at least 1000 and HOLDFAST_AGENT_LOST_MS larger than it',
   );
+}
+
+/** A directory, or s3://BUCKET[/PREFIX]. */
+function parseBlobs(text: string, endpoint: string | null): BlobPlace {
+  if (!text.startsWith('s3:')) return { kind: 'directory', root: resolve(text) };
+  const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w!.*'()/-]*))?$/.exec(text);
+  if (!match)
+    throw new HoldfastError('usageInvalid', `expected --blobs DIR or s3://BUCKET[/PREFIX], found ${text}`);
+  if (endpoint !== null && !URL.canParse(endpoint))
+    throw new HoldfastError('usageInvalid', `expected HOLDFAST_S3_ENDPOINT to be an URL, found ${endpoint}`);
+  const prefix = (match[2] ?? '').replace(/\/?$/, '/');
+  return { kind: 's3', bucket: match[1] as string, prefix: prefix === '/' ? '' : prefix, endpoint };
 }
 
 function readCount(env: NodeJS.ProcessEnv, variable: string, otherwise: number): number {

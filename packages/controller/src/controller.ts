@@ -14,7 +14,9 @@ import type { Logger } from 'pino';
 import { lookAtAgents } from './agents/liveness.ts';
 import { NewsGroup } from './agents/news-group.ts';
 import { SignsOfLife } from './agents/signs.ts';
+import type { BlobStore } from './blob/blob-store.ts';
 import { directoryStore } from './blob/directory-store.ts';
+import { s3Store } from './blob/s3-store.ts';
 import type { ControllerConfig } from './config.ts';
 import { watchEnvironment } from './environments/watch-environment.ts';
 import { ensureAdminToken } from './first-start.ts';
@@ -80,7 +82,6 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
     connections: config.databaseConnections,
     name: `holdfast ${config.name}`,
   });
-  await mkdir(config.blobs, { recursive: true, mode: 0o700 });
   await mkdir(config.work, { recursive: true, mode: 0o700 });
   await migrate(database);
   const generation = { value: 0 };
@@ -100,13 +101,19 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
     },
     pipeline: new PostgresPipeline(database, { jobsPerRepository: config.jobsPerRepository }),
     newId,
-    blobs: directoryStore(config.blobs),
+    blobs: await openBlobs(config),
     vault,
     hints,
     mirrors: new GitMirrors(join(config.work, 'git')),
     expressions: createExpressions(),
     log,
   };
+}
+
+async function openBlobs({ blobs, work }: ControllerConfig): Promise<BlobStore> {
+  if (blobs.kind === 's3') return s3Store({ ...blobs, drafts: join(work, 'drafts') });
+  await mkdir(blobs.root, { recursive: true, mode: 0o700 });
+  return directoryStore(blobs.root);
 }
 
 async function listen(app: FastifyInstance, config: ControllerConfig): Promise<string> {

@@ -1,5 +1,5 @@
 import { forgetOldAnswers as forgetIdempotentAnswers } from '@holdfast/postgres/access/idempotency-store.ts';
-import { doomUnreferenced, takeDoomed } from '@holdfast/postgres/blob/blob-index.ts';
+import { doomUnreferenced, forgetCheckpoints, takeDoomed } from '@holdfast/postgres/blob/blob-index.ts';
 import { forgetOldEvents } from '@holdfast/postgres/events/event-store.ts';
 import { forgetOldIntervals } from '@holdfast/postgres/rollout/router-store.ts';
 import type { Services } from './services.ts';
@@ -12,6 +12,7 @@ const DRAFT_MS = 3_600_000;
 
 export async function sweep(services: Services): Promise<number> {
   const { database, blobs, log } = services;
+  await forgetCheckpoints(database);
   await doomUnreferenced(database, IDLE_HOURS);
   const gone = await takeDoomed(database, DOOMED_HOURS);
   for (const digest of gone) await blobs.remove(digest);

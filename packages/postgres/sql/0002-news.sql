@@ -44,3 +44,14 @@ CREATE TABLE liveness (
 );
 INSERT INTO liveness DEFAULT VALUES;
 ALTER TABLE agent ADD COLUMN lost_at timestamptz;
+
+-- What the request makes gets this id, whichever replica performs it: performed twice it is one thing.
+ALTER TABLE idempotency ADD COLUMN made_id uuid;
+
+-- What each checkpoint is made of, so that garbage collection knows its roots though it cannot read them.
+CREATE TABLE checkpoint (
+  name     text PRIMARY KEY,
+  blobs    text[] NOT NULL,
+  kept_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX attempt_checkpoint ON attempt (checkpoint) WHERE checkpoint IS NOT NULL;

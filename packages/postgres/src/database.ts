@@ -17,6 +17,11 @@ export interface Queryable {
   ): Promise<pg.QueryResult<Row>>;
 }
 
+/** A whole database: statements one by one, and transactions. */
+export interface Transactor extends Queryable {
+  transaction<Value>(work: (sql: Queryable) => Promise<Value>): Promise<Value>;
+}
+
 /** A statement that each connection plans once, because planning would cost more than doing it. */
 export interface Prepared {
   readonly name: string;
@@ -44,7 +49,7 @@ export interface DatabaseOptions {
  * compares the generation (protocol §3). Failures surface as `databaseUnavailable`; a commit of which
  * nobody knows whether it happened as `outcomeUnknown`, to be resolved by asking for the id.
  */
-export class Database implements Queryable {
+export class Database implements Transactor {
   readonly url: string;
   private readonly urls: readonly string[];
   private readonly options: DatabaseOptions;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import type { Database, Queryable } from './database.ts';
+import type { Queryable, Transactor } from './database.ts';
 
 /**
  * Brings the database to this version's shape. Files are numbered and never edited; each states in
@@ -21,7 +21,7 @@ interface Migration {
   readonly minWriter: number;
 }
 
-export async function migrate(database: Database): Promise<void> {
+export async function migrate(database: Transactor): Promise<void> {
   await database.transaction(async (sql) => {
     await sql.query(`SET LOCAL lock_timeout = '10s'`);
     await sql.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);

@@ -18,7 +18,7 @@ import {
 import { JobQueue } from './agent/job-queue.ts';
 import { giveBack, heldJob, leasesOf, overdueGrants } from './agent/lease-store.ts';
 import { applyNews } from './agent/news-store.ts';
-import type { Database, Queryable } from './database.ts';
+import type { Queryable, Transactor } from './database.ts';
 import { ensureDuty, hastenDuty } from './duty/duty-store.ts';
 import { appendEvent } from './events/event-store.ts';
 import { enqueueOutbox } from './events/outbox-store.ts';
@@ -28,10 +28,10 @@ import { loadRunForUpdate, requestJobCancel, saveRun, unsettledRuns } from './ru
 
 /** The pipeline's port on PostgreSQL: each method is a store function, bound to a connection. */
 export class PostgresPipeline implements PipelineStore {
-  private readonly database: Database;
+  private readonly database: Transactor;
   private readonly queue: JobQueue;
 
-  constructor(database: Database, options: { readonly jobsPerRepository: number }) {
+  constructor(database: Transactor, options: { readonly jobsPerRepository: number }) {
     this.database = database;
     this.queue = new JobQueue(database, options.jobsPerRepository);
   }

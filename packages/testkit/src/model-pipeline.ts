@@ -46,6 +46,7 @@ export class ModelPipeline implements PipelineStore {
   readonly planted: { readonly leaseWithoutFence?: boolean };
   private readonly now: () => number;
   private readonly perRepository: number;
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(
     now: () => number,
@@ -64,8 +65,8 @@ export class ModelPipeline implements PipelineStore {
     this.save({ ...run, jobs: [] }, run);
   }
 
-  async applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]> {
-    return this.atomic(() => {
+  applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]> {
+    return this.alone(async () => {
       const unsettled = new Set<string>();
       const touched = new Set<string>();
       const told = news.map((entry) => this.applyOne(entry, { unsettled, touched }));
@@ -80,14 +81,23 @@ export class ModelPipeline implements PipelineStore {
     });
   }
 
-  async transaction<Value>(work: (tx: PipelineTransaction) => Promise<Value>): Promise<Value> {
-    const before = copyOf(this.tables);
-    try {
-      return await work(this.tx());
-    } catch (error) {
-      this.tables = before;
-      throw error;
-    }
+  transaction<Value>(work: (tx: PipelineTransaction) => Promise<Value>): Promise<Value> {
+    return this.alone(() => work(this.tx()));
+  }
+
+  /** One after the other, each whole or not at all. */
+  private alone<Value>(work: () => Promise<Value>): Promise<Value> {
+    const done = this.last.then(async () => {
+      const before = copyOf(this.tables);
+      try {
+        return await work();
+      } catch (error) {
+        this.tables = before;
+        throw error;
+      }
+    });
+    this.last = done.catch(() => {});
+    return done;
   }
 
   async noteSigns(agentIds: readonly string[]): Promise<void> {
@@ -386,15 +396,5 @@ export class ModelPipeline implements PipelineStore {
 
   private put(job: ModelJob, change: Partial<ModelJob>): void {
     this.tables.jobs.set(job.id, { ...(this.tables.jobs.get(job.id) as ModelJob), ...change });
-  }
-
-  private atomic<Value>(work: () => Value): Value {
-    const before = copyOf(this.tables);
-    try {
-      return work();
-    } catch (error) {
-      this.tables = before;
-      throw error;
-    }
   }
 }

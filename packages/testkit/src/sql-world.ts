@@ -1,6 +1,6 @@
 import { newId } from '@holdfast/contract/id.ts';
 import type { Run } from '@holdfast/core/pipeline/pipeline.ts';
-import type { Database } from '@holdfast/postgres/database.ts';
+import type { Transactor } from '@holdfast/postgres/database.ts';
 import { PostgresPipeline } from '@holdfast/postgres/pipeline-store.ts';
 import { attemptsOfJob } from '@holdfast/postgres/run/attempt-store.ts';
 import { readLog } from '@holdfast/postgres/run/log-store.ts';
@@ -10,7 +10,7 @@ import type { PipelineWorld } from './pipeline-contract.ts';
 
 /** The pipeline's port on a real database, with what the contract suite and the simulator ask beside it. */
 export function sqlWorld(
-  database: Database,
+  database: Transactor,
   options: { readonly jobsPerRepository: number },
 ): PipelineWorld & { readonly store: PostgresPipeline } {
   return {
@@ -28,7 +28,7 @@ export function sqlWorld(
   };
 }
 
-async function addRun(database: Database, run: Run, name: string): Promise<void> {
+async function addRun(database: Transactor, run: Run, name: string): Promise<void> {
   const known = await findRepository(database, name);
   const repositoryId = known?.id ?? newId();
   if (!known)

@@ -1,87 +1,114 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { compressed, decompressed } from '@holdfast/contract/archive/compression.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { unpackFolder } from '@holdfast/contract/archive/unpack-folder.ts';
 import { giveTree, type JobFolder, PORTABLE_PARTS } from '../job/job-folder.ts';
 import { type JobState, moveRoot } from '../job/job-state.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
 import type { StepUser } from '../shim/shim.ts';
-import { compareScans, type Scan, scanTree } from './scan.ts';
+import { type ChunkClient, ChunkStore } from './chunk-store.ts';
+import { ChunkKey } from './chunks.ts';
+import { compareScans, type Delta, type Scan, scanTree } from './scan.ts';
 
 /**
- * A checkpoint closes a step: a manifest (JSON blob) that names its layers (tar.zst blobs) in
- * order. A layer holds what changed since the one before; the manifest carries the deletions and
- * the job's state. Restoring is unpacking the layers in order.
+ * A checkpoint closes a step: a manifest that names its layers in order. A layer is a tar of what
+ * changed since the one before, as sealed chunks; the manifest carries the deletions and the job's
+ * state. Restoring is unpacking the layers in order.
  */
-type BlobClient = Pick<ControllerClient, 'getBlob' | 'putBlob'>;
+export type CheckpointClient = ChunkClient & Pick<ControllerClient, 'keepCheckpoint'>;
+
+export interface CheckpointParts {
+  readonly folder: JobFolder;
+  readonly client: CheckpointClient;
+  /** Of the job's repository: without it nobody can read or make its checkpoints. */
+  readonly key: Buffer;
+  readonly user: StepUser | null;
+}
 
 interface Layer {
-  readonly blob: string;
+  readonly chunks: readonly string[];
   readonly deleted: readonly string[];
 }
 
 interface Manifest {
-  readonly version: 1;
+  readonly version: 2;
   readonly state: JobState;
   readonly layers: readonly Layer[];
 }
 
 /** More layers than this are folded into one. */
 const LAYERS_MOST = 20;
+/** A guess until the first checkpoint was measured. */
+const BYTES_A_MS = 50_000;
+/** What is cheaper than this is never skipped. */
+const ALWAYS_WORTH_MS = 1_000;
 
 export class Checkpoints {
-  private readonly folder: JobFolder;
-  private readonly client: BlobClient;
-  private readonly user: StepUser | null;
-  private scan: Scan = {};
+  private readonly parts: CheckpointParts;
+  private readonly store: ChunkStore;
+  private scan: Scan = new Map();
   private layers: readonly Layer[] = [];
+  private bytesAMs = BYTES_A_MS;
 
-  constructor(folder: JobFolder, client: BlobClient, user: StepUser | null) {
-    this.folder = folder;
-    this.client = client;
-    this.user = user;
+  constructor(parts: CheckpointParts) {
+    this.parts = parts;
+    this.store = new ChunkStore(parts.client, new ChunkKey(parts.key));
   }
 
-  /** Saves what the step changed; returns the manifest's digest. */
-  async save(state: JobState): Promise<string> {
+  /**
+   * Saves what changed; returns the manifest's digest, or null when saving would cost more than what
+   * is at risk: running again everything since the last checkpoint.
+   */
+  async save(state: JobState, atRiskMs = Number.POSITIVE_INFINITY): Promise<string | null> {
     const fold = this.layers.length >= LAYERS_MOST;
-    const now = scanTree(this.folder.root, PORTABLE_PARTS);
-    const { changed, deleted } = compareScans(fold ? {} : this.scan, now);
-    if (changed.size > 0 || deleted.length > 0) {
-      const blob = await this.client.putBlob(() =>
-        compressed(
-          packFolder(this.folder.root, { form: 'faithful', only: changed, skip: new Set(['steps']) }),
-        ),
-      );
-      this.layers = [...(fold ? [] : this.layers), { blob, deleted }];
-    }
+    const now = scanTree(this.parts.folder.root, PORTABLE_PARTS);
+    const delta = compareScans(fold ? new Map() : this.scan, now);
+    const costMs = delta.bytes / this.bytesAMs;
+    if (costMs > ALWAYS_WORTH_MS && costMs > atRiskMs) return null;
+    const layers = fold ? [] : this.layers;
+    const next =
+      delta.changed.size > 0 || delta.deleted.length > 0 ? [...layers, await this.layer(delta)] : layers;
+    const manifest: Manifest = { version: 2, state, layers: next };
+    const [digest = '', ...more] = await this.store.write(
+      Readable.from([Buffer.from(JSON.stringify(manifest))]),
+    );
+    // A manifest of more than one chunk names itself by its first, and the rest after it.
+    const name = [digest, ...more].join('+');
+    await this.parts.client.keepCheckpoint(name, [digest, ...more, ...next.flatMap((layer) => layer.chunks)]);
+    this.layers = next;
     this.scan = now;
-    const manifest: Manifest = { version: 1, state, layers: this.layers };
-    return this.client.putBlob(() => Readable.from([Buffer.from(JSON.stringify(manifest))]));
+    return name;
   }
 
   /** Brings the folder to the checkpoint's content and returns the state that goes with it. */
-  async restore(digest: string): Promise<JobState> {
-    const manifest = (await new Response(await this.client.getBlob(digest)).json()) as Manifest;
-    for (const part of PORTABLE_PARTS)
-      await rm(join(this.folder.root, part), { recursive: true, force: true });
+  async restore(name: string): Promise<JobState> {
+    const { folder, user } = this.parts;
+    const manifest = (await new Response(
+      Readable.toWeb(this.store.read(name.split('+'))) as never,
+    ).json()) as Manifest;
+    for (const part of PORTABLE_PARTS) await rm(join(folder.root, part), { recursive: true, force: true });
     for (const layer of manifest.layers) {
-      for (const path of layer.deleted)
-        await rm(join(this.folder.root, path), { recursive: true, force: true });
-      const bytes = decompressed(await this.client.getBlob(layer.blob));
-      await unpackFolder(bytes, this.folder.root);
+      for (const path of layer.deleted) await rm(join(folder.root, path), { recursive: true, force: true });
+      if (layer.chunks.length > 0) await unpackFolder(this.store.read(layer.chunks), folder.root);
     }
-    for (const part of PORTABLE_PARTS) await giveTree(join(this.folder.root, part), this.user);
+    for (const part of PORTABLE_PARTS) await giveTree(join(folder.root, part), user);
     this.layers = manifest.layers;
-    this.scan = scanTree(this.folder.root, PORTABLE_PARTS);
-    return moveRoot(manifest.state, this.folder.root);
+    this.scan = scanTree(folder.root, PORTABLE_PARTS);
+    return moveRoot(manifest.state, folder.root);
   }
 
   /** After a restart of the agent the folder is as it was; the next layer then holds everything once. */
   forget(): void {
-    this.scan = {};
+    this.scan = new Map();
     this.layers = [];
+  }
+
+  private async layer({ changed, deleted, bytes }: Delta): Promise<Layer> {
+    const startedAt = performance.now();
+    const tar = packFolder(this.parts.folder.root, { form: 'faithful', only: changed });
+    const chunks = changed.size > 0 ? await this.store.write(tar) : [];
+    if (bytes > 1024 * 1024) this.bytesAMs = bytes / (performance.now() - startedAt);
+    return { chunks, deleted };
   }
 }

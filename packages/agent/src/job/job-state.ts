@@ -36,7 +36,7 @@ export interface RunningStep {
 }
 
 export interface JobFile {
-  readonly grant: Omit<Grant, 'secrets'>;
+  readonly grant: Omit<Grant, 'secrets' | 'checkpointKey'>;
   readonly state: JobState;
   readonly running: RunningStep | null;
 }

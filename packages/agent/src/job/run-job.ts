@@ -1,14 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Grant, Report, ReportResult, StepFinished } from '@holdfast/contract/agent/protocol.ts';
-import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
 import type { Logger } from 'pino';
-import { Checkpoints } from '../checkpoint/checkpoint.ts';
+import { type CheckpointClient, Checkpoints } from '../checkpoint/checkpoint.ts';
+import { PatientCheckpoints } from '../checkpoint/patient-checkpoints.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
 import { killGroup, type StepUser } from '../shim/shim.ts';
 import type { ActionWorld } from '../steps/actions/action-world.ts';
@@ -34,7 +33,7 @@ import {
 export interface JobWorld {
   readonly data: string;
   readonly agentName: string;
-  readonly client: Pick<ControllerClient, 'getBlob' | 'putBlob' | 'appendLog'>;
+  readonly client: CheckpointClient & Pick<ControllerClient, 'appendLog'>;
   readonly actions: ActionWorld;
   readonly report: (report: Report, log?: LogPiece | null) => Promise<ReportResult>;
   readonly patienceSeconds: number;
@@ -54,19 +53,32 @@ export class JobRun {
   private current = new AbortController();
   private timedOut = false;
   private readonly checkpoints: Checkpoints;
+  private readonly patient: PatientCheckpoints;
   private readonly perform: PerformStep;
   private readonly masks: Masks;
   /** Known to whoever is granted the job; never written down. */
   private readonly secretLines: readonly string[];
   private state: JobState;
   private fenced = false;
+  /** How long the steps took that no checkpoint holds yet. */
+  private atRiskMs = 0;
   private cancelled = false;
 
   constructor(world: JobWorld, grant: Grant) {
     this.world = world;
     this.grant = grant;
     this.folder = jobFolder(world.data, grant.jobId);
-    this.checkpoints = new Checkpoints(this.folder, world.client, world.user);
+    this.checkpoints = new Checkpoints({
+      folder: this.folder,
+      client: world.client,
+      key: Buffer.from(grant.checkpointKey, 'base64'),
+      user: world.user,
+    });
+    this.patient = new PatientCheckpoints(this.checkpoints, {
+      log: world.log,
+      jobId: grant.jobId,
+      gone: () => this.fenced,
+    });
     this.perform = createPerformer(world.actions);
     this.masks = new Masks(Object.values(grant.secrets));
     this.secretLines = this.masks.list();
@@ -154,28 +166,24 @@ export class JobRun {
     return null;
   }
 
-  /** False: this checkpoint is missing or damaged, and the lease was given back so that an earlier one is tried. */
+  /** False: not here. The lease was given back so that an earlier checkpoint is tried, or is lost. */
   private async restore(checkpoint: string): Promise<boolean> {
-    for (let failures = 1; !this.fenced; failures += 1) {
-      try {
-        this.state = await this.checkpoints.restore(checkpoint);
-        return true;
-      } catch (error) {
-        this.world.log.warn({ err: error, job: this.grant.jobId }, 'checkpoint not restored');
-        if (!(error instanceof HoldfastError && error.kind === 'unavailable')) {
-          const { jobId, epoch } = this.grant;
-          const reason = `checkpoint ${checkpoint.slice(0, 19)} could not be restored: ${(error as Error).message}`;
-          await this.world.report({ kind: 'leaseReturned', jobId, epoch, checkpoint, reason });
-          return false;
-        }
-        await sleep(Math.min(5_000, 250 * 2 ** failures));
-      }
-    }
-    return false;
+    const restored = await this.patient.restore(checkpoint);
+    if (typeof restored === 'string') await this.giveBack(checkpoint, restored);
+    if (restored === null || typeof restored === 'string') return false;
+    this.state = restored;
+    return true;
+  }
+
+  /** What went wrong is this machine's and not the job's: somebody else goes on with it. */
+  private async giveBack(checkpoint: string | null, reason: string): Promise<void> {
+    this.fenced = true;
+    const { jobId, epoch } = this.grant;
+    await this.world.report({ kind: 'leaseReturned', jobId, epoch, checkpoint, reason });
   }
 
   private keep(running: RunningStep | null): void {
-    const { secrets: _, ...grant } = this.grant;
+    const { secrets: _, checkpointKey: __, ...grant } = this.grant;
     writeJobFile(this.folder.root, { grant, state: this.state, running });
   }
 
@@ -200,9 +208,11 @@ export class JobRun {
     // A shim that runs already is found again by its claim; anything else is simply begun again.
     const result = await this.perform(base, step);
     if (this.fenced) return base.log.close(0);
+    if (result.lost !== null) return this.giveBack(null, result.lost);
     const tolerated = result.outcome === 'failed' && this.tolerates(step, base);
     const conclusion: Conclusion = tolerated ? 'succeeded' : result.outcome;
     this.state = this.afterStep(step, { index, result, conclusion });
+    this.atRiskMs += performance.now() - startedAt;
     const checkpoint = await this.checkpoint(step, result);
     this.state = { ...this.state, checkpoint: checkpoint ?? this.state.checkpoint };
     const tail = base.log.takeTail();
@@ -317,13 +327,12 @@ export class JobRun {
       policyOf(step) === 'never'
     )
       return null;
-    try {
-      return await this.checkpoints.save(this.state);
-    } catch (error) {
-      // Without this checkpoint a lost agent costs one more step, and nothing else.
-      this.world.log.warn({ err: error, job: this.grant.jobId }, 'checkpoint failed');
-      return null;
-    }
+    const checkpoint = await this.patient.save(
+      this.state,
+      policyOf(step) === 'auto' ? this.atRiskMs : undefined,
+    );
+    if (checkpoint !== null) this.atRiskMs = 0;
+    return checkpoint;
   }
 
   private async finish(): Promise<void> {

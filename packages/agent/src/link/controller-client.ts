@@ -19,8 +19,10 @@ export class ControllerClient {
     return this.json('/agent/v1/hello', { body: message, schema: protocol.helloAnswer });
   }
 
-  exchange(message: z.input<typeof protocol.exchange>): Promise<protocol.ExchangeAnswer> {
-    return this.json('/agent/v1/exchange', { body: message, schema: protocol.exchangeAnswer });
+  /** With little patience, where there is another controller: one that hangs must not cost the leases. */
+  exchange(message: z.input<typeof protocol.exchange>, lostMs = 10_000): Promise<protocol.ExchangeAnswer> {
+    const timeoutMs = this.controllers.length > 1 ? Math.max(1_000, Math.min(3_000, lostMs / 4)) : 10_000;
+    return this.json('/agent/v1/exchange', { body: message, schema: protocol.exchangeAnswer, timeoutMs });
   }
 
   async offers(agentId: string, signal: AbortSignal): Promise<void> {
@@ -34,6 +36,20 @@ export class ControllerClient {
   async putBlob(bytes: () => Readable): Promise<string> {
     const answer = await this.send('/agent/v1/blobs', bytes);
     return ((await answer.json()) as { digest: string }).digest;
+  }
+
+  /** Which of these the store lacks; the others are kept for another day. */
+  async missingBlobs(digests: readonly string[]): Promise<readonly string[]> {
+    const answer = await this.json('/agent/v1/blobs/missing', {
+      body: { digests },
+      schema: protocol.missingAnswer,
+    });
+    return answer.missing;
+  }
+
+  /** The checkpoint and everything it is made of stay while its job may need them. */
+  async keepCheckpoint(name: string, blobs: readonly string[]): Promise<void> {
+    await this.call('/agent/v1/checkpoints', { body: { name, blobs } });
   }
 
   async publish(
@@ -62,9 +78,13 @@ export class ControllerClient {
 
   private async json<Schema extends z.ZodType>(
     path: string,
-    { body, schema }: { readonly body: unknown; readonly schema: Schema },
+    {
+      body,
+      schema,
+      timeoutMs,
+    }: { readonly body: unknown; readonly schema: Schema; readonly timeoutMs?: number },
   ): Promise<z.output<Schema>> {
-    return schema.parse(await (await this.call(path, { body })).json());
+    return schema.parse(await (await this.call(path, { body, ...(timeoutMs ? { timeoutMs } : {}) })).json());
   }
 
   private call(

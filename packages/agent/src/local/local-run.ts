@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -151,6 +151,7 @@ export class LocalRun {
       definition,
       workflowEnv: this.state.definition.env,
       values: values as Grant['values'],
+      checkpointKey: randomBytes(32).toString('base64'),
       secrets: secretsFromEnvironment(),
       source: { digest: '', commit: 'the work tree' },
       resume: null,
@@ -163,6 +164,8 @@ export class LocalRun {
         void (this.options.quiet || process.stdout.write(text.replace(/^(?=.)/gm, '    '))),
       // Nothing goes on elsewhere, so a checkpoint is not kept.
       putBlob: async () => 'sha256:none',
+      missingBlobs: async () => [],
+      keepCheckpoint: async () => {},
       getBlob: async (): Promise<never> => {
         throw new Error('a local run has no blobs');
       },

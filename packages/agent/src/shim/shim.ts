@@ -79,11 +79,19 @@ export async function waitForEnd(dir: string): Promise<ShimEnd> {
 }
 
 function readEnd(dir: string): ShimEnd | null {
-  const file = join(dir, 'exit');
-  if (!existsSync(file)) return null;
-  const [kind, code] = readFileSync(file, 'utf8').trim().split(' ');
+  const [kind, code] = wordsOf(join(dir, 'exit'));
+  if (kind === undefined) return null;
   if (kind === 'signal') return { kind: 'signal', signal: signalName(Number(code) - 128) };
   return { kind: 'exit', code: Number(code) };
+}
+
+/** Of a small file that may be taken away at any moment with its folder. */
+function wordsOf(file: string): readonly string[] {
+  try {
+    return readFileSync(file, 'utf8').trim().split(' ');
+  } catch {
+    return [];
+  }
 }
 
 function signalName(number: number): string {
@@ -97,9 +105,8 @@ export function isAlive(dir: string): boolean {
 }
 
 function readShim(dir: string): { readonly pid: number; readonly startTime: string } | null {
-  const file = join(dir, 'shim');
-  if (!existsSync(file)) return null;
-  const [pid, startTime = ''] = readFileSync(file, 'utf8').trim().split(' ');
+  const [pid, startTime = ''] = wordsOf(join(dir, 'shim'));
+  if (pid === undefined) return null;
   return { pid: Number(pid), startTime };
 }
 

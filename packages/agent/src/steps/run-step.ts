@@ -36,6 +36,8 @@ export interface StepResult {
   readonly annotations: StepFinished['annotations'];
   readonly summary: string | null;
   readonly notPortable: string | null;
+  /** The machine failed the step, not the step itself: why. Nothing of it counts. */
+  readonly lost: string | null;
 }
 
 export interface StepRun {
@@ -73,6 +75,7 @@ export const PLAIN_RESULT: StepResult = {
   annotations: [],
   summary: null,
   notPortable: null,
+  lost: null,
 };
 
 export function failedResult(reason: string): StepResult {
@@ -215,7 +218,7 @@ function keepAnnotation(kept: StepFinished['annotations'], note: StepFinished['a
 function resultOf(
   end: ShimEnd,
   how: { readonly timedOut: number | null; readonly stopped: boolean },
-): Pick<StepResult, 'outcome' | 'exitCode' | 'signal' | 'reason'> {
+): Partial<StepResult> {
   const code = end.kind === 'exit' ? end.code : null;
   const signal = end.kind === 'signal' ? end.signal : null;
   if (how.stopped) return { outcome: 'cancelled', exitCode: code, signal, reason: 'cancelled' };
@@ -231,10 +234,6 @@ function resultOf(
     return { outcome: 'failed', exitCode: code, signal: null, reason: `exit code ${code}` };
   if (end.kind === 'signal')
     return { outcome: 'failed', exitCode: null, signal, reason: `ended by ${signal}` };
-  return {
-    outcome: 'failed',
-    exitCode: null,
-    signal: null,
-    reason: end.kind === 'abandoned' ? 'its agent was gone for too long' : 'its shim was killed',
-  };
+  const lost = end.kind === 'abandoned' ? 'its agent was gone for too long' : 'its shim was killed';
+  return { outcome: 'failed', reason: lost, lost };
 }

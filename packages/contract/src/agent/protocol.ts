@@ -114,6 +114,8 @@ export const grant = z.object({
   values,
   secrets: z.record(z.string(), z.string()),
   source: z.object({ digest: z.string(), commit: z.string() }),
+  /** 32 bytes in base64 that seal the checkpoints of this repository. */
+  checkpointKey: z.string(),
   /** Where a lost agent left off; null: from the first step. */
   resume: z.object({ index: z.int(), checkpoint: z.string() }).nullable(),
 });
@@ -166,6 +168,12 @@ export const logAppend = z.object({
   offset: z.int().min(0),
   text,
 });
+
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+export const missingAsked = z.object({ digests: z.array(digest).max(1_000) });
+export const missingAnswer = z.object({ missing: z.array(digest) });
+/** A checkpoint by its name (the digests of its manifest's chunks) and all that it is made of. */
+export const checkpointKept = z.object({ name: z.string().max(4_000), blobs: z.array(digest).max(200_000) });
 
 export const publishAnswer = z.object({ id, name: z.string(), digest: z.string() });
 

@@ -1,12 +1,13 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import type { BlobStore, StoredBlob } from './blob-store.ts';
+import { writeDraft } from './draft.ts';
+import { hexOf, verifyStream } from './verify-stream.ts';
 
 /**
  * Blobs as files named by their digest. Written under a temporary name, synced, renamed, and the
@@ -23,38 +24,19 @@ export function directoryStore(root: string): BlobStore {
 }
 
 function pathOf(root: string, digest: string): string {
-  const match = /^sha256:([0-9a-f]{64})$/.exec(digest);
-  if (!match)
-    throw new HoldfastError(
-      'requestInvalid',
-      `expected a digest sha256:…, found ${JSON.stringify(digest.slice(0, 100))}`,
-    );
-  const hex = match[1] as string;
+  const hex = hexOf(digest);
   return join(root, 'sha256', hex.slice(0, 2), hex);
 }
 
 async function put(root: string, bytes: Readable, limit: number): Promise<StoredBlob> {
   const draft = join(root, 'drafts', newId());
-  await mkdir(dirname(draft), { recursive: true, mode: 0o700 });
-  const hash = createHash('sha256');
-  let length = 0;
-  const meter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      length += chunk.length;
-      hash.update(chunk);
-      done(length > limit ? new HoldfastError('limitExceeded', `more than ${limit} bytes`) : null, chunk);
-    },
-  });
   try {
-    await pipeline(bytes, meter, createWriteStream(draft, { mode: 0o600 }));
-    const digest = `sha256:${hash.digest('hex')}`;
-    await settle(draft, pathOf(root, digest));
-    return { digest, bytes: length };
+    const written = await writeDraft(draft, bytes, limit);
+    await settle(draft, pathOf(root, written.digest));
+    return written;
   } catch (error) {
     await rm(draft, { force: true });
-    throw systemCode(error) === 'ENOSPC'
-      ? new HoldfastError('diskFull', 'the blob store has no space left', { cause: error })
-      : error;
+    throw error;
   }
 }
 
@@ -83,21 +65,7 @@ async function read(
   const path = pathOf(root, digest);
   const found = await stat(path).catch(() => null);
   if (!found) throw new HoldfastError('blobUnknown', `there is no blob ${digest}`);
-  const hash = createHash('sha256');
-  const check = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-    flush(done) {
-      const actual = `sha256:${hash.digest('hex')}`;
-      done(
-        actual === digest
-          ? null
-          : new HoldfastError('artifactTampered', `the stored bytes of ${digest} are ${actual}`),
-      );
-    },
-  });
+  const check = verifyStream(digest);
   const source = createReadStream(path);
   // Ends the file stream, too, when the reader goes away.
   pipeline(source, check).catch(() => {});

@@ -1,17 +1,16 @@
-import { Readable } from 'node:stream';
 import * as protocol from '@holdfast/contract/agent/protocol.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
 import { greetAgent } from '@holdfast/postgres/agent/agent-store.ts';
 import { jobHeldBy } from '@holdfast/postgres/agent/lease-store.ts';
-import { renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
 import { appendLog } from '@holdfast/postgres/run/log-store.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { answerExchange } from '../agents/answer-exchange.ts';
 import { publish } from '../releases/publish.ts';
 import { parse } from './bind.ts';
+import { blobRoutes, bodyStream } from './blob-routes.ts';
 import { RecentCallers } from './caller.ts';
 import type { ServerParts } from './server.ts';
 
@@ -71,20 +70,7 @@ export function agentRoutes(app: FastifyInstance, parts: ServerParts): void {
     return {};
   });
 
-  app.put('/agent/v1/blobs', async (request) => {
-    await agent(request);
-    const stored = await services.blobs.put(bodyStream(request), LIMITS.workspaceBytes);
-    await renewBlob(database, stored.digest, stored.bytes);
-    return stored;
-  });
-
-  app.get('/agent/v1/blobs/:digest', async (request, reply) => {
-    await agent(request);
-    const { digest } = parse(z.object({ digest: z.string() }), request.params, 'the path');
-    const { stream, bytes } = await services.blobs.read(digest);
-    return reply.type('application/octet-stream').header('content-length', bytes).send(stream);
-  });
-
+  blobRoutes(app, services, agent);
   app.put('/agent/v1/artifacts', async (request) => {
     await agent(request);
     const asked = parse(publication, request.query, 'the query');
@@ -103,9 +89,4 @@ export function checkProtocol(theirs: { readonly version: number; readonly min: 
     'protocolUnsupported',
     `this controller speaks protocol ${PROTOCOL.min} to ${PROTOCOL.version}, the other side ${theirs.min} to ${theirs.version}`,
   );
-}
-
-function bodyStream(request: FastifyRequest): Readable {
-  if (request.body instanceof Readable) return request.body;
-  throw new HoldfastError('requestInvalid', 'expected a body of type application/octet-stream');
 }

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Route } from '@holdfast/contract/api/route.ts';
 import { type RouteName, type Routes, routes } from '@holdfast/contract/api/routes.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { claimKey, releaseKey, rememberAnswer } from '@holdfast/postgres/access/idempotency-store.ts';
+import { newId } from '@holdfast/contract/id.ts';
+import {
+  claimKey,
+  leaveKey,
+  releaseKey,
+  rememberAnswer,
+} from '@holdfast/postgres/access/idempotency-store.ts';
 import type { TokenRow } from '@holdfast/postgres/access/token-store.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -18,6 +24,8 @@ export interface Given<R extends Route> {
   readonly query: Out<R['query']>;
   readonly body: Out<R['body']>;
   readonly caller: TokenRow;
+  /** For what this request makes: the same whenever the request is made again under its Idempotency-Key. */
+  readonly id: string;
 }
 
 export type Handlers = {
@@ -51,7 +59,7 @@ function bind(
         query: parse(declared.query, request.query, 'the query'),
         body: parse(declared.body, request.body ?? undefined, 'the body'),
       } as Given<Route>;
-      return once(services, { name, request, caller }, () => handler(services, given));
+      return once(services, { name, request, caller }, (id) => handler(services, { ...given, id }));
     },
   });
 }
@@ -78,16 +86,16 @@ interface Asked {
 async function once(
   services: Services,
   { name, request, caller }: Asked,
-  perform: () => Promise<unknown>,
+  perform: (id: string) => Promise<unknown>,
 ): Promise<unknown> {
   const given = request.headers['idempotency-key'];
-  if (typeof given !== 'string' || given === '' || request.method === 'GET') return perform();
+  if (typeof given !== 'string' || given === '' || request.method === 'GET') return perform(newId());
   const bodyHash = createHash('sha256')
     .update(JSON.stringify([request.url, request.body ?? null]))
     .digest();
   const key = { token: caller.id, route: name, key: given.slice(0, 200), bodyHash };
-  const claimed = await claimKey(services.database, key);
-  if (claimed !== 'mine') {
+  const claimed = await claimKey(services.database, key, newId());
+  if (!claimed.mine) {
     if (!claimed.same)
       throw new HoldfastError('idempotencyConflict', 'this Idempotency-Key was used with another body');
     if (claimed.answer === null)
@@ -98,11 +106,12 @@ async function once(
     return claimed.answer;
   }
   try {
-    const answer = await perform();
+    const answer = await perform(claimed.madeId);
     await rememberAnswer(services.database, key, withoutSecrets(name, answer));
     return answer;
   } catch (error) {
-    await releaseKey(services.database, key).catch(() => {});
+    const inDoubt = error instanceof HoldfastError && error.kind === 'unavailable';
+    await (inDoubt ? leaveKey : releaseKey)(services.database, key).catch(() => {});
     throw error;
   }
 }

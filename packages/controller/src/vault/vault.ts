@@ -4,6 +4,7 @@ import {
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
+  hkdfSync,
   type KeyObject,
   randomBytes,
   sign,
@@ -20,6 +21,8 @@ import type { Database } from '@holdfast/postgres/database.ts';
 export interface Vault {
   seal(purpose: string, plain: string): Buffer;
   open(purpose: string, sealed: Buffer): string;
+  /** 32 bytes for one purpose, always the same: nothing is stored for it. */
+  derive(purpose: string): Buffer;
   sign(bytes: Buffer): { readonly keyid: string; readonly sig: string };
   verify(bytes: Buffer, signature: { readonly keyid: string; readonly sig: string }): boolean;
 }
@@ -39,6 +42,7 @@ export async function openVault(database: Database, masterKey: Buffer): Promise<
   return {
     seal: (purpose, plain) => sealBytes(dataKey.secret, purpose, Buffer.from(plain, 'utf8')),
     open: (purpose, sealed) => openBytes(dataKey.secret, purpose, sealed).toString('utf8'),
+    derive: (purpose) => Buffer.from(hkdfSync('sha256', dataKey.secret, '', `derived ${purpose}`, 32)),
     sign: (bytes) => ({ keyid, sig: sign(null, bytes, privateKey).toString('base64') }),
     verify: (bytes, signature) =>
       signature.keyid === keyid && verify(null, bytes, publicKey, Buffer.from(signature.sig, 'base64')),

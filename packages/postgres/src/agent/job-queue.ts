@@ -1,5 +1,5 @@
 import type { Claimant, LeaseKey } from '@holdfast/core/pipeline/ports.ts';
-import type { Database, Queryable } from '../database.ts';
+import type { Queryable, Transactor } from '../database.ts';
 
 /**
  * The queue of jobs, fair between repositories: whoever has fewest running comes first, so that ten
@@ -36,14 +36,14 @@ WHERE id IN (SELECT id FROM next WHERE turn <= $7 ORDER BY turn, queued_at LIMIT
 RETURNING id, epoch`;
 
 export class JobQueue {
-  private readonly database: Database;
+  private readonly database: Transactor;
   /** How many jobs of one repository may be with agents at a time. */
   private readonly perRepository: number;
   private floors: ReadonlyMap<string, Date> = new Map();
   private readAt = Number.NEGATIVE_INFINITY;
   private hungry = true;
 
-  constructor(database: Database, perRepository: number) {
+  constructor(database: Transactor, perRepository: number) {
     this.database = database;
     this.perRepository = perRepository;
   }

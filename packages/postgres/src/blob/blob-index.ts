@@ -13,8 +13,41 @@ export async function renewBlob(sql: Queryable, digest: string, bytes: number): 
 const ROOTS = `
   SELECT artifact_digest FROM release UNION SELECT digest FROM artifact
   UNION SELECT source FROM run WHERE ended_at IS NULL OR ended_at > clock_timestamp() - interval '7 days'
-  UNION SELECT attempt.checkpoint FROM attempt JOIN job ON job.id = attempt.job_id
-    WHERE attempt.checkpoint IS NOT NULL AND job.ended_at IS NULL`;
+  UNION SELECT unnest(checkpoint.blobs) FROM checkpoint JOIN attempt ON attempt.checkpoint = checkpoint.name
+    JOIN job ON job.id = attempt.job_id WHERE job.ended_at IS NULL`;
+
+/** Renews those that are there and says which are not, in one statement: none can be collected in between. */
+export async function missingBlobs(sql: Queryable, digests: readonly string[]): Promise<readonly string[]> {
+  const found = await sql.query<{ digest: string }>(
+    `UPDATE blob SET renewed_at = clock_timestamp(), doomed_at = NULL
+     WHERE digest IN (SELECT digest FROM blob WHERE digest = ANY ($1::text[]) ORDER BY digest FOR UPDATE) RETURNING digest`,
+    [digests],
+  );
+  const known = new Set(found.rows.map((row) => row.digest));
+  return digests.filter((digest) => !known.has(digest));
+}
+
+/** The roots of a checkpoint; refused (the missing ones are named) when part of it is not there. */
+export async function keepCheckpoint(
+  sql: Queryable,
+  checkpoint: { readonly name: string; readonly blobs: readonly string[] },
+): Promise<readonly string[]> {
+  const missing = await missingBlobs(sql, checkpoint.blobs);
+  if (missing.length === 0)
+    await sql.query('INSERT INTO checkpoint (name, blobs) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
+      checkpoint.name,
+      checkpoint.blobs,
+    ]);
+  return missing;
+}
+
+/** Checkpoints of jobs that have ended, and those that no attempt ever named. */
+export async function forgetCheckpoints(sql: Queryable): Promise<void> {
+  await sql.query(
+    `DELETE FROM checkpoint WHERE kept_at < clock_timestamp() - interval '1 day' AND NOT EXISTS (
+       SELECT 1 FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.checkpoint = checkpoint.name AND job.ended_at IS NULL)`,
+  );
+}
 
 export async function doomUnreferenced(sql: Queryable, idleHours: number): Promise<number> {
   const doomed = await sql.query(

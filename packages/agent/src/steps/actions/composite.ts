@@ -49,6 +49,7 @@ export async function composite(
     const scope = { steps, inputs, env, actionPath: folder };
     const inner: StepRun = { ...run, scope, path, status, dir: join(run.dir, String(index)) };
     const one = await perform(inner, step);
+    if (one.lost !== null) return one;
     const tolerated =
       run.expressions.value(step.continueOnError, valuesOf(run.world, scope, status), status) === true;
     const conclusion = one.outcome === 'failed' && tolerated ? 'succeeded' : one.outcome;

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { newId } from '@holdfast/contract/id.ts';
 import {
   currentSecrets,
   insertSecret,
@@ -22,10 +21,10 @@ export function newTokenText(): string {
 export const accessHandlers: Handlers = {
   listTokens: async ({ database }) => ({ items: (await listTokens(database)).map(tokenView), next: null }),
 
-  createToken: async ({ database }, { body }) => {
+  createToken: async ({ database }, { body, id }) => {
     const text = newTokenText();
     const row = await insertToken(database, {
-      id: body.id ?? newId(),
+      id: body.id ?? id,
       name: body.name,
       hash: hashToken(text),
       scopes: body.scopes,

@@ -1,5 +1,4 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { newId } from '@holdfast/contract/id.ts';
 import { mergeHistograms, quantileMs } from '@holdfast/core/analysis/histogram.ts';
 import { decide } from '@holdfast/core/rollout/decide.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
@@ -64,7 +63,7 @@ export const environmentHandlers: Handlers = {
   planDeploy: async ({ database }, { params }) =>
     describePlan(database, await requireEnvironment(database, params)),
 
-  deploy: async (services, { params, body }) => {
+  deploy: async (services, { params, body, id }) => {
     const artifact = await artifactNamed(services.database, body.artifact);
     const environment = await requireEnvironment(services.database, params);
     await verifyArtifact(services, artifact);
@@ -78,7 +77,7 @@ export const environmentHandlers: Handlers = {
         environment: environment.name,
         config: environment.config,
         artifact,
-        askedBy: `api ${body.id ?? newId()}`,
+        askedBy: `api ${body.id ?? id}`,
         repository,
         commit: artifact.commit,
         automatedSince: null,
@@ -91,10 +90,10 @@ export const environmentHandlers: Handlers = {
     };
   },
 
-  rollBack: async (services, { params, body }) => {
+  rollBack: async (services, { params, body, id }) => {
     const environment = await requireEnvironment(services.database, params);
     const started = await services.database.transaction((sql) =>
-      startRollback(sql, { environment, to: body?.to ?? null, askedBy: `api ${body?.id ?? newId()}` }),
+      startRollback(sql, { environment, to: body?.to ?? null, askedBy: `api ${body?.id ?? id}` }),
     );
     services.hints.send('duty');
     return { rollout: started.id, sentence: `${nameOf(environment)} goes back to release ${started.number}` };
@@ -122,9 +121,8 @@ export const environmentHandlers: Handlers = {
     return { points: pointsOf(intervals, row.candidate) };
   },
 
-  steerRollout: async ({ database, hints }, { params, body }) => {
+  steerRollout: async ({ database, hints }, { params, body, id }) => {
     const { row } = await requireRollout(database, params.id);
-    const id = newId();
     const request: RolloutRequest =
       params.verb === 'advance'
         ? { id, kind: 'advance', full: body?.full ?? false }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { newId } from '@holdfast/contract/id.ts';
 import type { AgentView } from '@holdfast/core/pipeline/ports.ts';
 import { findAgent, listAgents, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
 import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
@@ -29,9 +28,12 @@ export const installationHandlers: Handlers = {
     next: null,
   }),
 
-  addRepository: async ({ database, vault, hints, mirrors }, { body }) => {
+  addRepository: async ({ database, vault, hints, mirrors }, { body, id: made }) => {
     checkUrl(body.url);
-    const id = body.id ?? newId();
+    const id = body.id ?? made;
+    const known = await findRepository(database, body.name);
+    if (known?.id === id)
+      return { ...repositoryView(known), webhookSecret: vault.open(`webhook ${id}`, known.webhook_secret) };
     // Looking at it first tells a wrong address at once, to the person who typed it.
     await mirrors.refs({ id, url: body.url });
     const webhookSecret = randomBytes(32).toString('base64url');

@@ -1,6 +1,5 @@
 import type { JobView, StepView } from '@holdfast/contract/api/resources.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { newId } from '@holdfast/contract/id.ts';
 import { resumePoint } from '@holdfast/core/pipeline/loss.ts';
 import type { JobDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import { findAgent } from '@holdfast/postgres/agent/agent-store.ts';
@@ -41,11 +40,11 @@ export const runHandlers: Handlers = {
     };
   },
 
-  startRun: async ({ database, hints }, { body }) => {
+  startRun: async ({ database, hints }, { body, id: made }) => {
     const repository = await findRepository(database, body.repository);
     if (!repository)
       throw new HoldfastError('repositoryUnknown', `there is no repository ${body.repository}`);
-    const id = body.id ?? newId();
+    const id = body.id ?? made;
     await database.transaction(async (sql) => {
       await receiveTrigger(sql, {
         id,
@@ -98,8 +97,8 @@ export const runHandlers: Handlers = {
     return { did: `run ${params.id} is being cancelled` };
   },
 
-  rerunRun: async (services, { params }) => {
-    const id = newId();
+  rerunRun: async (services, { params, id }) => {
+    if (await findRun(services.database, id)) return { run: id };
     await services.database.transaction(async (sql) => {
       const row = await requireRun(sql, params.id);
       if (row.source === '')

@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { Logger } from 'pino';
+import type { JobState } from '../job/job-state.ts';
+import type { Checkpoints } from './checkpoint.ts';
+
+/** Checkpoints through outages: what is away for a while is waited for, what is broken is not. */
+export interface Patience {
+  readonly log: Logger;
+  readonly jobId: string;
+  /** The lease was lost: nobody waits any more. */
+  readonly gone: () => boolean;
+}
+
+const STORE_PATIENCE_MS = 30_000;
+const PAUSE_MOST_MS = 5_000;
+
+export class PatientCheckpoints {
+  private readonly checkpoints: Checkpoints;
+  private readonly patience: Patience;
+
+  constructor(checkpoints: Checkpoints, patience: Patience) {
+    this.checkpoints = checkpoints;
+    this.patience = patience;
+  }
+
+  /** null: not worth it, or not possible. Without it a lost agent costs one more step, and nothing else. */
+  async save(state: JobState, atRiskMs: number | undefined): Promise<string | null> {
+    const startedAt = performance.now();
+    for (let failures = 1; !this.patience.gone(); failures += 1) {
+      try {
+        return await this.checkpoints.save(state, atRiskMs);
+      } catch (error) {
+        this.complain(error, 'checkpoint failed');
+        if (!worthWaiting(error, performance.now() - startedAt)) return null;
+        await pause(failures);
+      }
+    }
+    return null;
+  }
+
+  /** A sentence: this checkpoint is missing or damaged. null: the lease was lost meanwhile. */
+  async restore(checkpoint: string): Promise<JobState | string | null> {
+    for (let failures = 1; !this.patience.gone(); failures += 1) {
+      try {
+        return await this.checkpoints.restore(checkpoint);
+      } catch (error) {
+        this.complain(error, 'checkpoint not restored');
+        if (!(error instanceof HoldfastError && error.kind === 'unavailable'))
+          return `checkpoint ${checkpoint.slice(0, 19)} could not be restored: ${(error as Error).message}`;
+        await pause(failures);
+      }
+    }
+    return null;
+  }
+
+  private complain(error: unknown, what: string): void {
+    this.patience.log.warn({ err: error, job: this.patience.jobId }, what);
+  }
+}
+
+/** Without any controller the step's end waits anyway; a store that is away is waited for a while. */
+function worthWaiting(error: unknown, waitedMs: number): boolean {
+  if (!(error instanceof HoldfastError) || error.kind !== 'unavailable') return false;
+  return error.code === 'controllerUnreachable' || waitedMs < STORE_PATIENCE_MS;
+}
+
+function pause(failures: number): Promise<void> {
+  return sleep(Math.min(PAUSE_MOST_MS, 250 * 2 ** failures));
+}

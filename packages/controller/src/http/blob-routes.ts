@@ -1,0 +1,54 @@
+import { Readable } from 'node:stream';
+import * as protocol from '@holdfast/contract/agent/protocol.ts';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { LIMITS } from '@holdfast/contract/limits.ts';
+import { keepCheckpoint, missingBlobs, renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Services } from '../services.ts';
+import { parse } from './bind.ts';
+
+/** Bytes of agents in and out of the blob store, and what keeps them there. */
+export function blobRoutes(
+  app: FastifyInstance,
+  services: Services,
+  agent: (request: FastifyRequest) => Promise<unknown>,
+): void {
+  const { database } = services;
+  app.put('/agent/v1/blobs', async (request) => {
+    await agent(request);
+    const stored = await services.blobs.put(bodyStream(request), LIMITS.workspaceBytes);
+    await renewBlob(database, stored.digest, stored.bytes);
+    return stored;
+  });
+
+  app.post('/agent/v1/blobs/missing', async (request): Promise<{ missing: string[] }> => {
+    await agent(request);
+    const { digests } = parse(protocol.missingAsked, request.body, 'the digests');
+    return { missing: [...(await missingBlobs(database, digests))] };
+  });
+
+  app.post('/agent/v1/checkpoints', async (request) => {
+    await agent(request);
+    const kept = parse(protocol.checkpointKept, request.body, 'the checkpoint');
+    const missing = await database.transaction((sql) => keepCheckpoint(sql, kept));
+    if (missing.length > 0)
+      throw new HoldfastError(
+        'blobUnknown',
+        `${missing.length} parts of the checkpoint are not in the store`,
+      );
+    return {};
+  });
+
+  app.get('/agent/v1/blobs/:digest', async (request, reply) => {
+    await agent(request);
+    const { digest } = parse(z.object({ digest: z.string() }), request.params, 'the path');
+    const { stream, bytes } = await services.blobs.read(digest);
+    return reply.type('application/octet-stream').header('content-length', bytes).send(stream);
+  });
+}
+
+export function bodyStream(request: FastifyRequest): Readable {
+  if (request.body instanceof Readable) return request.body;
+  throw new HoldfastError('requestInvalid', 'expected a body of type application/octet-stream');
+}

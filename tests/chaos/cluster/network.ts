@@ -1,0 +1,69 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { bridgeAddress, type Scene } from './scene.ts';
+
+/**
+ * A bridge with one namespace an agent. Controllers and databases listen on the bridge's address.
+ *
+ *   agent-1 [namespace] ── veth ──┐
+ *   agent-2 [namespace] ── veth ──┼── bridge (.1): controllers, PostgreSQL, the harness
+ *   agent-3 [namespace] ── veth ──┘
+ */
+export class Network {
+  private readonly scene: Scene;
+
+  constructor(scene: Scene) {
+    this.scene = scene;
+    ip('link', 'add', 'name', scene.bridge, 'type', 'bridge');
+    ip('address', 'add', `${bridgeAddress(scene)}/24`, 'dev', scene.bridge);
+    ip('link', 'set', scene.bridge, 'up');
+  }
+
+  addHost(number: number): string {
+    const { bridge, network } = this.scene;
+    const namespace = this.namespaceOf(number);
+    const outside = `${bridge}v${number}`;
+    ip('netns', 'add', namespace);
+    ip('link', 'add', outside, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
+    ip('link', 'set', outside, 'master', bridge, 'up');
+    ip('-n', namespace, 'address', 'add', `${network}.${10 + number}/24`, 'dev', 'eth0');
+    ip('-n', namespace, 'link', 'set', 'lo', 'up');
+    ip('-n', namespace, 'link', 'set', 'eth0', 'up');
+    return namespace;
+  }
+
+  namespaceOf(number: number): string {
+    return `${this.scene.bridge}n${number}`;
+  }
+}
+
+/** Packets vanish: nobody gets an error, only silence. */
+export function dropPackets(namespace: string): void {
+  for (const chain of ['INPUT', 'OUTPUT'])
+    inside(namespace, ['iptables', '-A', chain, '!', '-i', 'lo', '-j', 'DROP'], chain);
+}
+
+/** The cable is pulled: the host knows at once. */
+export function pullCable(namespace: string): void {
+  ip('-n', namespace, 'link', 'set', 'eth0', 'down');
+}
+
+/** Whatever was done to its network. Does nothing to a healthy one. */
+export function healNetwork(namespace: string): void {
+  spawnSync('ip', ['netns', 'exec', namespace, 'iptables', '-F']);
+  spawnSync('ip', ['-n', namespace, 'link', 'set', 'eth0', 'up']);
+}
+
+export function pidsIn(namespace: string): readonly number[] {
+  const listed = spawnSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' });
+  return listed.stdout.split('\n').filter(Boolean).map(Number);
+}
+
+function inside(namespace: string, words: readonly string[], chain: string): void {
+  // An outgoing packet has no incoming interface to name.
+  const fitting = words.map((word) => (chain === 'OUTPUT' && word === '-i' ? '-o' : word));
+  execFileSync('ip', ['netns', 'exec', namespace, ...fitting], { stdio: 'pipe' });
+}
+
+function ip(...words: string[]): void {
+  execFileSync('ip', words, { stdio: 'pipe' });
+}
