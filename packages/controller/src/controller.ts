@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import { Database } from '@holdfast/postgres/database.ts';
+import { Database, type Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { placeEvents } from '@holdfast/postgres/events/event-store.ts';
 import { takeGeneration } from '@holdfast/postgres/generation.ts';
@@ -36,6 +36,8 @@ import { readInbox } from './triggers/read-inbox.ts';
 import { openVault } from './vault/vault.ts';
 
 const LIVENESS_MS = 500;
+/** As many as groups are written at a time. */
+const NEWS_CONNECTIONS = 2;
 
 /** The program as a value: the tests start it on a free port and stop it again. */
 export interface RunningController {
@@ -72,6 +74,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
       await Promise.all(loops.map((loop) => loop.stop()));
       await settler.idle();
       await services.hints.stop();
+      await services.newsLane.close();
       await services.database.close();
     },
   };
@@ -84,10 +87,17 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
   });
   await mkdir(config.work, { recursive: true, mode: 0o700 });
   await migrate(database);
-  const generation = { value: 0 };
-  await database.guardWith(async (sql) => {
-    generation.value = await takeGeneration(sql);
+  const newsLane = new Database(config.databaseUrl, {
+    connections: NEWS_CONNECTIONS,
+    name: `holdfast ${config.name} news`,
+    genericPlans: true,
   });
+  const generation = { value: 0 };
+  const takeOver = async (sql: Queryable) => {
+    generation.value = await takeGeneration(sql);
+  };
+  await database.guardWith(takeOver);
+  await newsLane.guardWith(takeOver);
   const vault = await openVault(database, config.masterKey);
   if (config.adminTokenFile) await ensureAdminToken(database, config.adminTokenFile);
   for (const duty of ['liveness', 'sequencer', 'janitor']) await ensureDuty(database, duty, 'installation');
@@ -96,10 +106,11 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
   return {
     config,
     database,
+    newsLane,
     get generation() {
       return generation.value;
     },
-    pipeline: new PostgresPipeline(database, { jobsPerRepository: config.jobsPerRepository }),
+    pipeline: new PostgresPipeline(database, { jobsPerRepository: config.jobsPerRepository, newsLane }),
     newId,
     blobs: await openBlobs(config),
     vault,

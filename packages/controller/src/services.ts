@@ -12,6 +12,8 @@ import type { Vault } from './vault/vault.ts';
 export interface Services {
   readonly config: ControllerConfig;
   readonly database: Database;
+  /** Connections for agents' news alone. */
+  readonly newsLane: Database;
   /** The pipeline's port on the same database. */
   readonly pipeline: PostgresPipeline;
   /** As the database had it when this replica last connected. */

@@ -40,6 +40,8 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 export interface DatabaseOptions {
   readonly connections?: number;
   readonly name?: string;
+  /** Every connection plans a prepared statement once, not again for each set of values. */
+  readonly genericPlans?: boolean;
 }
 
 /**
@@ -160,7 +162,11 @@ export class Database implements Transactor {
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
       ...(this.startParameters
-        ? { statement_timeout: STATEMENT_MS, idle_in_transaction_session_timeout: STATEMENT_MS }
+        ? {
+            statement_timeout: STATEMENT_MS,
+            idle_in_transaction_session_timeout: STATEMENT_MS,
+            ...(this.options.genericPlans ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
+          }
         : {}),
     });
     // An idle connection that dies: nothing was being asked, but the server behind it may be another one now.

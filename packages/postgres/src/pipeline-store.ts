@@ -29,15 +29,24 @@ import { loadRunForUpdate, requestJobCancel, saveRun, unsettledRuns } from './ru
 /** The pipeline's port on PostgreSQL: each method is a store function, bound to a connection. */
 export class PostgresPipeline implements PipelineStore {
   private readonly database: Transactor;
+  private readonly newsLane: Queryable;
   private readonly queue: JobQueue;
 
-  constructor(database: Transactor, options: { readonly jobsPerRepository: number }) {
+  constructor(
+    database: Transactor,
+    options: {
+      readonly jobsPerRepository: number;
+      /** Connections for agents' news alone: people's pages and duties do not hold them up. */
+      readonly newsLane?: Queryable;
+    },
+  ) {
     this.database = database;
+    this.newsLane = options.newsLane ?? database;
     this.queue = new JobQueue(database, options.jobsPerRepository);
   }
 
   applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]> {
-    return applyNews(this.database, news);
+    return applyNews(this.newsLane, news);
   }
 
   async transaction<Value>(work: (tx: PipelineTransaction) => Promise<Value>): Promise<Value> {

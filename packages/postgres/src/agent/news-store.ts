@@ -126,6 +126,12 @@ function answersOf(count: number, applied: Applied): readonly NewsAnswer[] {
   return answers;
 }
 
+function isEmpty(values: object): boolean {
+  for (const _ in values) return false;
+  return true;
+}
+
+/** What is undefined is left out, is null on the other side, and is not parsed there: most of a plain step's fields. */
 function recordOf(report: Report): object {
   const { kind, jobId: job, epoch } = report;
   switch (report.kind) {
@@ -148,15 +154,15 @@ function recordOf(report: Report): object {
         step: report.index,
         name: report.name,
         state: report.conclusion,
-        exit: report.exitCode,
-        signal: report.signal,
-        reason: report.reason,
+        exit: report.exitCode ?? undefined,
+        signal: report.signal ?? undefined,
+        reason: report.reason ?? undefined,
         ms: report.durationMs,
-        outputs: report.outputs,
-        annotations: report.annotations,
-        summary: report.summary,
-        checkpoint: report.checkpoint,
-        portable: report.notPortable,
+        outputs: isEmpty(report.outputs) ? undefined : report.outputs,
+        annotations: report.annotations.length === 0 ? undefined : report.annotations,
+        summary: report.summary ?? undefined,
+        checkpoint: report.checkpoint ?? undefined,
+        portable: report.notPortable ?? undefined,
       };
   }
 }
