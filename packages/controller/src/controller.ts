@@ -94,7 +94,13 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
   });
   const generation = { value: 0 };
   const takeOver = async (sql: Queryable) => {
-    generation.value = await takeGeneration(sql);
+    const found = await takeGeneration(sql);
+    if (found < generation.value)
+      throw new HoldfastError(
+        'databaseUnavailable',
+        `this database is of generation ${found}, an earlier one than ${generation.value}`,
+      );
+    generation.value = found;
   };
   await database.guardWith(takeOver);
   await newsLane.guardWith(takeOver);
@@ -170,6 +176,7 @@ function startLoops(
   const settling = new Loop({ name: 'settling', everyMs: 1_000, log, work: () => settler.scan() });
   const watching = new Loop({ name: 'watching', everyMs: 100, log, work: () => watch.flush() });
   hints.on('duty', () => dutyLoop.notify());
+  hints.on('jobs', () => services.pipeline.queueChanged());
   return [dutyLoop.start(), outbox.start(), heartbeats.start(), settling.start(), watching.start(), duties];
 }
 

@@ -1,10 +1,18 @@
 import { forgetOldAnswers as forgetIdempotentAnswers } from '@holdfast/postgres/access/idempotency-store.ts';
-import { doomUnreferenced, forgetCheckpoints, takeDoomed } from '@holdfast/postgres/blob/blob-index.ts';
+import {
+  doomedBlobs,
+  doomUnreferenced,
+  forgetCheckpoints,
+  takeDoomed,
+} from '@holdfast/postgres/blob/blob-index.ts';
 import { forgetOldEvents } from '@holdfast/postgres/events/event-store.ts';
 import { forgetOldIntervals } from '@holdfast/postgres/rollout/router-store.ts';
 import type { Services } from './services.ts';
 
-/** Garbage by the rules of protocol §8: two phases, a day each, roots checked both times. */
+/**
+ * Garbage by the rules of protocol §8: two phases, a day each, roots checked both times. One kind of
+ * garbage that cannot be taken out keeps no other from it.
+ */
 const IDLE_HOURS = 24;
 const DOOMED_HOURS = 24;
 const EVERY_MS = 10 * 60_000;
@@ -12,14 +20,28 @@ const DRAFT_MS = 3_600_000;
 
 export async function sweep(services: Services): Promise<number> {
   const { database, blobs, log } = services;
-  await forgetCheckpoints(database);
-  await doomUnreferenced(database, IDLE_HOURS);
-  const gone = await takeDoomed(database, DOOMED_HOURS);
-  for (const digest of gone) await blobs.remove(digest);
-  await blobs.sweepDrafts(DRAFT_MS);
-  await forgetIdempotentAnswers(database);
-  await forgetOldEvents(database);
-  await forgetOldIntervals(database);
-  if (gone.length > 0) log.info({ blobs: gone.length }, 'collected garbage');
+  const parts: readonly (() => Promise<unknown>)[] = [
+    () => forgetCheckpoints(database),
+    () => doomUnreferenced(database, IDLE_HOURS),
+    () => removeDoomed(services),
+    () => blobs.sweepDrafts(DRAFT_MS),
+    () => forgetIdempotentAnswers(database),
+    () => forgetOldEvents(database),
+    () => forgetOldIntervals(database),
+  ];
+  for (const part of parts) await part().catch((error: unknown) => log.error({ err: error }, 'sweep failed'));
   return EVERY_MS;
+}
+
+/** Row and bytes go in one transaction: somebody who stores the same bytes waits for its end. */
+async function removeDoomed({ database, blobs, log }: Services): Promise<void> {
+  let gone = 0;
+  for (const digest of await doomedBlobs(database, DOOMED_HOURS)) {
+    await database.transaction(async (sql) => {
+      if (!(await takeDoomed(sql, digest))) return;
+      await blobs.remove(digest);
+      gone += 1;
+    });
+  }
+  if (gone > 0) log.info({ blobs: gone }, 'collected garbage');
 }

@@ -55,3 +55,14 @@ CREATE TABLE checkpoint (
   kept_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX attempt_checkpoint ON attempt (checkpoint) WHERE checkpoint IS NOT NULL;
+
+-- When the row was last written, by the database's clock: later than now means that the clock went back.
+ALTER TABLE duty ADD COLUMN written_at timestamptz NOT NULL DEFAULT clock_timestamp();
+
+-- For garbage collection, which asks of each blob whether anything needs it.
+CREATE INDEX checkpoint_blobs ON checkpoint USING gin (blobs);
+CREATE INDEX release_artifact ON release (artifact_digest);
+CREATE INDEX artifact_digest ON artifact (digest);
+CREATE INDEX run_source ON run (source);
+CREATE INDEX blob_idle ON blob (renewed_at) WHERE doomed_at IS NULL;
+CREATE INDEX blob_doomed ON blob (doomed_at) WHERE doomed_at IS NOT NULL;

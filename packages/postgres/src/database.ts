@@ -3,6 +3,7 @@ import pg from 'pg';
 import {
   isConnectionFailure,
   isLostStatement,
+  isPoolWait,
   isRefusedParameter,
   isRetryable,
   translate,
@@ -20,6 +21,8 @@ export interface Queryable {
 /** A whole database: statements one by one, and transactions. */
 export interface Transactor extends Queryable {
   transaction<Value>(work: (sql: Queryable) => Promise<Value>): Promise<Value>;
+  /** As a transaction, without its time limits, where there are any. */
+  unhurried?<Value>(work: (sql: Queryable) => Promise<Value>): Promise<Value>;
 }
 
 /** A statement that each connection plans once, because planning would cost more than doing it. */
@@ -33,6 +36,7 @@ const TRANSACTION_TRIES = 4;
 const STATEMENT_MS = 15_000;
 /** No statement and no commit may hang longer on this side; a commit that waits for a standby obeys no server timeout. */
 const ANSWER_WITHIN_MS = 20_000;
+const OPEN_WITHIN_MS = 12_000;
 const SYNC_WAIT_CANCELLED = /canceling (the )?wait for synchronous replication/;
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -101,6 +105,25 @@ export class Database implements Transactor {
     }
   }
 
+  /** A transaction on a connection of its own that may take its time: migrations. */
+  async unhurried<Value>(work: (sql: Queryable) => Promise<Value>): Promise<Value> {
+    const url = this.urls.length > 1 ? (await findPrimary(this.urls)).url : (this.urls[0] as string);
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      await client.query('BEGIN');
+      const value = await work({ query: (statement, values) => client.query(statement as string, values) });
+      await client.query('COMMIT');
+      return value;
+    } catch (error) {
+      throw translate(error);
+    } finally {
+      // An open transaction ends with its connection.
+      await client.end().catch(() => {});
+    }
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     const pool = this.pool;
@@ -111,7 +134,8 @@ export class Database implements Transactor {
   private async withClient<Value>(work: (client: Connection) => Promise<Value>): Promise<Value> {
     const pool = await this.currentPool();
     const client = await pool.connect().catch((error: unknown) => {
-      this.evict(pool);
+      // Every connection is busy: the server is well, and another pool would only be more of them.
+      if (pool.totalCount < (pool.options.max ?? 0) || !isPoolWait(error)) this.evict(pool);
       throw translate(error);
     });
     const connection = new Connection(client, this.prepares);
@@ -132,7 +156,7 @@ export class Database implements Transactor {
   private currentPool(): Promise<pg.Pool> {
     if (this.closed) throw new HoldfastError('databaseUnavailable', 'this process is stopping');
     if (this.pool) return this.pool;
-    const opening = this.open();
+    const opening = bounded(this.open(), OPEN_WITHIN_MS);
     this.pool = opening;
     opening.catch(() => {
       if (this.pool === opening) this.pool = undefined;
@@ -193,6 +217,18 @@ export class Database implements Transactor {
       () => {},
     );
   }
+}
+
+/** What comes too late is of no use to anybody who waits. */
+function bounded<Value>(work: Promise<Value>, ms: number): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new HoldfastError('databaseUnavailable', 'the database does not answer')),
+      ms,
+    );
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** One connection while somebody uses it. */

@@ -7,6 +7,16 @@ export function isRetryable(error: unknown): boolean {
   return ['40P01', '40001'].includes(codeOf(error));
 }
 
+/** What was sent cannot be kept, now or ever: values out of range (class 22), a constraint (class 23). */
+export function isBadData(error: unknown): boolean {
+  return /^2[23]/.test(codeOf(error));
+}
+
+/** Known to be an outage already. */
+export function isAway(error: unknown): boolean {
+  return error instanceof HoldfastError && error.kind === 'unavailable';
+}
+
 /**
  * The connection, or the server behind it, is of no use any more: class 08, an ended or starting
  * server (57P0x), a demoted primary that still answers reads (25006), a broken socket.
@@ -30,6 +40,11 @@ export function isConnectionFailure(error: unknown): boolean {
       message,
     )
   );
+}
+
+/** All of the pool's connections were busy for too long. */
+export function isPoolWait(error: unknown): boolean {
+  return error instanceof Error && /timeout exceeded when trying to connect/.test(error.message);
 }
 
 /** PostgreSQL's unique_violation, optionally of one constraint. */

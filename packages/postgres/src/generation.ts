@@ -5,10 +5,16 @@ import type { Queryable } from './database.ts';
  * the row says (a failover that lost commits, a restore), the first controller to see it takes
  * over by compare-and-swap before anything else is written (protocol §3).
  */
+/**
+ * Of the WAL that is being written now: pg_control_checkpoint() names the old timeline until the first
+ * checkpoint after a promotion, which may be minutes later.
+ */
+export const TIMELINE = `('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int`;
+
 export async function takeGeneration(sql: Queryable): Promise<number> {
   const identity = await sql.query<{ system: string; timeline: number }>(
     `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system,
-            (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline`,
+            ${TIMELINE} AS timeline`,
   );
   const { system, timeline } = identity.rows[0] as { system: string; timeline: number };
   const taken = await sql.query<{ generation: number }>(

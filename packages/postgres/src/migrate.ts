@@ -22,7 +22,8 @@ interface Migration {
 }
 
 export async function migrate(database: Transactor): Promise<void> {
-  await database.transaction(async (sql) => {
+  const within = database.unhurried?.bind(database) ?? database.transaction.bind(database);
+  await within(async (sql: Queryable) => {
     await sql.query(`SET LOCAL lock_timeout = '10s'`);
     await sql.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
     const current = await currentVersion(sql);

@@ -1,3 +1,4 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import type {
   AgentView,
@@ -9,9 +10,9 @@ import type {
 import type { AgentNews } from '@holdfast/core/pipeline/reports.ts';
 import {
   beginLook,
-  findAgentView,
   greetAgent,
   listAgents,
+  lockAgent,
   noteSigns,
   setAgentState,
 } from './agent/agent-store.ts';
@@ -22,9 +23,12 @@ import type { Queryable, Transactor } from './database.ts';
 import { ensureDuty, hastenDuty } from './duty/duty-store.ts';
 import { appendEvent } from './events/event-store.ts';
 import { enqueueOutbox } from './events/outbox-store.ts';
+import { isAway, isBadData, isRetryable } from './failures.ts';
 import { strandInstances } from './rollout/instance-store.ts';
 import { loseAttempts } from './run/attempt-store.ts';
 import { loadRunForUpdate, requestJobCancel, saveRun, unsettledRuns } from './run/run-store.ts';
+
+const NEWS_TRIES = 4;
 
 /** The pipeline's port on PostgreSQL: each method is a store function, bound to a connection. */
 export class PostgresPipeline implements PipelineStore {
@@ -42,15 +46,25 @@ export class PostgresPipeline implements PipelineStore {
   ) {
     this.database = database;
     this.newsLane = options.newsLane ?? database;
-    this.queue = new JobQueue(database, options.jobsPerRepository);
+    this.queue = new JobQueue(options.jobsPerRepository);
   }
 
-  applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]> {
-    return applyNews(this.newsLane, news);
+  /** Throws what is wrong with the news itself as it is; everything else as an outage, to be told again. */
+  async applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]> {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await applyNews(this.newsLane, news);
+      } catch (error) {
+        if (isBadData(error) || isAway(error)) throw error;
+        if (isRetryable(error) && tried < NEWS_TRIES) continue;
+        throw new HoldfastError('databaseUnavailable', 'the database could not take it now', {
+          cause: error,
+        });
+      }
+    }
   }
 
-  async transaction<Value>(work: (tx: PipelineTransaction) => Promise<Value>): Promise<Value> {
-    await this.queue.refresh();
+  transaction<Value>(work: (tx: PipelineTransaction) => Promise<Value>): Promise<Value> {
     return this.database.transaction((sql) => work(this.within(sql)));
   }
 
@@ -70,6 +84,11 @@ export class PostgresPipeline implements PipelineStore {
     return overdueGrants(this.database, afterMs);
   }
 
+  /** Somebody queued a job: the next claim looks at the whole queue. */
+  queueChanged(): void {
+    this.queue.changed();
+  }
+
   beginLook(lostMs: number): Promise<boolean> {
     return beginLook(this.database, lostMs);
   }
@@ -78,7 +97,7 @@ export class PostgresPipeline implements PipelineStore {
   within(sql: Queryable): PipelineTransaction {
     return {
       greet: (agent) => greetAgent(sql, agent),
-      agent: (id) => findAgentView(sql, id),
+      agent: (id) => lockAgent(sql, id),
       setAgentState: (id, state) => setAgentState(sql, id, state),
       claim: (claimant) => this.queue.claim(sql, claimant),
       loadRun: (id) => loadRunForUpdate(sql, id),

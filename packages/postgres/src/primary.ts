@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import pg from 'pg';
+import { TIMELINE } from './generation.ts';
 
 /**
  * Which of several hosts takes writes. `pg` knows one host an URL; libpq's form with many,
@@ -72,7 +73,7 @@ async function ask(url: string): Promise<Primary> {
     }>(
       `SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') AS read_only,
               (SELECT system_identifier::text FROM pg_control_system()) AS system,
-              (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline`,
+              CASE WHEN pg_is_in_recovery() THEN 0 ELSE ${TIMELINE} END AS timeline`,
     );
     const row = answer.rows[0];
     if (!row || row.standby || row.read_only === 'on')

@@ -2,13 +2,14 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { doomUnreferenced, renewBlob, takeDoomed } from './blob/blob-index.ts';
-import type { Database } from './database.ts';
+import { doomedBlobs, doomUnreferenced, renewBlob, takeDoomed } from './blob/blob-index.ts';
+import { Database } from './database.ts';
 import { claimDuties, ensureDuty, failDuty, holdDuty, releaseDuty } from './duty/duty-store.ts';
 import { appendEvent, placeEvents, readEvents } from './events/event-store.ts';
 import { isDuplicate } from './failures.ts';
 import { takeGeneration } from './generation.ts';
 import { migrate } from './migrate.ts';
+import { findPrimary, hostUrls } from './primary.ts';
 import { receiveTrigger } from './run/inbox-store.ts';
 import { appendLog, readLog } from './run/log-store.ts';
 import { insertRepository } from './run/repository-store.ts';
@@ -36,6 +37,48 @@ test('the generation stands while the database is the same and rises when it is 
   expect(await takeGeneration(database)).toBe(1);
   await database.query(`UPDATE generation SET system_identifier = 'another'`);
   expect(await Promise.all([takeGeneration(database), takeGeneration(database)])).toEqual([2, 2]);
+});
+
+test('after the clock went back a duty is due at once, and is nobody else’s', async () => {
+  await ensureDuty(database, 'environment', 'e');
+  const [held] = await claimDuties(database, 'one', { limit: 1, leaseMs: 1_000 });
+  if (!held) throw new Error('not claimed');
+  await releaseDuty(database, held, 1_000);
+  expect(await claimDuties(database, 'two', { limit: 1, leaseMs: 1_000 })).toEqual([]);
+  // As the row looks when the clock is set back by an hour.
+  await database.query(
+    `UPDATE duty SET due_at = due_at + interval '1 hour', written_at = written_at + interval '1 hour'`,
+  );
+  expect(await claimDuties(database, 'two', { limit: 1, leaseMs: 1_000 })).toHaveLength(1);
+  expect(await claimDuties(database, 'three', { limit: 1, leaseMs: 1_000 })).toEqual([]);
+});
+
+test('a pool whose connections are all busy is full, not broken', async () => {
+  const small = new Database(database.url, { connections: 1, name: 'small' });
+  const busy = small.query('SELECT pg_sleep(6)');
+  await expect(small.query('SELECT 1')).rejects.toMatchObject({ code: 'databaseUnavailable' });
+  await busy;
+  const open = await small.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'small'`,
+  );
+  expect(open.rows[0]?.count).toBe(1);
+  await small.close();
+});
+
+test('a server that ends takes its pool with it, and the next statement finds a new connection', async () => {
+  const cut = database.query(`SELECT pg_terminate_backend(pg_backend_pid())`);
+  await expect(cut).rejects.toMatchObject({ code: 'databaseUnavailable' });
+  expect((await database.query<{ one: number }>('SELECT 1 AS one')).rows[0]?.one).toBe(1);
+});
+
+test('several hosts: those that refuse, are silent or do not exist are passed over', async () => {
+  expect(hostUrls('postgresql://u:p@a:1,b:2/db?target_session_attrs=read-write&x=1')).toEqual([
+    'postgresql://u:p@a:1/db?x=1',
+    'postgresql://u:p@b:2/db?x=1',
+  ]);
+  const urls = ['postgresql://u@127.0.0.1:1/db', 'postgresql://u@no-such-host.invalid/db', database.url];
+  expect((await findPrimary(urls)).url).toBe(database.url);
+  await expect(findPrimary(urls.slice(0, 2))).rejects.toThrow('none of the 2 database hosts takes writes');
 });
 
 test('a duty is held by one, and who was overtaken saves nothing', async () => {
@@ -128,5 +171,7 @@ test('garbage goes in two phases and a renewed blob stays', async () => {
   await renewBlob(database, 'sha256:b', 1);
   expect(await doomUnreferenced(database, 0)).toBe(2);
   await renewBlob(database, 'sha256:b', 1);
-  expect(await takeDoomed(database, 0)).toEqual(['sha256:a']);
+  expect(await doomedBlobs(database, 0)).toEqual(['sha256:a']);
+  expect(await takeDoomed(database, 'sha256:b')).toBe(false);
+  expect(await takeDoomed(database, 'sha256:a')).toBe(true);
 });

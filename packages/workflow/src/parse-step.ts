@@ -45,7 +45,7 @@ function parseStep(parser: StepParser, step: MappingToken): StepDefinition {
 
 /** Holdfast's own variables on a step, which GitHub passes on as they are. */
 const RECOVERY: { readonly [name: string]: readonly string[] } = {
-  HOLDFAST_ON_LOST: ['rerun', 'fail'],
+  HOLDFAST_ON_LOST: ['rerun', 'fail', 'ask'],
   HOLDFAST_CHECKPOINT: ['auto', 'always', 'never'],
 };
 

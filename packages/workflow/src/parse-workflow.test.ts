@@ -88,8 +88,8 @@ test('what this version does not run is refused where it stands', () => {
     /^ci.yml:13:15: action actions\/cache@v4 is not supported/,
   );
   expect(
-    problem(GOOD.replace('      - id: x\n', '      - id: x\n        env: { HOLDFAST_ON_LOST: ask }\n')),
-  ).toMatch(/^ci.yml:16:34: HOLDFAST_ON_LOST is ask/);
+    problem(GOOD.replace('      - id: x\n', '      - id: x\n        env: { HOLDFAST_ON_LOST: sometimes }\n')),
+  ).toMatch(/^ci.yml:16:34: HOLDFAST_ON_LOST is sometimes/);
   expect(problem(GOOD.replace('fetch-depth: 3', 'ref: x'))).toMatch(
     /^ci.yml:14:17: input ref of actions\/checkout/,
   );

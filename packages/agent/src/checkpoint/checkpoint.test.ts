@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -200,4 +202,24 @@ test('saving is skipped where it would cost more than running again, and done wh
   expect(await checkpoints.save(freshState(here.root), 50)).toBeNull();
   expect(store.kept.size).toBe(0);
   expect(await checkpoints.save(freshState(here.root), 60_000)).not.toBeNull();
+});
+
+test('a pipe in the place of the ignore file holds nobody up', async () => {
+  const here = await folderOf('one');
+  mkdirSync(join(here.work, '.holdfast'));
+  execFileSync('mkfifo', [join(here.work, '.holdfast', 'checkpoint-ignore')]);
+  expect([...scanTree(here.root, ['work']).keys()]).toContain('work/.holdfast');
+});
+
+test('what is restored never carries the right to run as somebody else', async () => {
+  const store = blobs();
+  const here = await folderOf('one');
+  writeFileSync(join(here.work, 'tool'), 'x');
+  chmodSync(join(here.work, 'tool'), 0o4755);
+  const saved = await new Checkpoints({ folder: here, client: store, key: KEY, user: null }).save(
+    freshState(here.root),
+  );
+  const there = await folderOf('two');
+  await new Checkpoints({ folder: there, client: store, key: KEY, user: null }).restore(saved ?? '');
+  expect(statSync(join(there.work, 'tool')).mode & 0o7777).toBe(0o755);
 });

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
@@ -87,12 +87,15 @@ export class Checkpoints {
     const manifest = (await new Response(
       Readable.toWeb(this.store.read(name.split('+'))) as never,
     ).json()) as Manifest;
+    // Nobody else looks in before everything belongs to whom it should.
+    await chmod(folder.root, 0o700);
     for (const part of PORTABLE_PARTS) await rm(join(folder.root, part), { recursive: true, force: true });
     for (const layer of manifest.layers) {
       for (const path of layer.deleted) await rm(join(folder.root, path), { recursive: true, force: true });
       if (layer.chunks.length > 0) await unpackFolder(this.store.read(layer.chunks), folder.root);
     }
     for (const part of PORTABLE_PARTS) await giveTree(join(folder.root, part), user);
+    await chmod(folder.root, 0o711);
     this.layers = manifest.layers;
     this.scan = scanTree(folder.root, PORTABLE_PARTS);
     return moveRoot(manifest.state, folder.root);

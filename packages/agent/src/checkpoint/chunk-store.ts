@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
 import { type ChunkKey, chunksOf } from './chunks.ts';
 
@@ -50,8 +51,7 @@ export class ChunkStore {
   }
 
   private async fetch(digest: string): Promise<Buffer> {
-    const sealed = Buffer.from(await new Response(await this.client.getBlob(digest)).arrayBuffer());
-    return this.key.open(sealed);
+    return this.key.open(await wholeBody(await this.client.getBlob(digest)));
   }
 
   private async send(
@@ -65,6 +65,17 @@ export class ChunkStore {
         .map((chunk) => this.client.putBlob(() => Readable.from([chunk.bytes]))),
     );
     return digests;
+  }
+}
+
+/** A body that breaks off says nothing about the bytes in the store. */
+async function wholeBody(body: ReadableStream<Uint8Array>): Promise<Buffer> {
+  try {
+    return Buffer.from(await new Response(body).arrayBuffer());
+  } catch (cause) {
+    throw new HoldfastError('controllerUnreachable', 'the controller went away while it was sending', {
+      cause,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import type { Logger } from 'pino';
 import type { JobState } from '../job/job-state.ts';
 import type { Checkpoints } from './checkpoint.ts';
@@ -12,7 +12,18 @@ export interface Patience {
   readonly gone: () => boolean;
 }
 
-const STORE_PATIENCE_MS = 30_000;
+/** `problem`: why there is none though there should be one. */
+export interface Saved {
+  readonly checkpoint: string | null;
+  readonly problem: string | null;
+}
+
+/** Spoilt: the checkpoint itself is missing or damaged. Otherwise it is this machine that cannot hold it. */
+export type Restored =
+  | { readonly state: JobState }
+  | { readonly state: null; readonly problem: string; readonly spoilt: boolean };
+
+const STORE_PATIENCE_MS = 15_000;
 const PAUSE_MOST_MS = 5_000;
 
 export class PatientCheckpoints {
@@ -24,30 +35,33 @@ export class PatientCheckpoints {
     this.patience = patience;
   }
 
-  /** null: not worth it, or not possible. Without it a lost agent costs one more step, and nothing else. */
-  async save(state: JobState, atRiskMs: number | undefined): Promise<string | null> {
+  /** No checkpoint: not worth it, or not possible. Then a lost agent costs one more step, and nothing else. */
+  async save(state: JobState, atRiskMs: number | undefined): Promise<Saved> {
     const startedAt = performance.now();
     for (let failures = 1; !this.patience.gone(); failures += 1) {
       try {
-        return await this.checkpoints.save(state, atRiskMs);
+        return { checkpoint: await this.checkpoints.save(state, atRiskMs), problem: null };
       } catch (error) {
         this.complain(error, 'checkpoint failed');
-        if (!worthWaiting(error, performance.now() - startedAt)) return null;
+        if (!worthWaiting(error, performance.now() - startedAt))
+          return { checkpoint: null, problem: (error as Error).message };
         await pause(failures);
       }
     }
-    return null;
+    return { checkpoint: null, problem: null };
   }
 
-  /** A sentence: this checkpoint is missing or damaged. null: the lease was lost meanwhile. */
-  async restore(checkpoint: string): Promise<JobState | string | null> {
+  /** null: the lease was lost meanwhile. */
+  async restore(checkpoint: string): Promise<Restored | null> {
     for (let failures = 1; !this.patience.gone(); failures += 1) {
       try {
-        return await this.checkpoints.restore(checkpoint);
+        return { state: await this.checkpoints.restore(checkpoint) };
       } catch (error) {
         this.complain(error, 'checkpoint not restored');
-        if (!(error instanceof HoldfastError && error.kind === 'unavailable'))
-          return `checkpoint ${checkpoint.slice(0, 19)} could not be restored: ${(error as Error).message}`;
+        if (!(error instanceof HoldfastError && error.kind === 'unavailable')) {
+          const problem = `checkpoint ${checkpoint.slice(0, 19)} could not be restored: ${(error as Error).message}`;
+          return { state: null, problem, spoilt: !isLocal(error) };
+        }
         await pause(failures);
       }
     }
@@ -63,6 +77,11 @@ export class PatientCheckpoints {
 function worthWaiting(error: unknown, waitedMs: number): boolean {
   if (!(error instanceof HoldfastError) || error.kind !== 'unavailable') return false;
   return error.code === 'controllerUnreachable' || waitedMs < STORE_PATIENCE_MS;
+}
+
+/** A full disk, a missing permission: an error of the operating system's. */
+function isLocal(error: unknown): boolean {
+  return /^E[A-Z0-9]+$/.test(systemCode(error) ?? '');
 }
 
 function pause(failures: number): Promise<void> {

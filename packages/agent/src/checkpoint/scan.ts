@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import ignore, { type Ignore } from 'ignore';
 
@@ -17,6 +17,7 @@ export type Scan = ReadonlyMap<string, Seen>;
 const RACY_MS = 20;
 let scans = 0;
 /** Patterns as in .gitignore, relative to the workspace: what no later step needs. */
+const IGNORE_BYTES = 64 * 1024;
 const IGNORE_FILE = 'work/.holdfast/checkpoint-ignore';
 
 export function scanTree(root: string, parts: readonly string[]): Scan {
@@ -46,8 +47,25 @@ export function scanTree(root: string, parts: readonly string[]): Scan {
 }
 
 function ignoreRules(root: string): Ignore | null {
-  const file = join(root, IGNORE_FILE);
-  return existsSync(file) ? ignore().add(readFileSync(file, 'utf8')) : null;
+  const text = readPlainFile(join(root, IGNORE_FILE), IGNORE_BYTES);
+  return text === null ? null : ignore().add(text);
+}
+
+/** A job's file: never through a link, never a pipe or a device, never more than the limit. */
+function readPlainFile(path: string, limitBytes: number): string | null {
+  let handle: number;
+  try {
+    handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return null;
+  }
+  try {
+    if (!fstatSync(handle).isFile()) return null;
+    const buffer = Buffer.alloc(limitBytes);
+    return buffer.toString('utf8', 0, readSync(handle, buffer, 0, limitBytes, 0));
+  } finally {
+    closeSync(handle);
+  }
 }
 
 function isIgnored(rules: Ignore | null, path: string, folder: boolean): boolean {

@@ -79,5 +79,11 @@ export function writeJobFile(folder: string, file: JobFile): void {
 
 export function readJobFile(folder: string): JobFile | null {
   const path = join(folder, 'job.json');
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as JobFile) : null;
+  if (!existsSync(path)) return null;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as JobFile;
+  } catch {
+    // Cut short by a power loss: as if it were not there, and the job begins at its checkpoint.
+    return null;
+  }
 }

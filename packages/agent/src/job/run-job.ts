@@ -7,7 +7,7 @@ import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
 import type { Logger } from 'pino';
 import { type CheckpointClient, Checkpoints } from '../checkpoint/checkpoint.ts';
-import { PatientCheckpoints } from '../checkpoint/patient-checkpoints.ts';
+import { PatientCheckpoints, type Saved } from '../checkpoint/patient-checkpoints.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
 import { killGroup, type StepUser } from '../shim/shim.ts';
 import type { ActionWorld } from '../steps/actions/action-world.ts';
@@ -156,6 +156,8 @@ export class JobRun {
       this.checkpoints.forget();
       return kept.running;
     }
+    // What an earlier lease left running here must not run on beside what begins now.
+    killStepGroups(this.folder.steps);
     await removeJobFolder(this.folder);
     await makeJobFolder(this.folder, this.world.user);
     if (this.grant.resume) {
@@ -169,9 +171,12 @@ export class JobRun {
   /** False: not here. The lease was given back so that an earlier checkpoint is tried, or is lost. */
   private async restore(checkpoint: string): Promise<boolean> {
     const restored = await this.patient.restore(checkpoint);
-    if (typeof restored === 'string') await this.giveBack(checkpoint, restored);
-    if (restored === null || typeof restored === 'string') return false;
-    this.state = restored;
+    if (restored === null) return false;
+    if (restored.state === null) {
+      await this.giveBack(restored.spoilt ? checkpoint : null, restored.problem);
+      return false;
+    }
+    this.state = restored.state;
     return true;
   }
 
@@ -208,12 +213,15 @@ export class JobRun {
     // A shim that runs already is found again by its claim; anything else is simply begun again.
     const result = await this.perform(base, step);
     if (this.fenced) return base.log.close(0);
-    if (result.lost !== null) return this.giveBack(null, result.lost);
+    if (result.lost !== null) {
+      await base.log.close(0);
+      return this.giveBack(null, result.lost);
+    }
     const tolerated = result.outcome === 'failed' && this.tolerates(step, base);
     const conclusion: Conclusion = tolerated ? 'succeeded' : result.outcome;
     this.state = this.afterStep(step, { index, result, conclusion });
     this.atRiskMs += performance.now() - startedAt;
-    const checkpoint = await this.checkpoint(step, result);
+    const { checkpoint, problem } = await this.checkpoint(step, result);
     this.state = { ...this.state, checkpoint: checkpoint ?? this.state.checkpoint };
     const tail = base.log.takeTail();
     await base.log.close(LOG_PATIENCE_MS);
@@ -231,7 +239,7 @@ export class JobRun {
       reason: result.reason,
       durationMs: performance.now() - startedAt,
       outputs: maskAll(result.outputs, this.masks),
-      annotations: result.annotations,
+      annotations: problem === null ? result.annotations : [...result.annotations, noCheckpoint(problem)],
       summary: result.summary ? this.masks.hide(result.summary) : null,
       checkpoint,
       notPortable: this.state.notPortable,
@@ -239,8 +247,9 @@ export class JobRun {
     const answer = this.world.report(finished, tail && { attemptId, ...tail });
     this.keep(null);
     // The next step waits until a controller knows: a step that counts is never run again.
-    const { outcome } = await answer;
+    const { outcome, reason } = await answer;
     if (outcome === 'fenced') this.fence();
+    if (outcome === 'refused') throw new Error(`the result of ${name} could not be kept: ${reason}`);
   }
 
   private stepRun(index: number, attemptId: string): StepRun {
@@ -318,7 +327,7 @@ export class JobRun {
   }
 
   /** Nothing to restore where nothing could go on: after the last step, or when not portable. */
-  private async checkpoint(step: StepDefinition, result: StepResult): Promise<string | null> {
+  private async checkpoint(step: StepDefinition, result: StepResult): Promise<Saved> {
     const last = this.state.next >= this.grant.definition.steps.length;
     if (
       last ||
@@ -326,13 +335,10 @@ export class JobRun {
       result.outcome === 'cancelled' ||
       policyOf(step) === 'never'
     )
-      return null;
-    const checkpoint = await this.patient.save(
-      this.state,
-      policyOf(step) === 'auto' ? this.atRiskMs : undefined,
-    );
-    if (checkpoint !== null) this.atRiskMs = 0;
-    return checkpoint;
+      return { checkpoint: null, problem: null };
+    const saved = await this.patient.save(this.state, policyOf(step) === 'auto' ? this.atRiskMs : undefined);
+    if (saved.checkpoint !== null) this.atRiskMs = 0;
+    return saved;
   }
 
   private async finish(): Promise<void> {
@@ -342,7 +348,7 @@ export class JobRun {
     const outputs = textMembers(run.expressions.value(this.grant.definition.outputs, values, run.status));
     const conclusion = this.cancelled ? 'cancelled' : this.state.failed ? 'failed' : 'succeeded';
     const { timedOut } = this;
-    await this.world.report({
+    const told = await this.world.report({
       kind: 'jobFinished',
       jobId: this.grant.jobId,
       epoch: this.grant.epoch,
@@ -350,7 +356,12 @@ export class JobRun {
       outputs: maskAll(outputs, this.masks),
       reason: timedOut ? 'it took longer than its timeout-minutes' : null,
     });
+    if (told.outcome === 'refused') throw new Error(`the job's result could not be kept: ${told.reason}`);
   }
+}
+
+function noCheckpoint(problem: string): StepFinished['annotations'][number] {
+  return { level: 'warning', message: `no checkpoint after this step: ${problem}`, place: null };
 }
 
 /** Everything its steps started, those inside composite actions too. */

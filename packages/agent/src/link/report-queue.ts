@@ -23,8 +23,7 @@ export class ReportQueue {
 
   constructor(file: string) {
     this.file = file;
-    const left = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Omit<Entry, 'number'>[]) : [];
-    for (const entry of left) this.add(entry);
+    for (const entry of leftOver(file)) this.add(entry);
   }
 
   /** Resolves with the controller's answer, however long that takes. */
@@ -43,7 +42,7 @@ export class ReportQueue {
   get pending(): Pick<Exchange, 'reports' | 'logs'> {
     let bytes = 0;
     const fitting = this.waiting.findIndex((entry, index) => {
-      bytes += JSON.stringify(entry).length;
+      bytes += Buffer.byteLength(JSON.stringify(entry));
       return index > 0 && bytes > REQUEST_BYTES;
     });
     const entries = this.waiting.slice(0, Math.min(fitting < 0 ? this.waiting.length : fitting, 200));
@@ -77,5 +76,18 @@ export class ReportQueue {
       mode: 0o600,
     });
     renameSync(draft, this.file);
+  }
+}
+
+/** What an earlier life did not get to say. A file that cannot be read is set aside, not in the way. */
+function leftOver(file: string): readonly Omit<Entry, 'number'>[] {
+  if (!existsSync(file)) return [];
+  try {
+    const entries = JSON.parse(readFileSync(file, 'utf8')) as (Report | Omit<Entry, 'number'>)[];
+    // Before version 0.2 reports lay there without their logs.
+    return entries.map((entry) => ('report' in entry ? entry : { report: entry, log: null }));
+  } catch {
+    renameSync(file, `${file}.unreadable`);
+    return [];
   }
 }

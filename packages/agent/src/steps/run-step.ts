@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepFinished } from '@holdfast/contract/agent/protocol.ts';
+import { LIMITS } from '@holdfast/contract/limits.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import type { Expressions, StatusView } from '@holdfast/core/pipeline/ports.ts';
 import { textOf } from '@holdfast/workflow/expressions.ts';
@@ -90,12 +91,14 @@ export async function runStep(run: StepRun, step: StepDefinition): Promise<StepR
   if (!isClaimed(run.dir)) await launch(run, script, files);
   const { end, timedOut, annotations, outputs } = await attend(run, step);
   const result = resultOf(end, { timedOut, stopped: run.stopped.aborted });
-  const pairs = await readPairs(files.GITHUB_OUTPUT as string);
+  const all = { ...outputs, ...(await readPairs(files.GITHUB_OUTPUT as string)) };
+  if (Buffer.byteLength(JSON.stringify(all)) > LIMITS.stepOutputBytes)
+    return failedResult(`its outputs are more than ${LIMITS.stepOutputBytes} bytes`);
   return {
     ...PLAIN_RESULT,
     ...result,
     annotations,
-    outputs: { ...outputs, ...pairs },
+    outputs: all,
     env: await readPairs(files.GITHUB_ENV as string),
     path: await readLines(files.GITHUB_PATH as string),
     summary: (await readStepFile(files.GITHUB_STEP_SUMMARY as string, SUMMARY_BYTES)) || null,

@@ -25,14 +25,26 @@ export function addAgents(program: Command): void {
       );
     });
   for (const verb of ['pause', 'resume', 'drain'] as const) {
-    program.commands
-      .find((command) => command.name() === 'agents')
-      ?.command(verb)
-      .argument('<agent>')
-      .action(async (id: string, _options: unknown, command: Command) => {
-        const done = await connect(command)('pauseAgent', { params: { id, verb } });
-        if (globals(command).json) printJson(done);
-        else say(done.did);
-      });
+    const agents = program.commands.find((command) => command.name() === 'agents');
+    if (agents) addIntent(agents, verb);
   }
+}
+
+const MEANINGS = {
+  pause: 'give it nothing new',
+  resume: 'give it work again',
+  drain: 'let it finish what it has, then leave',
+} as const;
+
+/** A word to an agent: below `agents`, and `drain` below `agent`, too. */
+export function addIntent(parent: Command, verb: keyof typeof MEANINGS): void {
+  parent
+    .command(verb)
+    .argument('<agent>', 'name or id')
+    .description(MEANINGS[verb])
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const done = await connect(command)('pauseAgent', { params: { id, verb } });
+      if (globals(command).json) printJson(done);
+      else say(done.did);
+    });
 }

@@ -1,5 +1,6 @@
 import type { AddCommands } from './add-command.ts';
 import { addAgents } from './agents.ts';
+import { addAnswer } from './answer.ts';
 import { addArtifact } from './artifact.ts';
 import { addDeploy } from './deploy.ts';
 import { addDoctor } from './doctor.ts';
@@ -32,6 +33,7 @@ export const commands: readonly AddCommands[] = [
   addRuns,
   addLogs,
   addWhy,
+  addAnswer,
   addArtifact,
   addPlan,
   addDeploy,

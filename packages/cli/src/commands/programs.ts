@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import { programPath } from '../program-path.ts';
 import { ExitWith } from '../terminal/exit-with.ts';
+import { addIntent } from './agents.ts';
 
 /** `controller`, `agent`, `router`: the long-running programs, each in its own process. */
 const PROGRAMS = {
@@ -12,7 +13,7 @@ const PROGRAMS = {
 
 export function addPrograms(program: Command): void {
   for (const [name, description] of Object.entries(PROGRAMS)) {
-    program
+    const added = program
       .command(name)
       .description(description)
       .allowUnknownOption()
@@ -37,5 +38,6 @@ export function addPrograms(program: Command): void {
         const code = await new Promise<number>((done) => child.once('exit', (status) => done(status ?? 1)));
         if (code !== 0) throw new ExitWith(code);
       });
+    if (name === 'agent') addIntent(added, 'drain');
   }
 }

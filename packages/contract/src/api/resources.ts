@@ -51,6 +51,8 @@ export const job = z.object({
   agent: z.string().nullable(),
   /** From which step another agent would go on, and why not from there if it could not. */
   resume: z.object({ step: z.int(), portable: z.boolean(), why: z.string().nullable() }),
+  /** What must be answered before the job may run again; null: nothing. */
+  asks: z.string().nullable(),
   outputs: z.record(z.string(), z.json()),
   queuedAt: when,
   startedAt: when,

@@ -106,6 +106,12 @@ export const routes = {
     params: id,
     answer: z.object({ run: z.uuid() }),
   }),
+  answerJob: route({
+    ...change,
+    path: '/api/v1/jobs/:id/:answer',
+    summary: 'Answer what a job asks (HOLDFAST_ON_LOST: ask): run the step again, or let the job fail',
+    params: z.object({ id: z.uuid(), answer: z.enum(['approve', 'reject']) }),
+  }),
   readLog: route({
     ...read,
     path: '/api/v1/runs/:id/logs/:job/:step',

@@ -25,7 +25,7 @@ export async function unpackFolder(archive: Readable, folder: string): Promise<v
   await fed;
   // Times and modes of folders last: writing into them changes the one and may need the other.
   for (const { path, header } of folders.reverse()) {
-    await chmod(path, header.mode ?? 0o755);
+    await chmod(path, plainMode(header, 0o755));
     if (header.mtime) await utimes(path, header.mtime, header.mtime);
   }
 }
@@ -56,9 +56,15 @@ async function place(path: string, entry: Readable & { readonly header: Header }
     return void entry.resume();
   }
   await rm(path, { force: true, recursive: true });
-  await pipeline(entry, createWriteStream(path, { mode: header.mode ?? 0o644, flags: 'wx' }));
-  await chmod(path, header.mode ?? 0o644);
+  const mode = plainMode(header, 0o644);
+  await pipeline(entry, createWriteStream(path, { mode, flags: 'wx' }));
+  await chmod(path, mode);
   if (header.mtime) await utimes(path, header.mtime, header.mtime);
+}
+
+/** Whoever unpacks may be root: what comes out must never run as him. */
+function plainMode(header: Header, otherwise: number): number {
+  return (header.mode ?? otherwise) & 0o777;
 }
 
 /** What was a file or a link becomes a folder: nothing is written through an old link. */

@@ -13,8 +13,8 @@ export async function answerExchange(
   { services, agents }: { readonly services: Services; readonly agents: ExchangeParts },
   message: Exchange,
 ): Promise<ExchangeAnswer> {
-  if (message.instances.length > 0) await applyObservations(services, message);
   const { results, leases, granted, intent } = await exchange(agents, message);
+  if (message.instances.length > 0) await applyObservations(services, message);
   const answer = { results: [...results], leases: [...leases], intent };
   if (message.bye) services.hints.send('jobs');
   if (!message.full || message.bye) return { ...answer, grants: [] };

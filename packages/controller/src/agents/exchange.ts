@@ -70,7 +70,9 @@ function claim(
   return store.transaction(async (tx) => {
     const agent = await tx.agent(message.agentId);
     if (agent?.sessionId !== message.sessionId) throw sessionOver();
-    const free = agent.intent === 'work' && agent.state === 'online' ? message.freeSlots : 0;
+    // What it holds without knowing it (an answer that was lost) takes a slot, too.
+    const room = Math.min(message.freeSlots, agent.slots - agent.busy);
+    const free = agent.intent === 'work' && agent.state === 'online' ? room : 0;
     const claimed = await tx.claim({
       agentId: agent.id,
       labels: agent.labels,
@@ -81,9 +83,13 @@ function claim(
   });
 }
 
-async function sayGoodbye({ store, tools }: ExchangeParts, { agentId }: AgentMessage): Promise<void> {
+async function sayGoodbye(
+  { store, tools }: ExchangeParts,
+  { agentId, sessionId }: AgentMessage,
+): Promise<void> {
   await store.transaction(async (tx) => {
     const agent = await tx.agent(agentId);
+    if (agent?.sessionId !== sessionId) return;
     await takeAllBack(tools, tx, { agentId, reason: `agent ${agent?.name} said goodbye`, lost: false });
     await tx.setAgentState(agentId, 'offline');
   });

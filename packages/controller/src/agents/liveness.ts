@@ -38,12 +38,15 @@ export async function lookAtAgents(parts: LivenessParts): Promise<void> {
   }
 }
 
-async function expire({ store, tools, hint, log }: LivenessParts, agent: AgentView): Promise<void> {
+async function expire({ store, tools, timers, hint, log }: LivenessParts, agent: AgentView): Promise<void> {
   // Read again: whoever was expired a moment ago counts.
   if (!mayExpire(agent, await store.agents())) return;
   const reason = `agent ${agent.name} gave no sign for ${Math.round(agent.silenceMs / 1000)} s`;
-  log.warn({ agent: agent.id }, reason);
-  await store.transaction(async (tx) => {
+  const expired = await store.transaction(async (tx) => {
+    // It may have spoken while others were being expired.
+    const now = await tx.agent(agent.id);
+    if (!now || now.sessionId !== agent.sessionId || livenessOf(now.silenceMs, timers) !== 'lost')
+      return false;
     await tx.setAgentState(agent.id, 'lost');
     await takeAllBack(tools, tx, { agentId: agent.id, reason, lost: true });
     for (const environment of await tx.strandInstances(agent.id, reason))
@@ -51,6 +54,9 @@ async function expire({ store, tools, hint, log }: LivenessParts, agent: AgentVi
     await tx.appendEvent({ topic: 'agent', subject: agent.id, kind: 'lost', data: { reason } });
     if (agent.busy > 0 || agent.host)
       await tx.announce({ kind: 'agentsLost', subject: agent.id, sentence: reason });
+    return true;
   });
+  if (!expired) return;
+  log.warn({ agent: agent.id }, reason);
   for (const each of ['jobs', 'duty', 'events'] as const) hint(each);
 }

@@ -11,6 +11,11 @@ export class SignsOfLife {
   async flush(store: Pick<PipelineStore, 'noteSigns'>): Promise<void> {
     const ids = [...this.seen];
     this.seen.clear();
-    await store.noteSigns(ids);
+    try {
+      await store.noteSigns(ids);
+    } catch (error) {
+      for (const id of ids) this.seen.add(id);
+      throw error;
+    }
   }
 }

@@ -15,12 +15,18 @@ import { hexOf, verifyStream } from './verify-stream.ts';
  */
 export function directoryStore(root: string): BlobStore {
   return {
-    put: (bytes, limit) => put(root, bytes, limit),
-    read: (digest) => read(root, digest),
-    has: async (digest) => existsSync(pathOf(root, digest)),
+    put: async (bytes, limit) => put(present(root), bytes, limit),
+    read: async (digest) => read(present(root), digest),
+    has: async (digest) => existsSync(pathOf(present(root), digest)),
     remove: (digest) => rm(pathOf(root, digest), { force: true }),
     sweepDrafts: (olderThanMs) => sweepDrafts(root, olderThanMs),
   };
+}
+
+/** A directory that is gone (a mount that went away) is an outage, not an empty store to be begun anew. */
+function present(root: string): string {
+  if (existsSync(root)) return root;
+  throw new HoldfastError('blobStoreUnavailable', `the blob directory ${root} is not there`);
 }
 
 function pathOf(root: string, digest: string): string {

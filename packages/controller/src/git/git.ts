@@ -26,7 +26,8 @@ export function git(folder: string | null, words: readonly string[]): Promise<st
       { env: { ...process.env, ...ENVIRONMENT }, timeout: TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
         if (!error) return done(stdout);
-        const said = stderr.trim().split('\n').at(-1) || error.message;
+        const lines = stderr.trim().split('\n');
+        const said = lines.find((line) => /^(fatal|error): /.test(line)) ?? (lines.at(-1) || error.message);
         // No cause: Node's error repeats the whole command line.
         fail(new HoldfastError('gitFailed', `git ${words[0]} failed: ${withoutPassword(said)}`));
       },

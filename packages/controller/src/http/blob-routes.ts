@@ -19,6 +19,12 @@ export function blobRoutes(
     await agent(request);
     const stored = await services.blobs.put(bodyStream(request), LIMITS.workspaceBytes);
     await renewBlob(database, stored.digest, stored.bytes);
+    // Renewing waited for a collector that had taken the same bytes away; then they come again.
+    if (!(await services.blobs.has(stored.digest)))
+      throw new HoldfastError(
+        'blobStoreUnavailable',
+        'the bytes were collected while they arrived; send them again',
+      );
     return stored;
   });
 

@@ -74,6 +74,7 @@ export class Hints {
     const client = new pg.Client({
       connectionString: this.database.currentUrl,
       application_name: 'holdfast-listener',
+      connectionTimeoutMillis: 5_000,
     });
     client.on('error', () => {});
     client.on('notification', ({ payload }) => this.hear(payload ?? ''));
@@ -86,6 +87,7 @@ export class Hints {
       this.client = client;
     } catch (error) {
       this.log.warn({ err: error }, 'cannot listen for hints; polling goes on');
+      void client.end().catch(() => {});
       setTimeout(() => void this.relisten(), 1_000).unref();
     }
   }

@@ -51,6 +51,7 @@ export interface PipelineStore {
 export interface PipelineTransaction {
   /** A new session of an agent, or the same one told again. */
   greet(agent: AgentHello): Promise<void>;
+  /** Locked until the end: what it holds does not change meanwhile but by this transaction. */
   agent(id: string): Promise<AgentView | null>;
   setAgentState(id: string, state: string): Promise<void>;
   /** Queued jobs that fit become this agent's, the least served repository's first. */

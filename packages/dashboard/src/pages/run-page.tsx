@@ -54,7 +54,7 @@ export function RunPage({ id }: { readonly id: string }) {
       </p>
       {run.reason && <p className="problem">{run.reason}</p>}
       <JobGraph jobs={run.jobs} chosen={job?.id ?? null} choose={setChosen} />
-      {job && <JobDetail run={run} job={job} />}
+      {job && <JobDetail run={run} job={job} reload={reload} />}
     </section>
   );
 }
@@ -68,7 +68,15 @@ function mostInteresting(run: RunView): JobView | undefined {
   );
 }
 
-function JobDetail({ run, job }: { readonly run: RunView; readonly job: JobView }) {
+function JobDetail({
+  run,
+  job,
+  reload,
+}: {
+  readonly run: RunView;
+  readonly job: JobView;
+  readonly reload: () => void;
+}) {
   return (
     <section className="panel" key={job.id}>
       <div className="title small">
@@ -81,6 +89,22 @@ function JobDetail({ run, job }: { readonly run: RunView; readonly job: JobView 
       </div>
       {job.reason && <p className="problem">{job.reason}</p>}
       {job.endedAt === null && job.state === 'running' && <p className="muted">{resumeSentence(job)}</p>}
+      {job.asks !== null && (
+        <div className="asks">
+          <p className="problem">This job asks: {job.asks}. May it run again?</p>
+          <AskButton
+            label="Run it again"
+            question="The step may have done its work already. Run it again on another machine?"
+            act={() => client('answerJob', { params: { id: job.id, answer: 'approve' } }).then(reload)}
+          />
+          <AskButton
+            label="Let it fail"
+            tone="danger"
+            question="End this job as failed?"
+            act={() => client('answerJob', { params: { id: job.id, answer: 'reject' } }).then(reload)}
+          />
+        </div>
+      )}
       <StepList runId={run.id} job={job} />
     </section>
   );

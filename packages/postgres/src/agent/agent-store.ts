@@ -52,7 +52,9 @@ export async function greetAgent(sql: Queryable, agent: AgentHello): Promise<voi
   );
 }
 
-export async function findAgentView(sql: Queryable, id: string): Promise<AgentView | null> {
+/** Locked first and read then, so that what it holds is counted as it is. */
+export async function lockAgent(sql: Queryable, id: string): Promise<AgentView | null> {
+  await sql.query('SELECT 1 FROM agent WHERE id = $1 FOR UPDATE', [id]);
   const found = await sql.query<AgentRow>(`SELECT ${VIEW} FROM agent WHERE id = $1`, [id]);
   return found.rows[0] ? viewOf(found.rows[0]) : null;
 }
@@ -88,7 +90,7 @@ export async function beginLook(sql: Queryable, lostMs: number): Promise<boolean
   const looked = await sql.query<{ grace: boolean }>(
     `UPDATE liveness SET looked_at = clock_timestamp(), grace_until = CASE
        WHEN clock_timestamp() - looked_at > $1 / 2.0 * interval '1 millisecond' THEN clock_timestamp() + $1 * interval '1 millisecond'
-       ELSE grace_until END
+       ELSE least(grace_until, clock_timestamp() + $1 * interval '1 millisecond') END
      RETURNING clock_timestamp() < grace_until AS grace`,
     [lostMs],
   );

@@ -10,11 +10,15 @@ export async function renewBlob(sql: Queryable, digest: string, bytes: number): 
 }
 
 /** What must stay: releases, artifacts, sources and checkpoints of unfinished or recent runs. */
-const ROOTS = `
-  SELECT artifact_digest FROM release UNION SELECT digest FROM artifact
-  UNION SELECT source FROM run WHERE ended_at IS NULL OR ended_at > clock_timestamp() - interval '7 days'
-  UNION SELECT unnest(checkpoint.blobs) FROM checkpoint JOIN attempt ON attempt.checkpoint = checkpoint.name
-    JOIN job ON job.id = attempt.job_id WHERE job.ended_at IS NULL`;
+const UNREFERENCED = `
+  NOT EXISTS (SELECT 1 FROM release WHERE artifact_digest = blob.digest)
+  AND NOT EXISTS (SELECT 1 FROM artifact WHERE artifact.digest = blob.digest)
+  AND NOT EXISTS (SELECT 1 FROM run WHERE source = blob.digest AND (ended_at IS NULL OR ended_at > clock_timestamp() - interval '7 days'))
+  AND NOT EXISTS (SELECT 1 FROM checkpoint JOIN attempt ON attempt.checkpoint = checkpoint.name JOIN job ON job.id = attempt.job_id
+    WHERE checkpoint.blobs @> ARRAY[blob.digest] AND job.ended_at IS NULL)`;
+
+/** So many at a time, so that no statement is long. */
+const BATCH = 1_000;
 
 /** Renews those that are there and says which are not, in one statement: none can be collected in between. */
 export async function missingBlobs(sql: Queryable, digests: readonly string[]): Promise<readonly string[]> {
@@ -49,20 +53,35 @@ export async function forgetCheckpoints(sql: Queryable): Promise<void> {
   );
 }
 
+/** At most a batch; how many. */
 export async function doomUnreferenced(sql: Queryable, idleHours: number): Promise<number> {
   const doomed = await sql.query(
-    `UPDATE blob SET doomed_at = clock_timestamp() WHERE doomed_at IS NULL
-       AND renewed_at < clock_timestamp() - $1 * interval '1 hour' AND digest NOT IN (${ROOTS})`,
+    `UPDATE blob SET doomed_at = clock_timestamp() WHERE digest IN (
+       SELECT digest FROM blob WHERE doomed_at IS NULL AND renewed_at < clock_timestamp() - $1 * interval '1 hour'
+         AND ${UNREFERENCED} LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
     [idleHours],
   );
   return doomed.rowCount ?? 0;
 }
 
-/** Doomed a day ago, not renewed since and still unreferenced: the row goes first, then the file. */
-export async function takeDoomed(sql: Queryable, afterHours: number): Promise<readonly string[]> {
-  const gone = await sql.query<{ digest: string }>(
-    `DELETE FROM blob WHERE doomed_at < clock_timestamp() - $1 * interval '1 hour' AND digest NOT IN (${ROOTS}) RETURNING digest`,
+/** Doomed long ago: a batch of candidates, to be taken one by one. */
+export async function doomedBlobs(sql: Queryable, afterHours: number): Promise<readonly string[]> {
+  const found = await sql.query<{ digest: string }>(
+    `SELECT digest FROM blob WHERE doomed_at < clock_timestamp() - $1 * interval '1 hour' LIMIT ${BATCH}`,
     [afterHours],
   );
-  return gone.rows.map((row) => row.digest);
+  return found.rows.map((row) => row.digest);
+}
+
+/**
+ * Still doomed and still unreferenced: the row is gone with this transaction, and until its end
+ * whoever stores the same bytes waits. False: somebody wants it again.
+ */
+export async function takeDoomed(sql: Queryable, digest: string): Promise<boolean> {
+  const gone = await sql.query(
+    `DELETE FROM blob WHERE digest = $1 AND doomed_at IS NOT NULL AND ${UNREFERENCED}`,
+    [digest],
+  );
+  if (gone.rowCount === 0) await sql.query('UPDATE blob SET doomed_at = NULL WHERE digest = $1', [digest]);
+  return gone.rowCount === 1;
 }

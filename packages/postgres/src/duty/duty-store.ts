@@ -25,10 +25,11 @@ export async function dropDuty(sql: Queryable, kind: string, id: string): Promis
 /** Makes a duty due now; only a hint, the scan would find it anyway. */
 export async function hastenDuty(sql: Queryable, kind: string, id: string): Promise<void> {
   // SKIP LOCKED: whoever holds the duty is looking right now, and waiting for it could deadlock.
-  await sql.query('UPDATE duty SET due_at = least(due_at, clock_timestamp()) WHERE kind = $1 AND id = $2', [
-    kind,
-    id,
-  ]);
+  await sql.query(
+    `UPDATE duty SET due_at = least(due_at, clock_timestamp()) WHERE (kind, id) IN (
+       SELECT kind, id FROM duty WHERE kind = $1 AND id = $2 FOR UPDATE SKIP LOCKED)`,
+    [kind, id],
+  );
 }
 
 /** A person asked: what was parked is tried again. */
@@ -41,11 +42,14 @@ export async function reviveDuty(sql: Queryable, kind: string, id: string): Prom
 
 export async function renewDuty(sql: Queryable, duty: Duty, leaseMs: number): Promise<void> {
   await sql.query(
-    `UPDATE duty SET leased_until = clock_timestamp() + $4 * interval '1 millisecond' WHERE kind = $1 AND id = $2 AND epoch = $3
+    `UPDATE duty SET leased_until = clock_timestamp() + $4 * interval '1 millisecond', written_at = clock_timestamp() WHERE kind = $1 AND id = $2 AND epoch = $3
        AND leased_until IS NOT NULL`,
     [duty.kind, duty.id, duty.epoch, leaseMs],
   );
 }
+
+/** Times in such a row are of no use: they would keep everybody waiting until the clock is there again. */
+const CLOCK_WENT_BACK = `written_at > clock_timestamp() + interval '1 second'`;
 
 export async function claimDuties(
   sql: Queryable,
@@ -53,10 +57,12 @@ export async function claimDuties(
   options: { readonly limit: number; readonly leaseMs: number },
 ): Promise<readonly Duty[]> {
   const claimed = await sql.query<Duty>(
-    `UPDATE duty SET holder = $1, epoch = epoch + 1, leased_until = clock_timestamp() + $3 * interval '1 millisecond'
+    `UPDATE duty SET holder = $1, epoch = epoch + 1, leased_until = clock_timestamp() + $3 * interval '1 millisecond',
+       written_at = clock_timestamp()
      WHERE (kind, id) IN (
        SELECT kind, id FROM duty
-       WHERE parked IS NULL AND due_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until <= clock_timestamp())
+       WHERE parked IS NULL AND ((due_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until <= clock_timestamp()))
+         OR ${CLOCK_WENT_BACK})
        ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
      RETURNING kind, id, epoch, failures`,
     [holder, options.limit, options.leaseMs],
@@ -76,7 +82,8 @@ export async function holdDuty(sql: Queryable, duty: Duty): Promise<boolean> {
 
 export async function releaseDuty(sql: Queryable, duty: Duty, dueInMs: number): Promise<void> {
   await sql.query(
-    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = 0, due_at = clock_timestamp() + $4 * interval '1 millisecond'
+    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = 0, written_at = clock_timestamp(),
+       due_at = clock_timestamp() + $4 * interval '1 millisecond'
      WHERE kind = $1 AND id = $2 AND epoch = $3`,
     [duty.kind, duty.id, duty.epoch, dueInMs],
   );
@@ -88,7 +95,7 @@ export async function failDuty(
   failure: { readonly dueInMs: number; readonly parked: string | null },
 ): Promise<void> {
   await sql.query(
-    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = failures + 1, parked = $5,
+    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = failures + 1, parked = $5, written_at = clock_timestamp(),
             due_at = clock_timestamp() + $4 * interval '1 millisecond'
      WHERE kind = $1 AND id = $2 AND epoch = $3`,
     [duty.kind, duty.id, duty.epoch, failure.dueInMs, failure.parked],

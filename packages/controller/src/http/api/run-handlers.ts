@@ -12,6 +12,7 @@ import { findTrigger, receiveTrigger } from '@holdfast/postgres/run/inbox-store.
 import { readLog } from '@holdfast/postgres/run/log-store.ts';
 import { findRepository, takeRunNumber } from '@holdfast/postgres/run/repository-store.ts';
 import {
+  findJob,
   findRun,
   insertRun,
   type JobRow,
@@ -142,6 +143,18 @@ export const runHandlers: Handlers = {
     return { run: id };
   },
 
+  answerJob: async (services, { params }) => {
+    const job = await findJob(services.database, params.id);
+    if (!job) throw new HoldfastError('jobUnknown', `there is no job ${params.id}`);
+    const rerun = params.answer === 'approve';
+    const refused = await services.pipeline.transaction((tx) =>
+      changeRun(services, tx, { runId: job.run_id, event: { kind: 'jobAnswered', jobId: job.id, rerun } }),
+    );
+    if (refused !== null) throw new HoldfastError('requestInvalid', refused);
+    for (const hint of ['jobs', 'duty', 'events'] as const) services.hints.send(hint);
+    return { did: rerun ? `job ${job.name} runs again` : `job ${job.name} has failed` };
+  },
+
   readLog: async ({ database }, { params, query }) => {
     const row = await requireRun(database, params.id);
     const jobs = await jobsOf(database, row.id);
@@ -230,6 +243,7 @@ async function jobView(sql: Queryable, { row, job, attempts }: JobParts): Promis
       portable: notPortable === null,
       why: notPortable,
     },
+    asks: job.asks,
     outputs: job.outputs as JobView['outputs'],
     queuedAt: time(job.queued_at),
     startedAt: time(job.started_at),

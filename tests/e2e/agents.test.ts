@@ -1,0 +1,123 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunView } from '@holdfast/contract/api/resources.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../../tools/demo/machine.ts';
+import { type SpareAgent, startAgent } from './spare-agent.ts';
+import { WorkBench, workflow } from './work-bench.ts';
+
+/** What people can do with agents, and what a step may say about its own loss. */
+let bench: WorkBench;
+const spare: SpareAgent[] = [];
+beforeAll(async () => {
+  bench = await WorkBench.start({ HOLDFAST_AGENT_SUSPECT_MS: '2000', HOLDFAST_AGENT_LOST_MS: '4000' });
+});
+afterAll(async () => {
+  for (const agent of spare) agent.kill();
+  await Promise.all(spare.map((agent) => agent.ended));
+  await bench.stop();
+});
+
+async function agent(name: string, words: readonly string[] = []): Promise<SpareAgent> {
+  const started = await startAgent(bench, name, { words });
+  spare.push(started);
+  await until(`${name} to be online`, async () => (await stateOf(name)) === 'online');
+  return started;
+}
+
+async function stateOf(name: string): Promise<string | undefined> {
+  const { items } = await bench.machine.client('listAgents');
+  return items.find((candidate) => candidate.name === name)?.state;
+}
+
+const steps = (label: string, lines: string) => workflow(`  a:\n    runs-on: ${label}\n    steps:\n${lines}`);
+
+async function begun(repository: string, step: number): Promise<RunView> {
+  const { trigger } = await bench.machine.client('startRun', { body: { repository, inputs: {} } });
+  return until(`step ${step + 1} to run`, async () => {
+    const [id] = (await bench.machine.client('showTrigger', { params: { id: trigger } })).runs;
+    const run = id ? await bench.machine.client('showRun', { params: { id } }) : null;
+    return run?.jobs[0]?.steps[step]?.state === 'running' ? run : null;
+  });
+}
+
+/** Everything that a machine runs for the job is gone at once. */
+function loseMachine(name: string, run: RunView, agentOf: SpareAgent): void {
+  agentOf.kill();
+  const folder = join(bench.root, name, 'jobs', run.jobs[0]?.id ?? '', 'steps');
+  for (const step of readdirSync(folder).filter((entry) => /^\d+$/.test(entry))) {
+    const [pid] = readFileSync(join(folder, step, 'shim'), 'utf8').split(' ');
+    try {
+      process.kill(-Number(pid), 'SIGKILL');
+    } catch {
+      // It had ended.
+    }
+  }
+}
+
+test('a drained agent finishes what it has and leaves', async () => {
+  const drained = await agent('drained');
+  await bench.repository('drain', {
+    '.holdfast/workflows/ci.yml': steps('drained', '      - run: sleep 1.5\n      - run: echo done\n'),
+  });
+  const run = await begun('drain', 0);
+  await bench.machine.client('pauseAgent', { params: { id: 'drained', verb: 'drain' } });
+  expect((await bench.runEnded(run.id)).state).toBe('succeeded');
+  expect(await drained.ended).toBe(0);
+  await until('it to be offline', async () => (await stateOf('drained')) === 'offline');
+});
+
+test('an ephemeral agent does one job and leaves', async () => {
+  const once = await agent('once', ['--ephemeral']);
+  await bench.repository('ephemeral', {
+    '.holdfast/workflows/ci.yml': steps('once', '      - run: echo hello\n'),
+  });
+  expect((await bench.run('ephemeral')).state).toBe('succeeded');
+  expect(await once.ended).toBe(0);
+});
+
+test('a step that asks waits for a person, who may say yes', async () => {
+  const first = await agent('asker');
+  await bench.repository('ask', {
+    '.holdfast/workflows/ci.yml': steps(
+      'asker',
+      '      - run: echo before\n      - run: sleep 3\n        env: { HOLDFAST_ON_LOST: ask }\n      - run: echo after\n',
+    ),
+  });
+  const run = await begun('ask', 1);
+  loseMachine('asker', run, first);
+  const job = await until('the question', async () => {
+    const seen = await bench.machine.client('showRun', { params: { id: run.id } });
+    return seen.jobs[0]?.asks ? seen.jobs[0] : null;
+  });
+  expect(job).toMatchObject({
+    state: 'waiting',
+    asks: expect.stringContaining('may have done its work already'),
+  });
+  const { sentence } = await bench.machine.client('why', { params: { id: run.id } });
+  expect(sentence).toContain(`holdfast approve ${job.id}`);
+  const other = await startAgent(bench, 'asker-2', { words: ['--labels', 'asker'] });
+  spare.push(other);
+  await bench.machine.client('answerJob', { params: { id: job.id, answer: 'approve' } });
+  const ended = await bench.runEnded(run.id);
+  expect(ended.state).toBe('succeeded');
+  expect(ended.jobs[0]?.steps.map((step) => step.attempts.length)).toEqual([1, 2, 1]);
+  const again = bench.machine.client('answerJob', { params: { id: job.id, answer: 'approve' } });
+  await expect(again).rejects.toThrow(/already/);
+});
+
+test('a host that comes back within the lost period runs its step again, and the run does not fail', async () => {
+  const first = await agent('rebooted');
+  await bench.repository('reboot', {
+    '.holdfast/workflows/ci.yml': steps('rebooted', '      - run: echo one\n      - run: sleep 2\n'),
+  });
+  const run = await begun('reboot', 1);
+  loseMachine('rebooted', run, first);
+  await first.ended;
+  const back = await startAgent(bench, 'rebooted');
+  spare.push(back);
+  const ended = await bench.runEnded(run.id);
+  expect(ended.state).toBe('succeeded');
+  expect(ended.jobs[0]?.steps.map((step) => step.attempts.length)).toEqual([1, 2]);
+  expect(ended.jobs[0]?.steps[1]?.attempts[0]).toMatchObject({ state: 'lost' });
+});
