@@ -110,6 +110,10 @@ export class Started {
     });
   }
 
+  tell(message: string): void {
+    this.child.send(message);
+  }
+
   failure(what: string): Error {
     return new Error(
       `${this.name} ${what}; its log ends with:\n${readFileSync(this.log, 'utf8').slice(-2_000)}`,

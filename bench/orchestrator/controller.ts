@@ -16,8 +16,9 @@ const START_LIMIT_MS = 60_000;
 
 export async function startController(
   workbench: Workbench,
-  options: { readonly databaseUrl: string; readonly flags?: readonly string[] },
+  options: { readonly databaseUrl: string; readonly flags?: readonly string[]; readonly name?: string },
 ): Promise<BenchController> {
+  const { name = 'bench' } = options;
   const masterKey = join(workbench.folder, 'master.key');
   const adminToken = join(workbench.folder, 'admin.token');
   if (!existsSync(masterKey))
@@ -28,11 +29,13 @@ export async function startController(
     flags: options.flags,
     args: [
       '--name',
-      'bench',
+      name,
       '--listen',
       '127.0.0.1:0',
       '--blobs',
       join(workbench.folder, 'blobs'),
+      '--work',
+      join(workbench.folder, `work-${name}`),
       '--master-key-file',
       masterKey,
       '--admin-token-file',

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
 import {
+  runningPid,
   type ServerPlace,
   SOCKET_PORT,
   startServer,
@@ -28,6 +29,13 @@ export class BenchDatabase {
     workbench.atEnd(() => stopServer(place));
     await startServer(place);
     return new BenchDatabase(place);
+  }
+
+  /** The server's first process; its CPU time with its children's is the server's. */
+  get pid(): number {
+    const pid = runningPid(this.place);
+    if (pid === undefined) throw new Error('PostgreSQL does not run');
+    return pid;
   }
 
   /** With a host name that the socket's folder overrides: WHATWG parsers refuse an empty one. */

@@ -23,6 +23,8 @@ export interface SimulatedAgentOptions {
   /** Whether a step's start is answered before its end is reported: two exchanges a step. */
   readonly startedFirst: boolean;
   readonly stepDone: (ms: number) => void;
+  /** Called when a controller hands out a job. */
+  readonly granted?: (jobId: string) => void;
 }
 
 const REPORTS_AT_ONCE = 200;
@@ -169,6 +171,7 @@ export class SimulatedAgent {
 
   private take(grant: Grant): void {
     this.jobs.set(grant.jobId, grant);
+    this.options.granted?.(grant.jobId);
     this.report({ kind: 'leaseAcknowledged', jobId: grant.jobId, epoch: grant.epoch }, () => {});
     this.step(grant, 0);
   }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunView } from '@holdfast/contract/api/resources.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -42,9 +42,11 @@ async function begun(repository: string, step: number): Promise<RunView> {
 }
 
 /** Everything that a machine runs for the job is gone at once. */
-function loseMachine(name: string, run: RunView, agentOf: SpareAgent): void {
-  agentOf.kill();
+async function loseMachine(name: string, run: RunView, agentOf: SpareAgent): Promise<void> {
   const folder = join(bench.root, name, 'jobs', run.jobs[0]?.id ?? '', 'steps');
+  // The step is reported a moment before its shim has written who it is.
+  await until('the shim', async () => existsSync(join(folder, '1', 'shim')));
+  agentOf.kill();
   for (const step of readdirSync(folder).filter((entry) => /^\d+$/.test(entry))) {
     const [pid] = readFileSync(join(folder, step, 'shim'), 'utf8').split(' ');
     try {
@@ -85,7 +87,7 @@ test('a step that asks waits for a person, who may say yes', async () => {
     ),
   });
   const run = await begun('ask', 1);
-  loseMachine('asker', run, first);
+  await loseMachine('asker', run, first);
   const job = await until('the question', async () => {
     const seen = await bench.machine.client('showRun', { params: { id: run.id } });
     return seen.jobs[0]?.asks ? seen.jobs[0] : null;
@@ -112,7 +114,7 @@ test('a host that comes back within the lost period runs its step again, and the
     '.holdfast/workflows/ci.yml': steps('rebooted', '      - run: echo one\n      - run: sleep 2\n'),
   });
   const run = await begun('reboot', 1);
-  loseMachine('rebooted', run, first);
+  await loseMachine('rebooted', run, first);
   await first.ended;
   const back = await startAgent(bench, 'rebooted');
   spare.push(back);

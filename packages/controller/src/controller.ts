@@ -94,13 +94,7 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
   });
   const generation = { value: 0 };
   const takeOver = async (sql: Queryable) => {
-    const found = await takeGeneration(sql);
-    if (found < generation.value)
-      throw new HoldfastError(
-        'databaseUnavailable',
-        `this database is of generation ${found}, an earlier one than ${generation.value}`,
-      );
-    generation.value = found;
+    generation.value = await takeGeneration(sql, generation.value);
   };
   await database.guardWith(takeOver);
   await newsLane.guardWith(takeOver);
@@ -173,7 +167,7 @@ function startLoops(
     log,
     work: () => signs.flush(services.pipeline),
   });
-  const settling = new Loop({ name: 'settling', everyMs: 1_000, log, work: () => settler.scan() });
+  const settling = new Loop({ name: 'settling', everyMs: 3_000, log, work: () => settler.scan() });
   const watching = new Loop({ name: 'watching', everyMs: 100, log, work: () => watch.flush() });
   hints.on('duty', () => dutyLoop.notify());
   hints.on('jobs', () => services.pipeline.queueChanged());

@@ -37,6 +37,9 @@ test('the generation stands while the database is the same and rises when it is 
   expect(await takeGeneration(database)).toBe(1);
   await database.query(`UPDATE generation SET system_identifier = 'another'`);
   expect(await Promise.all([takeGeneration(database), takeGeneration(database)])).toEqual([2, 2]);
+  // A controller that has seen more than the database remembers.
+  expect(await takeGeneration(database, 7)).toBe(8);
+  expect(await takeGeneration(database, 8)).toBe(8);
 });
 
 test('after the clock went back a duty is due at once, and is nobody else’s', async () => {

@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { closeSync, constants, createReadStream, lstatSync, openSync, readFileSync } from 'node:fs';
+import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -17,6 +17,8 @@ export interface PackOptions {
   /** Folders (relative) that are not entered. */
   readonly skip?: ReadonlySet<string>;
 }
+
+const SMALL_BYTES = 1024 * 1024;
 
 export function packFolder(folder: string, options: PackOptions): Readable {
   const archive = pack();
@@ -50,7 +52,7 @@ async function addEntry(
   { path, options }: { readonly path: string; readonly options: PackOptions },
 ): Promise<void> {
   const full = join(folder, path);
-  const stats = await lstat(full);
+  const stats = lstatSync(full);
   const canonical = options.form === 'canonical';
   const executable = (stats.mode & 0o111) !== 0 || stats.isDirectory();
   const header = {
@@ -66,9 +68,24 @@ async function addEntry(
   if (stats.isSymbolicLink())
     return write(archive, { ...header, mode: 0o777, type: 'symlink', linkname: await readlink(full) });
   if (!stats.isFile()) return;
+  if (stats.size <= SMALL_BYTES) return writeSmall(archive, header, full);
   const entry = archive.entry({ ...header, type: 'file', size: stats.size });
-  if (stats.size === 0) return void entry.end(Buffer.alloc(0));
   await pipeline(createReadStream(full, { end: stats.size - 1 }), entry);
+}
+
+/** Read at once, without a wait for each of its parts; as large as it is now, whatever it was a moment ago. */
+function writeSmall(archive: Pack, header: Parameters<Pack['entry']>[0], path: string): Promise<void> {
+  const handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const bytes = readFileSync(handle);
+    return new Promise((done, fail) => {
+      archive.entry({ ...header, type: 'file', size: bytes.length }, bytes, (error) =>
+        error ? fail(error) : done(),
+      );
+    });
+  } finally {
+    closeSync(handle);
+  }
 }
 
 function write(archive: Pack, header: Parameters<Pack['entry']>[0]): Promise<void> {

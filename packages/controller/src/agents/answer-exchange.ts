@@ -13,12 +13,13 @@ export async function answerExchange(
   { services, agents }: { readonly services: Services; readonly agents: ExchangeParts },
   message: Exchange,
 ): Promise<ExchangeAnswer> {
-  const { results, leases, granted, intent } = await exchange(agents, message);
+  const { results, leases, granted, intent, host } = await exchange(agents, message);
   if (message.instances.length > 0) await applyObservations(services, message);
   const answer = { results: [...results], leases: [...leases], intent };
   if (message.bye) services.hints.send('jobs');
   if (!message.full || message.bye) return { ...answer, grants: [] };
   const grants = [...(await grantsOf(services, granted))];
+  if (!host) return { ...answer, grants };
   return { ...answer, grants, orders: await ordersOf(services, services.database, message.agentId) };
 }
 

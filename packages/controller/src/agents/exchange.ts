@@ -35,6 +35,8 @@ export interface Exchanged {
   /** Leases whose grants the agent needs. */
   readonly granted: readonly LeaseKey[];
   readonly intent: AgentView['intent'];
+  /** Whether it hosts instances of releases. */
+  readonly host: boolean;
 }
 
 export async function exchange(parts: ExchangeParts, message: AgentMessage): Promise<Exchanged> {
@@ -50,23 +52,23 @@ export async function exchange(parts: ExchangeParts, message: AgentMessage): Pro
   const { results } = answer;
   if (message.bye) {
     await sayGoodbye(parts, message);
-    return { results, leases: [], granted: [], intent: 'work' };
+    return { results, leases: [], granted: [], intent: 'work', host: false };
   }
   const back = new Set(answer.returned.map((lease) => lease.jobId));
   const held = answer.leases.filter((lease) => !back.has(lease.jobId));
-  if (!message.full) return { results, leases: held, granted: [], intent: 'work' };
-  const { claimed, intent } = await claim(store, message);
+  if (!message.full) return { results, leases: held, granted: [], intent: 'work', host: false };
+  const { claimed, intent, host } = await claim(store, message);
   const fresh = claimed.map((lease) => ({ ...lease, acknowledged: false, cancel: false }));
   const known = held.filter((lease) => !claimed.some((mine) => mine.jobId === lease.jobId));
   const leases = [...known, ...fresh];
   const granted = leases.filter((lease) => !lease.acknowledged || message.wanted.includes(lease.jobId));
-  return { results, leases, granted, intent };
+  return { results, leases, granted, intent, host };
 }
 
 function claim(
   store: PipelineStore,
   message: AgentMessage,
-): Promise<{ readonly claimed: readonly LeaseKey[]; readonly intent: AgentView['intent'] }> {
+): Promise<Pick<Exchanged, 'intent' | 'host'> & { readonly claimed: readonly LeaseKey[] }> {
   return store.transaction(async (tx) => {
     const agent = await tx.agent(message.agentId);
     if (agent?.sessionId !== message.sessionId) throw sessionOver();
@@ -79,7 +81,7 @@ function claim(
       slots: free,
       standBackMs: agent.host ? 1_000 : 0,
     });
-    return { claimed, intent: agent.intent };
+    return { claimed, intent: agent.intent, host: agent.host };
   });
 }
 

@@ -27,6 +27,7 @@ export interface Commit {
 export class GitMirrors {
   private readonly root: string;
   private readonly queues = new Map<string, Promise<unknown>>();
+  private readonly fetchedAt = new Map<string, number>();
 
   constructor(root: string) {
     this.root = root;
@@ -46,17 +47,37 @@ export class GitMirrors {
     return refs;
   }
 
-  /** Brings the mirror up to date and returns its folder. One fetch a repository at a time. */
-  fetch(repository: Repository): Promise<string> {
+  /** The mirror with this commit in it: fetched only when it is not there yet, because a commit does not change. */
+  async holding(repository: Repository, commit: string): Promise<string> {
+    const folder = this.folderOf(repository);
+    const there = await git(folder, ['cat-file', '-e', `${commit}^{commit}`]).then(
+      () => true,
+      () => false,
+    );
+    return there ? folder : this.fetch(repository);
+  }
+
+  /**
+   * Brings the mirror up to date and returns its folder. One fetch a repository at a time; one that
+   * began after `since` (performance.now) is fresh enough for whoever asks.
+   */
+  fetch(repository: Repository, since = performance.now()): Promise<string> {
+    if ((this.fetchedAt.get(repository.id) ?? Number.NEGATIVE_INFINITY) >= since)
+      return Promise.resolve(this.folderOf(repository));
     const before = this.queues.get(repository.id) ?? Promise.resolve();
     const next = before.catch(() => {}).then(() => this.fetchNow(repository));
     this.queues.set(repository.id, next);
     return next;
   }
 
+  private folderOf(repository: Repository): string {
+    return join(this.root, `${repository.id}.git`);
+  }
+
   private async fetchNow(repository: Repository): Promise<string> {
     checkUrl(repository.url);
-    const folder = join(this.root, `${repository.id}.git`);
+    const startedAt = performance.now();
+    const folder = this.folderOf(repository);
     if (!existsSync(join(folder, 'HEAD'))) {
       await mkdir(this.root, { recursive: true, mode: 0o700 });
       await git(null, ['init', '--quiet', '--bare', '--', folder]);
@@ -72,6 +93,7 @@ export class GitMirrors {
       '+refs/heads/*:refs/heads/*',
       '+refs/tags/*:refs/tags/*',
     ]);
+    this.fetchedAt.set(repository.id, startedAt);
     return folder;
   }
 

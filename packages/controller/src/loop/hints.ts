@@ -14,6 +14,7 @@ export type Hint = 'duty' | 'jobs' | 'orders' | 'snapshot' | 'events' | 'run';
 const CHANNEL = 'holdfast';
 const COALESCE_MS = 10;
 const SELF_TEST_MS = 10_000;
+const DEAF_MOST = 3;
 
 export class Hints {
   private readonly emitter = new EventEmitter().setMaxListeners(0);
@@ -24,6 +25,8 @@ export class Hints {
   private client: pg.Client | undefined;
   private readonly sender = newId();
   private heard = true;
+  /** How many self-tests in a row were not heard. */
+  private deaf = 0;
   private stopped = false;
   private checker: NodeJS.Timeout | undefined;
 
@@ -109,10 +112,11 @@ export class Hints {
   }
 
   private async selfTest(): Promise<void> {
-    if (!this.heard) {
-      this.log.warn('the hint listener heard nothing for a while; connecting again');
-      await this.relisten();
-    }
+    this.deaf = this.heard ? 0 : this.deaf + 1;
+    if (this.deaf === DEAF_MOST)
+      this.log.warn('hints are not heard here (a pooler?); polling finds everything, a little later');
+    // Behind a pooler in transaction mode another connection hears no more than this one.
+    if (this.deaf > 0 && this.deaf < DEAF_MOST) await this.relisten();
     this.heard = false;
     await this.database.query('SELECT pg_notify($1, $2)', [CHANNEL, 'test']).catch(() => {});
   }

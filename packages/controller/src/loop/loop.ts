@@ -12,11 +12,14 @@ export interface LoopOptions {
   readonly work: () => Promise<unknown>;
 }
 
+const SAID_AGAIN = 100;
+
 export class Loop {
   private readonly options: LoopOptions;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   private again = false;
+  private failures = 0;
   private stopped = false;
 
   constructor(options: LoopOptions) {
@@ -54,8 +57,17 @@ export class Loop {
   private async run(): Promise<void> {
     try {
       if ((await this.options.work()) === true) this.again = true;
+      if (this.failures > 1)
+        this.options.log.info({ loop: this.options.name, failures: this.failures }, 'loop works again');
+      this.failures = 0;
     } catch (error) {
-      this.options.log.error({ err: error, loop: this.options.name }, 'loop failed; it will be tried again');
+      this.failures += 1;
+      // An outage is one line and not one a quarter of a second.
+      if (this.failures === 1 || this.failures % SAID_AGAIN === 0)
+        this.options.log.error(
+          { err: error, loop: this.options.name, failures: this.failures },
+          'loop failed; it will be tried again',
+        );
     }
   }
 }

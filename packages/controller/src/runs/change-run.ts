@@ -7,6 +7,8 @@ import type { Expressions, LoadedRun, PipelineTransaction } from '@holdfast/core
 export interface RunTools {
   readonly expressions: Expressions;
   readonly newId: () => string;
+  /** Told when a job came into the queue: only then idle agents need to be woken. */
+  readonly queued?: () => void;
 }
 
 /**
@@ -33,6 +35,7 @@ export async function changeRun(
   }
   await tx.saveRun(before, run);
   for (const effect of effects) await applyEffect(tx, { run, effect });
+  if (effects.some((effect) => effect.kind === 'enqueueJob')) tools.queued?.();
   if (before.state !== run.state || effects.length > 0 || change.event.kind !== 'advance')
     await tx.appendEvent({ topic: 'run', subject: run.id, kind: run.state });
   return null;

@@ -23,10 +23,12 @@ export async function dispatchRun(
   services: Services,
   repository: RepositoryRow,
   payload: JsonObject,
+  /** When this controller saw the trigger: the branch is looked at later than that. */
+  seenAt: number,
 ): Promise<readonly PreparedRun[]> {
   const wanted =
     typeof payload.ref === 'string' ? payload.ref : await services.mirrors.defaultBranch(repository);
-  const mirror = await services.mirrors.fetch(repository);
+  const mirror = await services.mirrors.fetch(repository, seenAt);
   const at = await services.mirrors.resolve(mirror, wanted);
   const view = await viewCommit(services, repository, at);
   const path = await choosePath(

@@ -36,7 +36,7 @@ export async function viewCommit(
   repository: RepositoryRow,
   at: { readonly ref: string; readonly commit: string },
 ): Promise<CommitView> {
-  const mirror = await services.mirrors.fetch(repository);
+  const mirror = await services.mirrors.holding(repository, at.commit);
   const [newest] = await services.mirrors.log(mirror, null, at.commit, 1);
   if (!newest) throw new HoldfastError('commitUnknown', `commit ${at.commit} is not in the repository`);
   return {

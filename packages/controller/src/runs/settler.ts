@@ -15,6 +15,7 @@ export interface SettlerParts {
 }
 
 const SCAN = 100;
+const AT_ONCE = 4;
 
 export class Settler {
   private readonly parts: SettlerParts;
@@ -43,16 +44,29 @@ export class Settler {
   }
 
   private async work(): Promise<void> {
-    const { store, tools, hint, log } = this.parts;
-    for (const runId of this.waiting) {
-      this.waiting.delete(runId);
-      try {
-        await store.transaction((tx) => changeRun(tools, tx, { runId, event: { kind: 'advance' } }));
-      } catch (error) {
-        // The scan finds it again.
-        log.error({ err: error, run: runId }, 'run not settled');
+    const { store, hint, log } = this.parts;
+    const { expressions, newId } = this.parts.tools;
+    let queued = false;
+    const tools = {
+      expressions,
+      newId,
+      queued: () => {
+        queued = true;
+      },
+    };
+    const settle = async () => {
+      for (const runId of this.waiting) {
+        this.waiting.delete(runId);
+        try {
+          await store.transaction((tx) => changeRun(tools, tx, { runId, event: { kind: 'advance' } }));
+        } catch (error) {
+          // The scan finds it again.
+          log.error({ err: error, run: runId }, 'run not settled');
+        }
       }
-    }
-    for (const each of ['jobs', 'duty', 'events', 'run'] as const) hint(each);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, settle));
+    if (queued) hint('jobs');
+    for (const each of ['duty', 'events', 'run'] as const) hint(each);
   }
 }

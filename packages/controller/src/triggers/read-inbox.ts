@@ -4,7 +4,7 @@ import { type Duty, dropDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import {
   type InboxRow,
   lockTrigger,
-  nextTrigger,
+  nextTriggers,
   settleTrigger,
 } from '@holdfast/postgres/run/inbox-store.ts';
 import { findRepository, type RepositoryRow } from '@holdfast/postgres/run/repository-store.ts';
@@ -23,18 +23,32 @@ export async function readInbox(services: Services, duty: Duty): Promise<number 
     await dropDuty(services.database, duty.kind, duty.id);
     return null;
   }
-  const trigger = await nextTrigger(services.database, repository.id);
-  if (!trigger) return IDLE_MS;
-  await settle(services, repository, trigger);
+  const seenAt = performance.now();
+  const triggers = await nextTriggers(services.database, repository.id, BATCH);
+  if (triggers.length === 0) return IDLE_MS;
+  // Those that waited together need to look at the host once.
+  for (const trigger of triggers) {
+    await settle(services, { repository, trigger, seenAt });
+    if (performance.now() - seenAt > BATCH_MS) break;
+  }
   for (const hint of ['jobs', 'duty', 'events', 'run'] as const) services.hints.send(hint);
   return 0;
 }
 
 const IDLE_MS = 5_000;
+const BATCH = 50;
+const BATCH_MS = 2_000;
+
+interface Seen {
+  readonly repository: RepositoryRow;
+  readonly trigger: InboxRow;
+  readonly seenAt: number;
+}
 
 /** git works before the transaction, which is short; another replica that was faster wins by the row. */
-async function settle(services: Services, repository: RepositoryRow, trigger: InboxRow): Promise<void> {
-  const { runs, reason } = await prepare(services, { repository, trigger });
+async function settle(services: Services, seen: Seen): Promise<void> {
+  const { trigger } = seen;
+  const { runs, reason } = await prepare(services, seen);
   await services.database.transaction(async (sql) => {
     if (!(await lockTrigger(sql, trigger.id))) return;
     for (const run of runs) await run.into(sql);
@@ -45,20 +59,17 @@ async function settle(services: Services, repository: RepositoryRow, trigger: In
 
 async function prepare(
   services: Services,
-  given: { readonly repository: RepositoryRow; readonly trigger: InboxRow },
+  seen: Seen,
 ): Promise<{ readonly runs: readonly PreparedRun[]; readonly reason: string | null }> {
   try {
-    return { runs: await start(services, given), reason: null };
+    return { runs: await start(services, seen), reason: null };
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.kind === 'unavailable') throw error;
     return { runs: [], reason: error.located };
   }
 }
 
-function start(
-  services: Services,
-  { repository, trigger }: { readonly repository: RepositoryRow; readonly trigger: InboxRow },
-) {
+function start(services: Services, { repository, trigger, seenAt }: Seen) {
   const payload = trigger.payload as JsonObject;
   if (trigger.kind === 'push') {
     return startPushRuns(services, repository, {
@@ -67,5 +78,5 @@ function start(
       after: String(payload.after),
     });
   }
-  return dispatchRun(services, repository, payload);
+  return dispatchRun(services, repository, payload, seenAt);
 }

@@ -30,12 +30,16 @@ export async function receiveTrigger(sql: Queryable, trigger: Trigger): Promise<
   return (kept.rows[0] as { id: string }).id;
 }
 
-export async function nextTrigger(sql: Queryable, repositoryId: string): Promise<InboxRow | null> {
+export async function nextTriggers(
+  sql: Queryable,
+  repositoryId: string,
+  limit: number,
+): Promise<readonly InboxRow[]> {
   const found = await sql.query<InboxRow>(
-    `SELECT * FROM inbox WHERE state = 'pending' AND repository_id = $1 ORDER BY received_at LIMIT 1`,
-    [repositoryId],
+    `SELECT * FROM inbox WHERE state = 'pending' AND repository_id = $1 ORDER BY received_at LIMIT $2`,
+    [repositoryId, limit],
   );
-  return found.rows[0] ?? null;
+  return found.rows;
 }
 
 /** False when somebody else settled it meanwhile. */
