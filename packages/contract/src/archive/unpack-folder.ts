@@ -80,16 +80,24 @@ async function placeSmall(
   entry: Readable & { readonly header: Header },
   mode: number,
 ): Promise<void> {
-  const pieces: Buffer[] = [];
-  for await (const piece of entry) pieces.push(piece as Buffer);
+  const bytes = await bodyOf(entry);
   const handle = openSync(path, 'wx', mode);
   try {
-    writeSync(handle, Buffer.concat(pieces));
+    writeSync(handle, bytes);
     fchmodSync(handle, mode);
     if (entry.header.mtime) futimesSync(handle, entry.header.mtime, entry.header.mtime);
   } finally {
     closeSync(handle);
   }
+}
+
+function bodyOf(entry: Readable): Promise<Buffer> {
+  return new Promise((done, fail) => {
+    const pieces: Buffer[] = [];
+    entry.on('data', (piece: Buffer) => pieces.push(piece));
+    entry.on('end', () => done(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)));
+    entry.on('error', fail);
+  });
 }
 
 /** Whoever unpacks may be root: what comes out must never run as him. */
