@@ -18,6 +18,10 @@ import { JobRun, killStepGroups } from './job/run-job.ts';
 import { ControllerClient } from './link/controller-client.ts';
 import { ReportQueue } from './link/report-queue.ts';
 
+/** Between exchanges that fail: work in hand is to go on within two seconds of the database's return. */
+const BUSY_PAUSE_MS = 1_000;
+const IDLE_PAUSE_MS = 5_000;
+
 /**
  * The agent: says hello, then exchanges reports for leases and orders, at every heartbeat and
  * whenever there is news. It only calls out. Without any controller its steps run on and its
@@ -113,7 +117,8 @@ export class Agent {
         if (error instanceof HoldfastError && error.code === 'agentUnknown') this.greeting = undefined;
         if (failures === 1) this.log.warn({ err: error }, 'no exchange; running on');
         await sleep(
-          Math.min(5_000, 200 * 2 ** Math.min(failures, 5)) * (0.5 + Math.random() / 2),
+          Math.min(this.jobs.size > 0 ? BUSY_PAUSE_MS : IDLE_PAUSE_MS, 200 * 2 ** Math.min(failures, 5)) *
+            (0.5 + Math.random() / 2),
           undefined,
           { signal: this.stopping.signal },
         ).catch(() => {});

@@ -24,7 +24,7 @@ export type Restored =
   | { readonly state: null; readonly problem: string; readonly spoilt: boolean };
 
 const STORE_PATIENCE_MS = 15_000;
-const PAUSE_MOST_MS = 5_000;
+const PAUSE_MOST_MS = 1_000;
 
 export class PatientCheckpoints {
   private readonly checkpoints: Checkpoints;

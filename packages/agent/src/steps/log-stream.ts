@@ -97,7 +97,7 @@ export class LogStream {
           this.sent = this.total;
           return;
         }
-        await sleep(Math.min(2_000, 100 * 2 ** failures));
+        await sleep(Math.min(1_000, 100 * 2 ** failures));
       }
     }
   }
