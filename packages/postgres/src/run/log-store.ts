@@ -19,7 +19,7 @@ export async function readLog(
   sql: Queryable,
   attemptId: string,
   from: number,
-  limitBytes = 1024 * 1024,
+  limitBytes = 512 * 1024,
 ): Promise<{ readonly text: string; readonly next: number }> {
   const end = await endOfPage(sql, { attemptId, from, limitBytes });
   if (end === null) return { text: '', next: from };
