@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compressed } from '@holdfast/contract/archive/compression.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
@@ -24,6 +23,8 @@ export interface Commit {
   readonly subject: string;
 }
 
+const DRAFT = 'source-';
+
 export class GitMirrors {
   private readonly root: string;
   private readonly queues = new Map<string, Promise<unknown>>();
@@ -31,6 +32,9 @@ export class GitMirrors {
 
   constructor(root: string) {
     this.root = root;
+    // Left by a life that ended in the middle; this folder is one controller's alone.
+    for (const name of existsSync(root) ? readdirSync(root) : [])
+      if (name.startsWith(DRAFT)) rmSync(join(root, name), { recursive: true, force: true });
   }
 
   /** Ref → commit at the host, branches and tags. */
@@ -165,7 +169,7 @@ export class GitMirrors {
     what: { readonly commit: string; readonly depth: number },
     blobs: BlobStore,
   ): Promise<StoredBlob> {
-    const draft = await mkdtemp(join(tmpdir(), 'holdfast-source-'));
+    const draft = await mkdtemp(join(this.root, DRAFT));
     try {
       await git(null, ['init', '--quiet', '--', draft]);
       const depth = what.depth > 0 ? [`--depth=${what.depth}`] : [];
