@@ -1,47 +1,13 @@
-import { spawnSync } from 'node:child_process';
-import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
-import { serverBinaries } from '@holdfast/postgres/embedded/binaries.ts';
+import { describeMachine, firstLine, type Machine } from '../tools/describe-machine.ts';
 
-/** What a figure means nothing without: the commit, the machine, and every version that took part. */
-export interface Machine {
-  readonly commit: string;
-  readonly uncommitted: boolean;
-  readonly machine: { readonly [what: string]: string | number | null };
-}
-
-export async function describeMachine(): Promise<Machine> {
-  const cores = cpus();
-  return {
-    commit: firstLine('git', ['rev-parse', 'HEAD']) ?? 'unknown',
-    uncommitted: (firstLine('git', ['status', '--porcelain', '--', 'packages']) ?? '') !== '',
-    machine: {
-      cpu: cores[0]?.model ?? 'unknown',
-      cores: cores.length,
-      memoryGiB: Math.round(totalmem() / 1024 ** 3),
-      /** Above the number of cores, something else was working too. */
-      loadAverage: Math.round((loadavg()[0] ?? 0) * 10) / 10,
-      node: process.version,
-      postgres: postgresVersion(),
-      haproxy: firstLine('haproxy', ['-v']),
-      nginx: firstLine('nginx', ['-v']),
-      caddy: firstLine('caddy', ['version']),
-      wrk: firstLine('wrk', ['-v']),
-    },
+/** The machine with every peer that takes part. */
+export function describeBench(): Machine {
+  const { machine, ...at } = describeMachine();
+  const peers = {
+    haproxy: firstLine('haproxy', ['-v']),
+    nginx: firstLine('nginx', ['-v']),
+    caddy: firstLine('caddy', ['version']),
+    wrk: firstLine('wrk', ['-v']),
   };
-}
-
-function postgresVersion(): string | null {
-  try {
-    return firstLine(join(serverBinaries(join(tmpdir(), 'none'), {}), 'postgres'), ['--version']);
-  } catch {
-    return null;
-  }
-}
-
-/** Some print their version on stderr. */
-function firstLine(command: string, args: readonly string[]): string | null {
-  const ran = spawnSync(command, args, { encoding: 'utf8', cwd: import.meta.dirname });
-  if (ran.error) return null;
-  return `${ran.stdout}${ran.stderr}`.split('\n')[0]?.trim() ?? null;
+  return { ...at, machine: { ...machine, ...peers } };
 }

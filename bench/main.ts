@@ -5,7 +5,7 @@ import { measureClaims } from './claims.ts';
 import { measureDispatch } from './dispatch.ts';
 import { measureIdle } from './idle.ts';
 import { measureLogs } from './logs.ts';
-import { describeMachine } from './machine.ts';
+import { describeBench } from './machine.ts';
 import { measureOrchestrator } from './orchestrator.ts';
 import { measureRouter } from './router.ts';
 import { say, Workbench } from './workbench.ts';
@@ -46,9 +46,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 try {
   const startedAt = performance.now();
-  const { machine: before } = await describeMachine();
+  const { machine: before } = describeBench();
   const result = await benchmark.measure({ workbench, seconds, minutes });
-  const machine = await describeMachine();
+  const machine = describeBench();
   const tookSeconds = Math.round((performance.now() - startedAt) / 1000);
   const about = { benchmark: name, secondsEach: seconds, tookSeconds, loadAverageBefore: before.loadAverage };
   process.stdout.write(`${JSON.stringify({ ...about, ...machine, ...result }, null, 2)}\n`);

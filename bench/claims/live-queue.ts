@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/contract/id.ts';
 import { NewsGroup } from '@holdfast/controller/agents/news-group.ts';
 import { Settler } from '@holdfast/controller/runs/settler.ts';
-import { decide } from '@holdfast/core/pipeline/decide.ts';
 import type { LeaseKey } from '@holdfast/core/pipeline/ports.ts';
 import type { Report } from '@holdfast/core/pipeline/reports.ts';
 import { Database } from '@holdfast/postgres/database.ts';
 import { PostgresPipeline } from '@holdfast/postgres/pipeline-store.ts';
-import { insertRun, saveRun } from '@holdfast/postgres/run/run-store.ts';
 import { plainExpressions } from '@holdfast/testkit/plain-expressions.ts';
-import { sampleRun, sampleWorkflow } from '@holdfast/testkit/sample-runs.ts';
+import { finished } from '@holdfast/testkit/sample-reports.ts';
+import { sampleWorkflow } from '@holdfast/testkit/sample-runs.ts';
 import pino from 'pino';
+import { queueRun } from '../orchestrator/queue-run.ts';
 
 /**
  * A queue that lives: two hundred jobs wait, two hundred a second are claimed, acknowledged, held for
@@ -142,7 +142,7 @@ export class LiveQueue {
     await Promise.all([this.arrive(), this.tell(worker, [{ kind: 'leaseAcknowledged', ...lease }])]);
     await sleep(HELD_MS);
     await this.tell(worker, [
-      stepFinished(lease),
+      finished(lease, 0, { durationMs: HELD_MS }),
       { kind: 'jobFinished', ...lease, conclusion: 'succeeded', outputs: {}, reason: null },
     ]);
     this.counts.finished += 1;
@@ -160,48 +160,10 @@ export class LiveQueue {
 
   private async arrive(): Promise<void> {
     this.made += 1;
-    const blank = sampleRun(newId(), DEFINITION);
-    const decided = decide(blank, { kind: 'advance' }, TOOLS);
-    if (!decided.ok) throw new Error(decided.refusal.sentence);
-    const { run } = decided.value;
     const repositoryId = this.repositories[this.made % this.repositories.length] as string;
-    await this.databases[2].transaction(async (sql) => {
-      await insertRun(sql, { run, repositoryId, number: this.made, ...ABOUT });
-      await saveRun(sql, blank, run);
-    });
+    const run = { definition: DEFINITION, repositoryId, number: this.made };
+    await queueRun(this.databases[2], run, TOOLS);
     // As a controller does when it hears the hint that follows.
     this.store.queueChanged();
   }
-}
-
-const ABOUT = {
-  name: 'bench',
-  event: 'push',
-  ref: 'refs/heads/main',
-  commit: '0'.repeat(40),
-  message: 'bench',
-  definitionHash: 'bench',
-  source: 'bench',
-  config: null,
-};
-
-function stepFinished(lease: LeaseKey): Report {
-  return {
-    kind: 'stepFinished',
-    ...lease,
-    attemptId: newId(),
-    index: 0,
-    name: 'step 0',
-    conclusion: 'succeeded',
-    outcome: 'succeeded',
-    exitCode: 0,
-    signal: null,
-    reason: null,
-    durationMs: HELD_MS,
-    outputs: {},
-    annotations: [],
-    summary: null,
-    checkpoint: null,
-    notPortable: null,
-  };
 }

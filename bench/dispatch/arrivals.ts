@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/contract/id.ts';
 import { Hints } from '@holdfast/controller/loop/hints.ts';
-import { decide } from '@holdfast/core/pipeline/decide.ts';
 import { Database } from '@holdfast/postgres/database.ts';
 import { insertRepository } from '@holdfast/postgres/run/repository-store.ts';
-import { insertRun, saveRun } from '@holdfast/postgres/run/run-store.ts';
 import { plainExpressions } from '@holdfast/testkit/plain-expressions.ts';
-import { sampleRun, sampleWorkflow } from '@holdfast/testkit/sample-runs.ts';
+import { sampleWorkflow } from '@holdfast/testkit/sample-runs.ts';
 import pino from 'pino';
+import { queueRun } from '../orchestrator/queue-run.ts';
 
 /**
  * Runs of a single step that arrive steadily, as another controller would make them: rows in one
@@ -70,26 +69,8 @@ export class Arrivals {
   private async come(): Promise<void> {
     this.made += 1;
     const number = this.made;
-    const blank = sampleRun(newId(), DEFINITION);
-    const decided = decide(blank, { kind: 'advance' }, TOOLS);
-    if (!decided.ok) throw new Error(decided.refusal.sentence);
-    const { run } = decided.value;
-    await this.database.transaction(async (sql) => {
-      await insertRun(sql, {
-        run,
-        repositoryId: this.repositories[number % REPOSITORIES] as string,
-        number,
-        name: 'bench',
-        event: 'push',
-        ref: 'refs/heads/main',
-        commit: '0'.repeat(40),
-        message: 'bench',
-        definitionHash: 'bench',
-        source: 'bench',
-        config: null,
-      });
-      await saveRun(sql, blank, run);
-    });
+    const repositoryId = this.repositories[number % REPOSITORIES] as string;
+    await queueRun(this.database, { definition: DEFINITION, repositoryId, number }, TOOLS);
     this.hints.send('jobs');
   }
 }

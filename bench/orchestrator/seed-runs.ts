@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { newId } from '@holdfast/contract/id.ts';
-import { decide } from '@holdfast/core/pipeline/decide.ts';
-import type { Run, WorkflowDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import type { WorkflowDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import { Database } from '@holdfast/postgres/database.ts';
 import { insertRepository } from '@holdfast/postgres/run/repository-store.ts';
-import { insertRun, saveRun } from '@holdfast/postgres/run/run-store.ts';
 import { createExpressions } from '@holdfast/workflow/expressions.ts';
 import { parseWorkflow } from '@holdfast/workflow/parse-workflow.ts';
+import { queueRun } from './queue-run.ts';
 
 /**
  * Runs of one job with many no-op steps, queued as a push would queue them but without a Git
@@ -34,33 +33,7 @@ export async function seedRuns(databaseUrl: string, seed: Seed): Promise<void> {
     const definition = noOpWorkflow(seed.stepsPerRun);
     const tools = { expressions: createExpressions(), newId };
     for (let number = 1; number <= seed.runs; number += 1) {
-      await database.transaction(async (sql) => {
-        const run: Run = {
-          id: newId(),
-          state: 'queued',
-          definition,
-          contexts: { github: {}, inputs: {}, vars: {} },
-          jobs: [],
-          cancelRequested: false,
-          reason: null,
-        };
-        await insertRun(sql, {
-          run,
-          repositoryId,
-          number,
-          name: 'bench',
-          event: 'push',
-          ref: 'refs/heads/main',
-          commit: '0'.repeat(40),
-          message: 'bench',
-          definitionHash: 'bench',
-          source: 'bench',
-          config: null,
-        });
-        const decided = decide(run, { kind: 'advance' }, tools);
-        if (!decided.ok) throw new Error(decided.refusal.sentence);
-        await saveRun(sql, run, decided.value.run);
-      });
+      await queueRun(database, { definition, repositoryId, number }, tools);
     }
     await database.query('ANALYZE');
   } finally {

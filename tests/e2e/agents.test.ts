@@ -32,15 +32,6 @@ async function stateOf(name: string): Promise<string | undefined> {
 
 const steps = (label: string, lines: string) => workflow(`  a:\n    runs-on: ${label}\n    steps:\n${lines}`);
 
-async function begun(repository: string, step: number): Promise<RunView> {
-  const { trigger } = await bench.machine.client('startRun', { body: { repository, inputs: {} } });
-  return until(`step ${step + 1} to run`, async () => {
-    const [id] = (await bench.machine.client('showTrigger', { params: { id: trigger } })).runs;
-    const run = id ? await bench.machine.client('showRun', { params: { id } }) : null;
-    return run?.jobs[0]?.steps[step]?.state === 'running' ? run : null;
-  });
-}
-
 /** Everything that a machine runs for the job is gone at once. */
 async function loseMachine(name: string, run: RunView, agentOf: SpareAgent): Promise<void> {
   const folder = join(bench.root, name, 'jobs', run.jobs[0]?.id ?? '', 'steps');
@@ -62,7 +53,7 @@ test('a drained agent finishes what it has and leaves', async () => {
   await bench.repository('drain', {
     '.holdfast/workflows/ci.yml': steps('drained', '      - run: sleep 1.5\n      - run: echo done\n'),
   });
-  const run = await begun('drain', 0);
+  const run = await bench.begun('drain', 0);
   await bench.machine.client('pauseAgent', { params: { id: 'drained', verb: 'drain' } });
   expect((await bench.runEnded(run.id)).state).toBe('succeeded');
   expect(await drained.ended).toBe(0);
@@ -86,7 +77,7 @@ test('a step that asks waits for a person, who may say yes', async () => {
       '      - run: echo before\n      - run: sleep 3\n        env: { HOLDFAST_ON_LOST: ask }\n      - run: echo after\n',
     ),
   });
-  const run = await begun('ask', 1);
+  const run = await bench.begun('ask', 1);
   await loseMachine('asker', run, first);
   const job = await until('the question', async () => {
     const seen = await bench.machine.client('showRun', { params: { id: run.id } });
@@ -113,7 +104,7 @@ test('a host that comes back within the lost period runs its step again, and the
   await bench.repository('reboot', {
     '.holdfast/workflows/ci.yml': steps('rebooted', '      - run: echo one\n      - run: sleep 2\n'),
   });
-  const run = await begun('reboot', 1);
+  const run = await bench.begun('reboot', 1);
   await loseMachine('rebooted', run, first);
   await first.ended;
   const back = await startAgent(bench, 'rebooted');

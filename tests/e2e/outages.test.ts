@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunView } from '@holdfast/contract/api/resources.ts';
 import { Database } from '@holdfast/postgres/database.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePorts, until } from '../../tools/demo/machine.ts';
@@ -18,15 +17,6 @@ beforeAll(async () => {
   bench = await WorkBench.start();
 });
 afterAll(() => bench.stop());
-
-async function begun(repository: string, step: number): Promise<RunView> {
-  const { trigger } = await bench.machine.client('startRun', { body: { repository, inputs: {} } });
-  return until(`step ${step + 1} to run`, async () => {
-    const [id] = (await bench.machine.client('showTrigger', { params: { id: trigger } })).runs;
-    const run = id ? await bench.machine.client('showRun', { params: { id } }) : null;
-    return run?.jobs[0]?.steps[step]?.state === 'running' ? run : null;
-  });
-}
 
 /** Without the blobs until the work is done. */
 async function withoutBlobs<Value>(work: () => Promise<Value>): Promise<Value> {
@@ -45,7 +35,7 @@ test('the blob store is away: a running job goes on, and says that it has no che
       '  a:\n    runs-on: self-hosted\n    steps:\n      - run: sleep 1; echo x > file\n      - run: cat file\n',
     ),
   });
-  const run = await begun('noblobs', 0);
+  const run = await bench.begun('noblobs', 0);
   const ended = await withoutBlobs(() => bench.runEnded(run.id));
   expect(ended.state).toBe('succeeded');
   expect(ended.jobs[0]?.steps[0]?.annotations.map((note) => note.message)).toEqual([
@@ -104,7 +94,7 @@ test('the Git host is away: the repository says so, runs that exist go on, and a
     ),
   };
   const folder = await bench.repository('githost', files);
-  const run = await begun('githost', 0);
+  const run = await bench.begun('githost', 0);
   renameSync(folder, `${folder}.away`);
   const problem = await until('the problem to be told', async () => {
     const { items } = await bench.machine.client('listRepositories');
@@ -143,7 +133,7 @@ test('the clock of an agent jumps two hours ahead and back: its job goes on, and
       '  a:\n    runs-on: jumping\n    steps:\n      - run: sleep 2\n      - run: sleep 2\n      - run: echo done\n',
     ),
   });
-  const run = await begun('clock', 0);
+  const run = await bench.begun('clock', 0);
   writeFileSync(clock, '+2h\n');
   await until('the second step', async () => {
     const seen = await bench.machine.client('showRun', { params: { id: run.id } });

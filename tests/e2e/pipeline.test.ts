@@ -153,16 +153,7 @@ test('cancelling ends the running step and its process group', async () => {
       '  a:\n    runs-on: self-hosted\n    steps:\n      - run: sleep 300\n      - if: cancelled()\n        run: echo cleaned\n',
     ),
   });
-  const { trigger } = await bench.machine.client('startRun', { body: { repository: 'long', inputs: {} } });
-  const id = await until(
-    'the run',
-    async () => (await bench.machine.client('showTrigger', { params: { id: trigger } })).runs[0],
-  );
-  await until(
-    'the step to run',
-    async () =>
-      (await bench.machine.client('showRun', { params: { id } })).jobs[0]?.steps[0]?.state === 'running',
-  );
+  const { id } = await bench.begun('long', 0);
   await bench.machine.client('cancelRun', { params: { id }, body: {} });
   const run = await bench.runEnded(id);
   expect(run.state).toBe('cancelled');
@@ -175,19 +166,10 @@ test("killing only the agent's process re-attaches its step, which runs once", a
       '  a:\n    runs-on: self-hosted\n    steps:\n      - run: for n in 1 2 3 4 5 6; do echo "tick $n"; sleep 0.5; done\n      - run: echo after\n',
     ),
   });
-  const { trigger } = await bench.machine.client('startRun', { body: { repository: 'attach', inputs: {} } });
-  const id = await until(
-    'the run',
-    async () => (await bench.machine.client('showTrigger', { params: { id: trigger } })).runs[0],
-  );
-  const job = await until('the step to run', async () =>
-    (await bench.machine.client('showRun', { params: { id } })).jobs.find(
-      (candidate) => candidate.steps[0]?.state === 'running',
-    ),
-  );
+  const begun = await bench.begun('attach', 0);
   await new Promise((done) => setTimeout(done, 700));
-  bench.machine.kill(job.agent ?? '');
-  const run = await bench.runEnded(id);
+  bench.machine.kill(begun.jobs[0]?.agent ?? '');
+  const run = await bench.runEnded(begun.id);
   expect(run.state).toBe('succeeded');
   expect(run.jobs[0]?.steps.map((step) => step.attempts.length)).toEqual([1, 1]);
   const log = await bench.log(run, 'a', 0);

@@ -72,6 +72,17 @@ export class WorkBench {
     return this.runEnded(settled.runs[0] ?? '');
   }
 
+  /** Starts the repository's workflow and waits until this step of its first job runs. */
+  async begun(repository: string, step: number): Promise<RunView> {
+    const { client } = this.machine;
+    const { trigger } = await client('startRun', { body: { repository, inputs: {} } });
+    return until(`step ${step + 1} to run`, async () => {
+      const [id] = (await client('showTrigger', { params: { id: trigger } })).runs;
+      const run = id ? await client('showRun', { params: { id } }) : null;
+      return run?.jobs[0]?.steps[step]?.state === 'running' ? run : null;
+    });
+  }
+
   runEnded(id: string): Promise<RunView> {
     return until('the run to end', async () => {
       const run = await this.machine.client('showRun', { params: { id } });

@@ -68,13 +68,7 @@ export class FaultyStore implements PipelineStore {
   private async call<Value>(work: () => Promise<Value>): Promise<Value> {
     await this.gate();
     if (this.databaseAway) throw away('databaseUnavailable');
-    this.scheduler.busy += 1;
-    let value: Value;
-    try {
-      value = await work();
-    } finally {
-      this.scheduler.busy -= 1;
-    }
+    const value = await this.scheduler.during(work);
     const lost = this.random.chance(this.lostAnswers);
     await this.gate();
     if (lost) throw away('outcomeUnknown');

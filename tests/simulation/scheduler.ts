@@ -12,9 +12,19 @@ export class Scheduler {
   now = 1_000_000;
   happened = 0;
   /** Work under way that waits for no virtual time: calls into a real database. */
-  busy = 0;
+  private busy = 0;
   private heap: Due[] = [];
   private order = 0;
+
+  /** Virtual time stands still until this is done. */
+  async during<Value>(work: () => Promise<Value>): Promise<Value> {
+    this.busy += 1;
+    try {
+      return await work();
+    } finally {
+      this.busy -= 1;
+    }
+  }
 
   after(ms: number, action: () => void): void {
     this.order += 1;

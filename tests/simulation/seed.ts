@@ -41,13 +41,7 @@ export async function runSeed(
   const each = () => {
     // Looking costs the real database more than happening does.
     if (openSql && scheduler.happened % SQL_LOOK_EVERY !== 0) return;
-    scheduler.busy += 1;
-    looked = backend
-      .look()
-      .then((facts) => invariants.check(facts))
-      .finally(() => {
-        scheduler.busy -= 1;
-      });
+    looked = scheduler.during(async () => invariants.check(await backend.look()));
   };
   const broken = () => world.violations.length > 0;
   triggerRuns(world);
@@ -118,19 +112,13 @@ function answerQuestions(world: World): void {
   scheduler.every(
     5_000,
     () => {
-      scheduler.busy += 1;
-      void backend
-        .look()
-        .then(({ jobs }) => {
-          for (const job of jobs) {
-            const controller = random.pick(world.controllers);
-            if (job.asks !== null)
-              void controller?.answer(job.runId, job.id, random.chance(0.9)).catch(() => {});
-          }
-        })
-        .finally(() => {
-          scheduler.busy -= 1;
-        });
+      void scheduler.during(async () => {
+        for (const job of (await backend.look()).jobs) {
+          const controller = random.pick(world.controllers);
+          if (job.asks !== null)
+            void controller?.answer(job.runId, job.id, random.chance(0.9)).catch(() => {});
+        }
+      });
     },
     () => true,
   );

@@ -2,6 +2,7 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Exchanged } from '@holdfast/controller/agents/exchange.ts';
 import { hearLeases } from '@holdfast/core/pipeline/holding.ts';
 import type { LogPiece, Report } from '@holdfast/core/pipeline/reports.ts';
+import { finished } from '@holdfast/testkit/sample-reports.ts';
 import type { JobFile, Shim, SimMachine } from './sim-machine.ts';
 import type { World } from './world.ts';
 
@@ -265,25 +266,8 @@ export class SimAgent {
     file.portable &&= !random.chance(this.world.rates.notPortable);
     const keeps = file.portable && random.chance(0.8) && index + 1 < file.steps;
     const checkpoint = keeps ? this.world.keep(file.workspace) : null;
-    const report: Report = {
-      kind: 'stepFinished',
-      jobId,
-      epoch,
-      attemptId,
-      index,
-      name: `step ${index}`,
-      conclusion: 'succeeded',
-      outcome: 'succeeded',
-      exitCode: 0,
-      signal: null,
-      reason: null,
-      durationMs: 1,
-      outputs: {},
-      annotations: [],
-      summary: null,
-      checkpoint,
-      notPortable: file.portable ? null : 'simulated',
-    };
+    const notPortable = file.portable ? null : 'simulated';
+    const report = finished({ jobId, epoch }, index, { attemptId, checkpoint, notPortable });
     const text = `log of ${attemptId}\n`;
     // Before the report leaves: an agent that dies here finds the step ended, not running.
     file.next = index + 1;

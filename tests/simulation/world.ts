@@ -94,10 +94,8 @@ export class World {
       },
     );
     if (!decided.ok) throw new Error(decided.refusal.sentence);
-    this.scheduler.busy += 1;
-    await this.backend.addRun(decided.value.run, this.random.pick(['shop', 'desk'])).finally(() => {
-      this.scheduler.busy -= 1;
-    });
+    const { run } = decided.value;
+    await this.scheduler.during(() => this.backend.addRun(run, this.random.pick(['shop', 'desk'])));
     this.runIds.push(id);
     this.offer();
   }
@@ -172,9 +170,8 @@ export class World {
     this.shims.push(shim);
   }
 
-  private async readEvents(): Promise<void> {
-    this.scheduler.busy += 1;
-    try {
+  private readEvents(): Promise<void> {
+    return this.scheduler.during(async () => {
       const byId = this.plant === 'readerOnId';
       const seen = byId
         ? await this.backend.eventsAboveId(this.readPosition)
@@ -183,8 +180,6 @@ export class World {
         this.read.set(id, (this.read.get(id) ?? 0) + 1);
         this.readPosition = Math.max(this.readPosition, byId ? id : position);
       }
-    } finally {
-      this.scheduler.busy -= 1;
-    }
+    });
   }
 }

@@ -6,6 +6,7 @@ import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import { isId, newId } from '@holdfast/contract/id.ts';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
+import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
 import { hearLeases } from '@holdfast/core/pipeline/holding.ts';
 import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
@@ -117,8 +118,10 @@ export class Agent {
         if (error instanceof HoldfastError && error.code === 'agentUnknown') this.greeting = undefined;
         if (failures === 1) this.log.warn({ err: error }, 'no exchange; running on');
         await sleep(
-          Math.min(this.jobs.size > 0 ? BUSY_PAUSE_MS : IDLE_PAUSE_MS, 200 * 2 ** Math.min(failures, 5)) *
-            (0.5 + Math.random() / 2),
+          backoffMs(failures, Math.random(), {
+            firstMs: 400,
+            mostMs: this.jobs.size > 0 ? BUSY_PAUSE_MS : IDLE_PAUSE_MS,
+          }),
           undefined,
           { signal: this.stopping.signal },
         ).catch(() => {});
@@ -181,8 +184,7 @@ export class Agent {
 
   /** Hosts stay: instances of releases are moved by their environments, not by a drain of jobs. */
   private leaveWhenDone(intent: ExchangeAnswer['intent']): void {
-    const told = this.reports.pending.reports.length === 0;
-    if (this.jobs.size > 0 || !told) return;
+    if (this.jobs.size > 0 || !this.reports.isEmpty) return;
     if ((intent === 'drain' && !this.config.host) || (this.config.ephemeral && this.finished > 0))
       this.left();
   }

@@ -238,6 +238,11 @@ export function isErrorCode(text: unknown): text is ErrorCode {
 }
 
 /** The code of a Node system error (`ENOSPC`, `EADDRINUSE`…), if it is one. */
+/** An outage: nothing is wrong with what was asked, and it may be asked again. */
+export function isUnavailable(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && error.kind === 'unavailable';
+}
+
 export function systemCode(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : undefined;

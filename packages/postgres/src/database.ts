@@ -107,7 +107,7 @@ export class Database implements Transactor {
 
   /** A transaction on a connection of its own that may take its time: migrations. */
   async unhurried<Value>(work: (sql: Queryable) => Promise<Value>): Promise<Value> {
-    const url = this.urls.length > 1 ? (await findPrimary(this.urls)).url : (this.urls[0] as string);
+    const url = await this.writableUrl();
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
     client.on('error', () => {});
     try {
@@ -164,8 +164,13 @@ export class Database implements Transactor {
     return opening;
   }
 
+  /** Of one host nothing is asked: it takes writes, or the statement says that it does not. */
+  private async writableUrl(): Promise<string> {
+    return this.urls.length > 1 ? (await findPrimary(this.urls)).url : (this.urls[0] as string);
+  }
+
   private async open(): Promise<pg.Pool> {
-    const url = this.urls.length > 1 ? (await findPrimary(this.urls)).url : (this.urls[0] as string);
+    const url = await this.writableUrl();
     const pool = await this.makePool(url);
     try {
       await this.guard({ query: (statement, values) => pool.query(statement as string, values) });

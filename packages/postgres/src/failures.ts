@@ -12,11 +12,6 @@ export function isBadData(error: unknown): boolean {
   return /^2[23]/.test(codeOf(error));
 }
 
-/** Known to be an outage already. */
-export function isAway(error: unknown): boolean {
-  return error instanceof HoldfastError && error.kind === 'unavailable';
-}
-
 /**
  * The connection, or the server behind it, is of no use any more: class 08, an ended or starting
  * server (57P0x), a demoted primary that still answers reads (25006), a broken socket.

@@ -1,4 +1,4 @@
-import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { HoldfastError, isUnavailable } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import type {
   AgentView,
@@ -23,7 +23,7 @@ import type { Queryable, Transactor } from './database.ts';
 import { ensureDuty, hastenDuty } from './duty/duty-store.ts';
 import { appendEvent } from './events/event-store.ts';
 import { enqueueOutbox } from './events/outbox-store.ts';
-import { isAway, isBadData, isRetryable } from './failures.ts';
+import { isBadData, isRetryable } from './failures.ts';
 import { strandInstances } from './rollout/instance-store.ts';
 import { loseAttempts } from './run/attempt-store.ts';
 import { loadRunForUpdate, requestJobCancel, saveRun, unsettledRuns } from './run/run-store.ts';
@@ -55,7 +55,7 @@ export class PostgresPipeline implements PipelineStore {
       try {
         return await applyNews(this.newsLane, news);
       } catch (error) {
-        if (isBadData(error) || isAway(error)) throw error;
+        if (isBadData(error) || isUnavailable(error)) throw error;
         if (isRetryable(error) && tried < NEWS_TRIES) continue;
         throw new HoldfastError('databaseUnavailable', 'the database could not take it now', {
           cause: error,

@@ -278,7 +278,7 @@ export class ModelPipeline implements PipelineStore {
       leasesOf: async (agentId) =>
         [...this.tables.jobs.values()]
           .filter((job) => job.agentId === agentId && isHeld(job))
-          .map((job) => ({ jobId: job.id, epoch: job.epoch, runId: job.runId })),
+          .map((job) => ({ jobId: job.id, epoch: job.epoch })),
       heldJob: async (seen) => this.held(seen),
       giveBack: async (seen, change) => this.giveBack(seen, change),
       loseAttempts: async (jobId) => this.loseAttempts(jobId),
@@ -339,7 +339,6 @@ export class ModelPipeline implements PipelineStore {
     return {
       ...seen,
       runId: job.runId,
-      agentId: job.agentId as string,
       lost: {
         definition,
         cancelled: job.cancel,

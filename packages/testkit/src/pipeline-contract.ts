@@ -2,9 +2,10 @@ import { newId } from '@holdfast/contract/id.ts';
 import { decide } from '@holdfast/core/pipeline/decide.ts';
 import type { Run } from '@holdfast/core/pipeline/pipeline.ts';
 import type { LeaseKey, PipelineStore } from '@holdfast/core/pipeline/ports.ts';
-import type { AgentNews, Report, StepFinished } from '@holdfast/core/pipeline/reports.ts';
+import type { AgentNews, Report } from '@holdfast/core/pipeline/reports.ts';
 import { expect, test } from 'vitest';
 import { plainExpressions } from './plain-expressions.ts';
+import { finished } from './sample-reports.ts';
 import { sampleRun, sampleWorkflow } from './sample-runs.ts';
 
 /**
@@ -105,28 +106,6 @@ interface Held {
   readonly jobId: string;
   readonly who: { readonly agentId: string; readonly sessionId: string };
   readonly lease: LeaseKey;
-}
-
-export function finished(lease: LeaseKey, index: number, change: Partial<StepFinished> = {}): StepFinished {
-  return {
-    kind: 'stepFinished',
-    ...lease,
-    attemptId: newId(),
-    index,
-    name: `step ${index}`,
-    conclusion: 'succeeded',
-    outcome: 'succeeded',
-    exitCode: 0,
-    signal: null,
-    reason: null,
-    durationMs: 1,
-    outputs: {},
-    annotations: [],
-    summary: null,
-    checkpoint: null,
-    notPortable: null,
-    ...change,
-  };
 }
 
 const outcomes = (answer: { readonly results: readonly { readonly outcome: string }[] } | undefined) =>

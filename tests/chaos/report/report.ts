@@ -1,9 +1,9 @@
+import { describeMachine } from '../../../tools/describe-machine.ts';
 import type { Findings } from '../check/check-all.ts';
 import type { Injury } from '../nemesis/nemesis.ts';
 import type { Options } from '../options.ts';
 import type { SentTrigger } from '../workload/send-trigger.ts';
 import type { Baseline, Cost } from './cost.ts';
-import { describeMachine } from './machine.ts';
 import { quantile } from './quantiles.ts';
 
 /** The closing document: one row a fault, one row a recovery, and what the figures belong to. */

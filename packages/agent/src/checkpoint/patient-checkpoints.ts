@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
+import { isUnavailable, systemCode } from '@holdfast/contract/errors.ts';
+import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
 import type { Logger } from 'pino';
 import type { JobState } from '../job/job-state.ts';
 import type { Checkpoints } from './checkpoint.ts';
@@ -58,7 +59,7 @@ export class PatientCheckpoints {
         return { state: await this.checkpoints.restore(checkpoint) };
       } catch (error) {
         this.complain(error, 'checkpoint not restored');
-        if (!(error instanceof HoldfastError && error.kind === 'unavailable')) {
+        if (!isUnavailable(error)) {
           const problem = `checkpoint ${checkpoint.slice(0, 19)} could not be restored: ${(error as Error).message}`;
           return { state: null, problem, spoilt: !isLocal(error) };
         }
@@ -75,7 +76,7 @@ export class PatientCheckpoints {
 
 /** Without any controller the step's end waits anyway; a store that is away is waited for a while. */
 function worthWaiting(error: unknown, waitedMs: number): boolean {
-  if (!(error instanceof HoldfastError) || error.kind !== 'unavailable') return false;
+  if (!isUnavailable(error)) return false;
   return error.code === 'controllerUnreachable' || waitedMs < STORE_PATIENCE_MS;
 }
 
@@ -85,5 +86,5 @@ function isLocal(error: unknown): boolean {
 }
 
 function pause(failures: number): Promise<void> {
-  return sleep(Math.min(PAUSE_MOST_MS, 250 * 2 ** failures));
+  return sleep(backoffMs(failures, 1, { firstMs: 500, mostMs: PAUSE_MOST_MS }));
 }

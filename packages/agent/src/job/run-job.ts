@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Grant, Report, ReportResult, StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import { newId } from '@holdfast/contract/id.ts';
+import { stepSetting } from '@holdfast/core/pipeline/loss.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
@@ -211,7 +212,10 @@ export class JobRun {
       void this.world.report({ kind: 'stepStarted', jobId, epoch, attemptId, index, name });
     }
     // A shim that runs already is found again by its claim; anything else is simply begun again.
-    const result = await this.perform(base, step);
+    const result = await this.perform(base, step).catch(async (error: unknown) => {
+      await base.log.close(0);
+      throw error;
+    });
     if (this.fenced) return base.log.close(0);
     if (result.lost !== null) {
       await base.log.close(0);
@@ -375,9 +379,7 @@ export function killStepGroups(folder: string): void {
 }
 
 function policyOf(step: StepDefinition): string {
-  const { env } = step;
-  if (env === null || typeof env !== 'object' || !('members' in env)) return 'auto';
-  return String(env.members.find(([name]) => name === 'HOLDFAST_CHECKPOINT')?.[1] ?? 'auto');
+  return stepSetting(step, 'HOLDFAST_CHECKPOINT') ?? 'auto';
 }
 
 /** GitHub drops an output that contains a secret; so do we, by hiding it. */

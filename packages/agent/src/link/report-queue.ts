@@ -29,13 +29,14 @@ export class ReportQueue {
   /** Resolves with the controller's answer, however long that takes. */
   send(report: Report, log: LogPiece | null = null): Promise<ReportResult> {
     // Begun and ended before anybody was told of the beginning: the end says it all.
-    if (report.kind === 'stepFinished')
-      this.waiting = this.waiting.filter(
-        (entry) => entry.report.kind !== 'stepStarted' || entry.report.attemptId !== report.attemptId,
-      );
+    if (report.kind === 'stepFinished') this.dropBeginning(report.attemptId);
     const number = this.add({ report, log });
     this.save();
     return new Promise((done) => this.listeners.set(number, done));
+  }
+
+  get isEmpty(): boolean {
+    return this.waiting.length === 0;
   }
 
   /** As many as fit into one request, at least one. */
@@ -61,6 +62,15 @@ export class ReportQueue {
       this.listeners.get(number)?.(result);
       this.listeners.delete(number);
     }
+  }
+
+  private dropBeginning(attemptId: string): void {
+    const begun = this.waiting.find(
+      (entry) => entry.report.kind === 'stepStarted' && entry.report.attemptId === attemptId,
+    );
+    if (!begun) return;
+    this.waiting = this.waiting.filter((entry) => entry !== begun);
+    this.listeners.delete(begun.number);
   }
 
   private add(entry: Omit<Entry, 'number'>): number {

@@ -1,4 +1,4 @@
-import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { isUnavailable } from '@holdfast/contract/errors.ts';
 import type { NewsAnswer, PipelineStore } from '@holdfast/core/pipeline/ports.ts';
 import type { AgentNews, ReportAnswer } from '@holdfast/core/pipeline/reports.ts';
 import type { Logger } from 'pino';
@@ -76,7 +76,8 @@ export class NewsGroup {
       for (const [index, entry] of group.entries()) entry.answered(answers[index] as NewsAnswer);
     } catch (error) {
       for (const entry of group) {
-        if (isAway(error)) entry.failed(error);
+        // It will be said again when the database is back.
+        if (isUnavailable(error)) entry.failed(error);
         else await this.alone(entry);
       }
     }
@@ -104,7 +105,7 @@ export class NewsGroup {
         for (const run of one.unsettled) unsettled.add(run);
         for (const run of one.touched) touched.add(run);
       } catch (error) {
-        if (isAway(error)) throw error;
+        if (isUnavailable(error)) throw error;
         this.log.error({ err: error, agent: news.agentId, report: entry.report.kind }, 'report refused');
         results.push({ number: entry.number, outcome: 'refused', reason: (error as Error).message });
       }
@@ -116,9 +117,4 @@ export class NewsGroup {
   private async applyOne(news: AgentNews): Promise<NewsAnswer> {
     return (await this.store.applyNews([news]))[0] as NewsAnswer;
   }
-}
-
-/** Nothing is wrong with what was said: it will be said again when the database is back. */
-function isAway(error: unknown): boolean {
-  return error instanceof HoldfastError && error.kind === 'unavailable';
 }

@@ -1,12 +1,12 @@
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import type { BlobStore, StoredBlob } from './blob-store.ts';
-import { writeDraft } from './draft.ts';
+import { sweepDrafts, writeDraft } from './draft.ts';
 import { hexOf, verifyStream } from './verify-stream.ts';
 
 /**
@@ -19,7 +19,7 @@ export function directoryStore(root: string): BlobStore {
     read: async (digest) => read(present(root), digest),
     has: async (digest) => existsSync(pathOf(present(root), digest)),
     remove: (digest) => rm(pathOf(root, digest), { force: true }),
-    sweepDrafts: (olderThanMs) => sweepDrafts(root, olderThanMs),
+    sweepDrafts: (olderThanMs) => sweepDrafts(join(root, 'drafts'), olderThanMs),
   };
 }
 
@@ -76,14 +76,6 @@ async function read(
   // Ends the file stream, too, when the reader goes away.
   pipeline(source, check).catch(() => {});
   return { stream: check, bytes: found.size };
-}
-
-async function sweepDrafts(root: string, olderThanMs: number): Promise<void> {
-  const folder = join(root, 'drafts');
-  for (const name of await readdir(folder).catch(() => [])) {
-    const found = await stat(join(folder, name)).catch(() => null);
-    if (found && Date.now() - found.mtimeMs > olderThanMs) await rm(join(folder, name), { force: true });
-  }
 }
 
 export function textStream(text: string): Readable {

@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import type { StoredBlob } from './blob-store.ts';
+
+/** Half-written leftovers of writers that crashed. */
+export async function sweepDrafts(folder: string, olderThanMs: number): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const found = await stat(join(folder, name)).catch(() => null);
+    if (found && Date.now() - found.mtimeMs > olderThanMs) await rm(join(folder, name), { force: true });
+  }
+}
 
 /** Bytes of unknown length on their way in: kept in a file until their name is known. */
 export async function writeDraft(draft: string, bytes: Readable, limit: number): Promise<StoredBlob> {

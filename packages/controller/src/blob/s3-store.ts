@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,7 +14,7 @@ import {
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import type { BlobStore } from './blob-store.ts';
-import { writeDraft } from './draft.ts';
+import { sweepDrafts, writeDraft } from './draft.ts';
 import { hexOf, verifyStream } from './verify-stream.ts';
 
 /**
@@ -85,12 +85,7 @@ export function s3Store({ bucket, prefix, endpoint, drafts }: S3Place): BlobStor
         if (!isMissing(error)) throw away(error);
       });
     },
-    sweepDrafts: async (olderThanMs) => {
-      for (const name of await readdir(drafts).catch(() => [])) {
-        const found = await stat(join(drafts, name)).catch(() => null);
-        if (found && Date.now() - found.mtimeMs > olderThanMs) await rm(join(drafts, name), { force: true });
-      }
-    },
+    sweepDrafts: (olderThanMs) => sweepDrafts(drafts, olderThanMs),
   };
 }
 

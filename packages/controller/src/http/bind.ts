@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Route } from '@holdfast/contract/api/route.ts';
 import { type RouteName, type Routes, routes } from '@holdfast/contract/api/routes.ts';
-import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { HoldfastError, isUnavailable } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import {
   claimKey,
@@ -110,8 +110,7 @@ async function once(
     await rememberAnswer(services.database, key, withoutSecrets(name, answer));
     return answer;
   } catch (error) {
-    const inDoubt = error instanceof HoldfastError && error.kind === 'unavailable';
-    await (inDoubt ? leaveKey : releaseKey)(services.database, key).catch(() => {});
+    await (isUnavailable(error) ? leaveKey : releaseKey)(services.database, key).catch(() => {});
     throw error;
   }
 }

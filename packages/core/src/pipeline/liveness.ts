@@ -22,8 +22,8 @@ export function livenessOf(silenceMs: number, timers: LivenessTimers): Liveness 
 const DOUBTED_FROM = 10;
 
 export function mayExpire(
-  agent: Pick<AgentView, 'id' | 'zone'>,
-  fleet: readonly Pick<AgentView, 'id' | 'zone' | 'state' | 'lostMsAgo'>[],
+  agent: Pick<AgentView, 'zone'>,
+  fleet: readonly Pick<AgentView, 'zone' | 'state' | 'lostMsAgo'>[],
 ): boolean {
   const lost = fleet.filter((other) => other.state === 'lost' && (other.lostMsAgo ?? Infinity) < 60_000);
   const connected = fleet.filter((other) => other.state !== 'offline' && other.state !== 'lost').length;

@@ -1,5 +1,4 @@
-import type { Json } from '../kernel/json.ts';
-import type { Conclusion, JobDefinition } from './pipeline.ts';
+import type { Conclusion, JobDefinition, StepDefinition } from './pipeline.ts';
 
 /**
  * What becomes of a job whose agent is gone: it goes on elsewhere from its last checkpoint, begins
@@ -41,9 +40,9 @@ export type LossDecision =
     }
   | { readonly kind: 'end'; readonly conclusion: Conclusion; readonly reason: string };
 
-export const LOSSES_ALLOWED = 5;
+const LOSSES_ALLOWED = 5;
 
-export type OnLost = 'rerun' | 'fail' | 'ask';
+type OnLost = 'rerun' | 'fail' | 'ask';
 
 export function decideLoss(job: LostJob, loss: Loss): LossDecision {
   if (job.cancelled)
@@ -58,34 +57,39 @@ export function decideLoss(job: LostJob, loss: Loss): LossDecision {
       conclusion: 'failed',
       reason: `its agent was lost during ${step}, which says HOLDFAST_ON_LOST: fail`,
     };
-  const resume = resumePoint(job.finished, loss.spoilt);
+  const { from, checkpoint } = resumePoint(job.finished, loss.spoilt);
   const ask =
     onLost === 'ask' ? `its agent was lost during ${step}, which may have done its work already` : null;
-  return { kind: 'requeue', ...resume, ask };
+  return { kind: 'requeue', from, checkpoint, ask };
+}
+
+export interface ResumePoint {
+  readonly from: number;
+  readonly checkpoint: string | null;
+  /** Why the job can only begin again from its first step; null: it can go on. */
+  readonly notPortable: string | null;
 }
 
 /** The last checkpoint of a job that was portable all along. */
-export function resumePoint(
-  finished: readonly FinishedStep[],
-  spoilt: string | null = null,
-): { readonly from: number; readonly checkpoint: string | null } {
-  if (finished.some((step) => step.notPortable !== null)) return { from: 0, checkpoint: null };
+export function resumePoint(finished: readonly FinishedStep[], spoilt: string | null = null): ResumePoint {
+  const fixed = finished.find((step) => step.notPortable !== null);
+  if (fixed) return { from: 0, checkpoint: null, notPortable: fixed.notPortable };
   const kept = finished.filter((step) => step.checkpoint !== null && step.checkpoint !== spoilt);
   const last = kept.reduce<FinishedStep | null>(
     (best, step) => (best && best.index > step.index ? best : step),
     null,
   );
-  return last ? { from: last.index + 1, checkpoint: last.checkpoint } : { from: 0, checkpoint: null };
+  return { from: last ? last.index + 1 : 0, checkpoint: last?.checkpoint ?? null, notPortable: null };
 }
 
-export function onLostOf(definition: JobDefinition, index: number): OnLost {
-  const word = stepSetting(definition, index, 'HOLDFAST_ON_LOST');
+function onLostOf(definition: JobDefinition, index: number): OnLost {
+  const word = stepSetting(definition.steps[index], 'HOLDFAST_ON_LOST');
   return word === 'fail' || word === 'ask' ? word : 'rerun';
 }
 
 /** A setting that a step carries as an environment variable, where it is plain text. */
-function stepSetting(definition: JobDefinition, index: number, name: string): Json | null {
-  const env = definition.steps[index]?.env;
+export function stepSetting(step: StepDefinition | undefined, name: string): string | null {
+  const env = step?.env ?? null;
   if (env === null || typeof env !== 'object' || !('members' in env)) return null;
   const value = env.members.find(([member]) => member === name)?.[1] ?? null;
   return typeof value === 'string' ? value : null;

@@ -60,8 +60,8 @@ export interface PipelineTransaction {
   loadRun(id: string): Promise<LoadedRun | null>;
   saveRun(before: Run, after: Run): Promise<void>;
   requestCancel(jobId: string): Promise<void>;
-  /** Jobs of which this agent holds the lease and has not told the end, in the order of their ids. */
-  leasesOf(agentId: string): Promise<readonly (LeaseKey & { readonly runId: string })[]>;
+  /** Jobs of which this agent holds the lease and has not told the end. */
+  leasesOf(agentId: string): Promise<readonly LeaseKey[]>;
   /** The job with its run locked, if it is still held as it was seen; null when it is not. */
   heldJob(seen: LeaseKey): Promise<HeldJob | null>;
   /** Every attempt of the job that has not ended is lost; no attempt from the step on counts any more. */
@@ -152,7 +152,6 @@ export interface LoadedRun {
 
 export interface HeldJob extends LeaseKey {
   readonly runId: string;
-  readonly agentId: string;
   readonly lost: LostJob;
 }
 

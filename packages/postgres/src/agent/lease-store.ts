@@ -9,15 +9,12 @@ import { definitionOf, type JobRow } from '../run/run-store.ts';
  */
 const LIVE = 'agent_id IS NOT NULL AND ended_at IS NULL AND reported IS NULL';
 
-export async function leasesOf(
-  sql: Queryable,
-  agentId: string,
-): Promise<readonly (LeaseKey & { readonly runId: string })[]> {
-  const found = await sql.query<{ id: string; epoch: number; run_id: string }>(
-    `SELECT id, epoch, run_id FROM job WHERE agent_id = $1 AND ${LIVE} ORDER BY run_id, id`,
+export async function leasesOf(sql: Queryable, agentId: string): Promise<readonly LeaseKey[]> {
+  const found = await sql.query<{ id: string; epoch: number }>(
+    `SELECT id, epoch FROM job WHERE agent_id = $1 AND ${LIVE} ORDER BY run_id, id`,
     [agentId],
   );
-  return found.rows.map((row) => ({ jobId: row.id, epoch: row.epoch, runId: row.run_id }));
+  return found.rows.map((row) => ({ jobId: row.id, epoch: row.epoch }));
 }
 
 /** Whoever changes a run and its jobs locks the run first. */
@@ -51,7 +48,6 @@ export async function heldJob(sql: Queryable, seen: LeaseKey): Promise<HeldJob |
   return {
     ...seen,
     runId: job.run_id,
-    agentId: job.agent_id as string,
     lost: {
       definition: await definitionOf(sql, job),
       cancelled: job.cancel,

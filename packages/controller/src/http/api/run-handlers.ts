@@ -229,7 +229,7 @@ interface JobParts {
 
 async function jobView(sql: Queryable, { row, job, attempts }: JobParts): Promise<JobView> {
   const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
-  const notPortable = finishedSteps(attempts).find((step) => step.notPortable !== null)?.notPortable ?? null;
+  const { from, notPortable } = resumePoint(finishedSteps(attempts));
   return {
     id: job.id,
     key: job.key,
@@ -239,7 +239,7 @@ async function jobView(sql: Queryable, { row, job, attempts }: JobParts): Promis
     reason: job.reason,
     agent: job.agent_id ? ((await findAgent(sql, job.agent_id))?.name ?? null) : null,
     resume: {
-      step: resumePoint(finishedSteps(attempts)).from,
+      step: from,
       portable: notPortable === null,
       why: notPortable,
     },

@@ -50,10 +50,8 @@ async function runningSentence(sql: Queryable, job: JobRow): Promise<string> {
 }
 
 async function resumeText(sql: Queryable, job: JobRow): Promise<string> {
-  const finished = finishedSteps(await attemptsOfJob(sql, job.id));
-  const fixed = finished.find((step) => step.notPortable !== null);
-  if (fixed) return `start again from its first step, because ${fixed.notPortable}`;
-  const { from } = resumePoint(finished);
+  const { from, notPortable } = resumePoint(finishedSteps(await attemptsOfJob(sql, job.id)));
+  if (notPortable !== null) return `start again from its first step, because ${notPortable}`;
   return from > 0
     ? `go on at step ${from + 1} on another agent`
     : 'start from its first step, because no step has finished yet';
