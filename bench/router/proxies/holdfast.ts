@@ -33,6 +33,7 @@ export function routerWith(name: string, sticky: Stickiness, flags: readonly str
         revision: 1,
         sticky,
         drainDeadlineMs: 1_000,
+        access: { routes: [], mirror: 0, preview: null },
         groups: [
           {
             name: 'stable',

@@ -78,6 +78,11 @@ export const ERRORS = {
     'The rollout is in a state in which this cannot be done.',
     'holdfast rollout show says what it waits for.',
   ),
+  approverUnfit: define(
+    'refused',
+    'Approvals of this environment are given by others.',
+    'Ask one of those that the message names.',
+  ),
   releaseNotRetained: define(
     'refused',
     'The release is no longer kept and cannot be returned to.',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { TlsFiles } from './front.ts';
 
 /** Everything a router is told from outside; the holder passes it on to its workers by env. */
 export interface RouterConfig {
@@ -14,6 +15,10 @@ export interface RouterConfig {
   readonly workers: number;
   readonly logLevel: string;
   readonly limits: RouterLimits;
+  /** null: plain HTTP. */
+  readonly tls: TlsFiles | null;
+  /** A file, `-` for standard output; null: none. */
+  readonly accessLog: string | null;
 }
 
 export interface RouterLimits {
@@ -59,6 +64,14 @@ export function readRouterConfig(
     ),
     workers: Number(values.workers ?? env.HOLDFAST_ROUTER_WORKERS ?? 2),
     logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
+    tls: tlsOf(values['tls-cert'] ?? env.HOLDFAST_TLS_CERT, values['tls-key'] ?? env.HOLDFAST_TLS_KEY),
+    accessLog: values['access-log'] ?? env.HOLDFAST_ACCESS_LOG ?? null,
     limits: { inFlightPerInstance: 1_000, retryShare: 0.2, headersTimeoutMs: 60_000 },
   };
+}
+
+function tlsOf(certificate: string | undefined, key: string | undefined): TlsFiles | null {
+  if (!certificate && !key) return null;
+  if (certificate && key) return { certificate: resolve(certificate), key: resolve(key) };
+  throw new HoldfastError('usageInvalid', 'TLS needs both --tls-cert FILE and --tls-key FILE');
 }

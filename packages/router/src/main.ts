@@ -18,6 +18,9 @@ const NAMES = [
   'driver',
   'data',
   'workers',
+  'tls-cert',
+  'tls-key',
+  'access-log',
 ] as const;
 
 if (cluster.isPrimary) hold();

@@ -1,12 +1,13 @@
-import { createServer, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/contract/id.ts';
 import pino from 'pino';
+import { AccessLog } from './access-log.ts';
 import type { RouterConfig } from './config.ts';
+import { Front } from './front.ts';
 import { ControllerLink } from './link/controller-link.ts';
 import { readSnapshotFile, writeSnapshotFile } from './link/snapshot-file.ts';
+import { PreviewFront } from './preview-front.ts';
 import { Counter } from './proxy/counter.ts';
 import { ReverseProxy } from './proxy/proxy.ts';
 import { RoutingTable } from './proxy/routing-table.ts';
@@ -49,6 +50,7 @@ export async function startWorker(config: RouterConfig, routerId: string): Promi
     now: () => performance.now(),
     random: Math.random,
   });
+  const accessLog = config.accessLog === null ? null : new AccessLog(config.accessLog);
   const link = new ControllerLink(
     {
       ...config,
@@ -65,50 +67,37 @@ export async function startWorker(config: RouterConfig, routerId: string): Promi
     readSnapshotFile(file),
   );
   let leaving = false;
-  const server = createServer(
-    {
-      keepAliveTimeout: 65_000,
-      headersTimeout: 30_000,
-      requestTimeout: 0,
-      maxHeaderSize: 16 * 1024,
-      shouldUpgradeCallback: isWebSocket,
-    },
-    (request, response) => {
-      if (leaving) response.setHeader('connection', 'close');
-      proxy.handle(request, response).catch((error: unknown) => {
-        log.error({ err: error }, 'request failed');
-        response.destroy();
-      });
-    },
-  );
-  server.on('upgrade', (request, client: Socket, head) =>
-    handleUpgrade(table, request, { client, head, random: Math.random }),
-  );
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable)
-      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
-  });
-  await new Promise<void>((done, fail) =>
-    server.once('error', fail).listen({ host: config.host, port: config.port }, done),
-  );
+  const openFront = (preview: boolean) =>
+    new Front({
+      tls: config.tls,
+      log,
+      onRequest: (request, response) => {
+        if (leaving) response.setHeader('connection', 'close');
+        accessLog?.note(request, response);
+        proxy.handle(request, response, { preview }).catch((error: unknown) => {
+          log.error({ err: error }, 'request failed');
+          response.destroy();
+        });
+      },
+      onUpgrade: (request, client, head) =>
+        handleUpgrade(table, request, { client, head, random: Math.random, preview }),
+    });
+  const front = openFront(false);
+  const preview = new PreviewFront(() => openFront(true), { host: config.host, log });
+  await front.listen(config.host, config.port);
+  table.onSwap((snapshot) => preview.follow(snapshot.access.preview));
   link.start();
   return {
-    address: () => JSON.stringify(server.address()),
+    address: () => JSON.stringify(front.server.address()),
     stop: async () => {
       leaving = true;
       table.startClosing();
       // close() ends idle keep-alives at once, so it comes after the goodbye, not before.
       await sleep(GOODBYE_MS);
-      const closed = new Promise<void>((done) => server.close(() => done()));
-      setTimeout(() => server.closeAllConnections(), DRAIN_LIMIT_MS).unref();
-      await closed;
+      await Promise.all([front.close(DRAIN_LIMIT_MS), preview.follow(null)]);
       await link.stop();
       await table.close();
+      accessLog?.close();
     },
   };
-}
-
-/** Any other upgrade (h2c, which some clients always offer) is answered as plain HTTP/1.1. */
-function isWebSocket(request: IncomingMessage): boolean {
-  return request.headers.upgrade?.toLowerCase() === 'websocket';
 }

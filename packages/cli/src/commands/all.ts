@@ -4,6 +4,8 @@ import { addAnswer } from './answer.ts';
 import { addArtifact } from './artifact.ts';
 import { addDeploy } from './deploy.ts';
 import { addDoctor } from './doctor.ts';
+import { addFreeze } from './freeze.ts';
+import { addGates } from './gates.ts';
 import { addInit } from './init.ts';
 import { addLogin } from './login.ts';
 import { addLogs } from './logs.ts';
@@ -40,6 +42,8 @@ export const commands: readonly AddCommands[] = [
   addRollout,
   addRollback,
   addReleases,
+  addFreeze,
+  addGates,
   addStatus,
   addAgents,
   addDoctor,

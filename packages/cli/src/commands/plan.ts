@@ -15,7 +15,7 @@ export function addPlan(program: Command): void {
       const plan = await client('planDeploy', { params: { app, environment } });
       if (globals(command).json) return printJson(plan);
       say(
-        `${plan.environment}: ${plan.replicas} replicas, ${plan.steps.map((step) => `${formatShare(step.weight)} on ${step.replicas}`).join(' → ')} → 100%`,
+        `${plan.environment}: ${plan.strategy}, ${plan.replicas} replicas: ${[...plan.steps.map((step) => `${step.gate ? '‖' : ''}${formatShare(step.weight)} on ${step.replicas}`), ...(plan.strategy === 'blueGreen' ? [] : ['100%'])].join(' → ')}`,
       );
       for (const sentence of plan.sentences) say(`  ${sentence}`);
     });

@@ -26,8 +26,9 @@ export function addRollout(program: Command): void {
       const client = connect(command);
       await watchRollout(command, client, (await currentRollout(client, name)).id);
     });
-  for (const verb of ['advance', 'pause', 'resume', 'abort'] as const) {
-    const added = rollout.command(verb).argument('<environment>');
+  for (const verb of ['advance', 'pause', 'resume', 'abort', 'retry'] as const) {
+    const words = VERBS[verb];
+    const added = rollout.command(verb).argument('<environment>').description(words);
     if (verb === 'advance') added.option('--full', 'to the whole traffic at once');
     if (verb === 'abort') added.option('--reason <text>', 'kept with the rollout');
     added.action(async (name: string, options: { full?: boolean; reason?: string }, command: Command) => {
@@ -43,7 +44,15 @@ export function addRollout(program: Command): void {
   }
 }
 
-async function currentRollout(client: Client, name: string): Promise<RolloutView> {
+const VERBS = {
+  advance: 'open the gate it is held at, or go on to the next step',
+  pause: 'stay where it is',
+  resume: 'go on after a pause',
+  abort: 'all traffic back to the stable release',
+  retry: 'the same release again, after an abort or a failure',
+} as const;
+
+export async function currentRollout(client: Client, name: string): Promise<RolloutView> {
   const { rollout, name: full } = await environmentNamed(client, name);
   if (!rollout) throw new HoldfastError('rolloutUnknown', `${full} has had no rollout yet`);
   return rollout;
@@ -54,13 +63,16 @@ export function describeRollout(rollout: RolloutView): string {
   const lines = [
     `${rollout.environment}: ${from}release ${rollout.candidate.number} (${short(rollout.candidate.artifact)})  ${state(rollout.state)} at ${formatShare(rollout.weight)}  ${paint('dim', ago(rollout.stateSince))}`,
   ];
-  const steps = rollout.steps.map((step, index) =>
-    index === rollout.step && rollout.endedAt === null
-      ? paint('bold', `[${formatShare(step.weight)}]`)
-      : formatShare(step.weight),
-  );
-  lines.push(`  ${steps.join(' → ')} → 100%`);
+  const steps = rollout.steps.map((step, index) => {
+    const text = `${step.gate ? '‖' : ''}${formatShare(step.weight)} on ${step.candidates}`;
+    return index === rollout.step && rollout.endedAt === null ? paint('bold', `[${text}]`) : text;
+  });
+  if (rollout.strategy !== 'blueGreen') steps.push('100%');
+  lines.push(`  ${rollout.strategy}: ${steps.join(' → ')}`);
   if (rollout.reason) lines.push(`  ${rollout.reason}`);
+  const { needed, given } = rollout.approvals;
+  if (needed > 0)
+    lines.push(`  approvals: ${given.length} of ${needed}${given.map(({ name }) => `, ${name}`).join('')}`);
   for (const metric of rollout.judgement?.metrics ?? []) {
     const scale = metric.metric === 'errorRate' ? 100 : 1;
     const unit = metric.metric === 'errorRate' ? 'pp' : 'ms';

@@ -1,6 +1,6 @@
 import { SCOPES } from '@holdfast/core/access/access.ts';
 import { ATTEMPT_STATES, RUN_STATES } from '@holdfast/core/pipeline/pipeline.ts';
-import { ROLLOUT_STATES } from '@holdfast/core/rollout/rollout.ts';
+import { ROLLOUT_STATES, STRATEGIES } from '@holdfast/core/rollout/rollout.ts';
 import { z } from 'zod';
 
 /** What the API shows. Times are RFC 3339 in UTC; shares are basis points of 10,000. */
@@ -130,7 +130,23 @@ export const rollout = z.object({
   candidate: release,
   stable: release.nullable(),
   step: z.int(),
-  steps: z.array(z.object({ weight: z.int(), dwellMs: z.number() })),
+  strategy: z.enum(STRATEGIES),
+  steps: z.array(
+    z.object({
+      weight: z.int(),
+      dwellMs: z.number(),
+      gate: z.boolean(),
+      mirror: z.int(),
+      candidates: z.int(),
+    }),
+  ),
+  /** Why it is held: a gate, a verdict or too few replicas; null: it is not. */
+  heldFor: z.enum(['gate', 'verdict', 'capacity']).nullable(),
+  approvals: z.object({
+    needed: z.int(),
+    digest: z.string().nullable(),
+    given: z.array(z.object({ name: z.string(), at: time })),
+  }),
   weight: z.int(),
   reason: z.string().nullable(),
   unjudged: z.boolean(),
@@ -167,7 +183,10 @@ export const environment = z.object({
   instances: z.array(instance),
   routers: z.array(z.object({ id, workers: z.int(), mute: z.int(), revision: z.int() })),
   hold: z.string().nullable(),
+  frozen: z.object({ until: time, why: z.string() }).nullable(),
   listen: z.int().nullable(),
+  /** Port of the router where the candidate of a blue-green rollout answers before the switch. */
+  preview: z.int().nullable(),
   /** Over the last minute. */
   traffic: z.object({ requestsPerSecond: z.number(), errorRate: z.number(), p95Ms: z.number().nullable() }),
   readiness: z.enum(['full', 'shallow', 'unknown']),
@@ -212,9 +231,17 @@ export const event = z.object({
 export const plan = z.object({
   environment: z.string(),
   replicas: z.int(),
-  steps: z.array(z.object({ weight: z.int(), replicas: z.int(), dwellMs: z.number() })),
+  strategy: z.enum(STRATEGIES),
+  recommended: z.enum(STRATEGIES),
+  steps: z.array(z.object({ weight: z.int(), replicas: z.int(), dwellMs: z.number(), gate: z.boolean() })),
   requestsPerSecond: z.number(),
   decidable: z.boolean(),
+  /** The least rise of the error rate that would be seen four times out of five; a fraction. */
+  detectable: z.number().nullable(),
+  shortestMs: z.number(),
+  longestMs: z.number(),
+  /** Steps that the replicas cannot carry. */
+  overloads: z.array(z.string()),
   sentences: z.array(z.string()),
 });
 

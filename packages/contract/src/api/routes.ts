@@ -229,9 +229,25 @@ export const routes = {
   steerRollout: route({
     ...change,
     path: '/api/v1/rollouts/:id/:verb',
-    summary: 'Advance, pause, resume or abort',
-    params: z.object({ id: z.uuid(), verb: z.enum(['advance', 'pause', 'resume', 'abort']) }),
+    summary: 'Advance, pause, resume or abort; retry starts the same release again',
+    params: z.object({ id: z.uuid(), verb: z.enum(['advance', 'pause', 'resume', 'abort', 'retry']) }),
     body: z.object({ full: z.boolean().default(false), reason: z.string().optional() }).optional(),
+  }),
+  answerRollout: route({
+    ...change,
+    path: '/api/v1/rollouts/:id/approval/:answer',
+    summary: 'Approve exactly this artifact, configuration and secrets for this environment, or reject it',
+    params: z.object({ id: z.uuid(), answer: z.enum(['approve', 'reject']) }),
+  }),
+  freeze: route({
+    ...change,
+    method: 'PUT',
+    path: '/api/v1/environments/:app/:environment/freeze',
+    summary: 'No rollout starts until then; rollbacks still do. null lifts it',
+    params: inEnvironment,
+    body: z.object({
+      freeze: z.object({ until: z.iso.datetime(), why: z.string().min(1).max(500) }).nullable(),
+    }),
   }),
 
   listAgents: route({ ...read, path: '/api/v1/agents', summary: 'Agents', answer: pageOf(resource.agent) }),

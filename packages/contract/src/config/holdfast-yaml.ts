@@ -1,5 +1,8 @@
+import { batchOf } from '@holdfast/core/rollout/strategies/rolling.ts';
 import { z } from 'zod';
-import { duration, percentagePoints, share } from './quantities.ts';
+import { duration } from './quantities.ts';
+import { rollingOf, strategy } from './strategy-yaml.ts';
+import { window } from './window.ts';
 
 /**
  * holdfast.yaml, declared once: the validator, the JSON Schema for editors and the reference page
@@ -29,42 +32,6 @@ const readiness = z.strictObject({
   latency: duration.prefault('500ms').describe('A slower answer is not a good one.'),
   deadline: duration.prefault('60s').describe('From start to ready.'),
   probes: z.array(probe).default([]).describe('Business-level checks, repeated while the instance serves.'),
-});
-
-const step = z.union([
-  share.transform((weight) => ({ weight, dwell: undefined as number | undefined })),
-  z.strictObject({ weight: share, dwell: duration.optional() }),
-]);
-
-const analysis = z.strictObject({
-  dwell: duration.prefault('5m').describe('A step lasts at least this long.'),
-  deadline: duration.prefault('15m').describe('By then the step is decided.'),
-  warmup: duration
-    .prefault('10s')
-    .describe('Not judged after the candidate first gets traffic, on all arms.'),
-  errorRate: z
-    .strictObject({ increase: percentagePoints.prefault('0.2pp') })
-    .prefault({})
-    .describe('The candidate may fail this much more often than stable.'),
-  latency: z
-    .strictObject({ p95: z.strictObject({ increase: duration.prefault('50ms') }).prefault({}) })
-    .prefault({})
-    .describe("The candidate's p95 may be this much above the baseline's."),
-  whenUndecided: z.enum(['advance', 'hold', 'abort']).default('advance'),
-  minimumRequests: z.int().min(1).default(100).describe('Fewer on the candidate: insufficientData.'),
-  whenInsufficient: z.enum(['probe', 'hold', 'abort']).default('probe'),
-  metrics: notYet('metrics of other providers'),
-});
-
-const strategy = z.strictObject({
-  kind: z
-    .enum(['canary'], { error: 'expected canary; rolling and blueGreen are not supported by this version' })
-    .default('canary'),
-  steps: z.array(step).min(1).prefault(['5%', '25%', '50%']).describe("The candidate's share, step by step."),
-  baseline: z.enum(['fresh', 'stable']).default('fresh'),
-  analysis: analysis.prefault({}),
-  soak: duration.prefault('5s').describe('After the switch, before the rollout is done.'),
-  capacity: notYet('capacity rules'),
 });
 
 const target = z.strictObject({
@@ -102,20 +69,64 @@ const traffic = z.strictObject({
     .default('none'),
 });
 
-export const environment = z.strictObject({
-  target,
-  readiness: readiness.prefault({}),
-  drain: z.strictObject({ deadline: duration.prefault('30s'), grace: duration.prefault('10s') }).prefault({}),
-  traffic: traffic.prefault({}),
-  strategy: strategy.prefault({}),
-  rollback: z.strictObject({ keep: z.int().min(1).max(20).default(3) }).prefault({}),
-  approvals: notYet('approvals'),
-  windows: notYet('windows'),
-  migrations: notYet('schema changes'),
-  slos: notYet('SLOs'),
-  alerts: notYet('alert rules'),
-  drills: notYet('drills'),
+const rollback = z.strictObject({
+  automatic: z
+    .boolean()
+    .default(true)
+    .describe('false: a candidate that does harm is held for a person instead of being aborted.'),
+  keep: z.int().min(1).max(20).default(3).describe('Earlier releases that can be returned to.'),
+  window: duration
+    .prefault('24h')
+    .describe('So long after it served, a release is returned to without analysis; later with it.'),
+  hot: z
+    .boolean()
+    .optional()
+    .describe(
+      'The last release keeps running, so that the way back takes a second. Default: true, but false for rolling.',
+    ),
 });
+
+const approvals = z.strictObject({
+  count: z.int().min(1).max(10).describe('People who must approve a digest before it starts.'),
+  from: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Names of tokens that may; anybody who may write without it.'),
+});
+
+const windows = z.strictObject({
+  allow: z
+    .array(window)
+    .min(1)
+    .describe('When a rollout may start, such as Mon-Fri 08:00-17:00 Europe/Madrid. Rollbacks always may.'),
+});
+
+export const environment = z
+  .strictObject({
+    target,
+    readiness: readiness.prefault({}),
+    drain: z
+      .strictObject({ deadline: duration.prefault('30s'), grace: duration.prefault('10s') })
+      .prefault({}),
+    traffic: traffic.prefault({}),
+    strategy: strategy.prefault({}),
+    rollback: rollback.prefault({}),
+    approvals: approvals.optional(),
+    windows: windows.optional(),
+    migrations: notYet('schema changes'),
+    slos: notYet('SLOs'),
+    alerts: notYet('alert rules'),
+    drills: notYet('drills'),
+  })
+  .superRefine(({ strategy, target }, context) => {
+    if (strategy.kind !== 'rolling' || batchOf(rollingOf(strategy, target.replicas), target.replicas) > 0)
+      return;
+    context.addIssue({
+      code: 'custom',
+      path: ['strategy'],
+      message: 'surge and minAvailable leave no instance to replace; raise surge or lower minAvailable',
+    });
+  });
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and dashes');
 

@@ -18,3 +18,14 @@ function quantity(parse: (text: string) => Result<number, string>, example: stri
 export const duration = quantity(parseDurationMs, '30s');
 export const share = quantity(parseShare, '5%');
 export const percentagePoints = quantity(parsePercentagePoints, '0.2pp');
+
+/** Instances: so many, or a share of the replicas. */
+export const amount = z.union([
+  z
+    .int()
+    .min(0)
+    .max(1_000)
+    .transform((count) => ({ count })),
+  share.transform((of) => ({ share: of })),
+]);
+export type Amount = z.output<typeof amount>;

@@ -71,7 +71,9 @@ function mirrorApp(app: unknown, read: ReadYaml, path: readonly PropertyKey[]): 
   return { ...app, environments };
 }
 
+/** Another kind of a thing has other keys: it replaces, it does not mix. */
 function merge(base: Tree, over: Tree): Tree {
+  if (over.kind !== undefined && over.kind !== base.kind) return over;
   const merged: Tree = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const below = merged[key];

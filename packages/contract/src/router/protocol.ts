@@ -14,6 +14,13 @@ export const snapshot = z.object({
     z.object({ kind: z.literal('header'), name: z.string() }),
   ]),
   drainDeadlineMs: z.int(),
+  access: z
+    .object({
+      routes: z.array(z.object({ kind: z.enum(['header', 'cookie']), name: z.string(), value: z.string() })),
+      mirror: z.int(),
+      preview: z.int().nullable(),
+    })
+    .default({ routes: [], mirror: 0, preview: null }),
   groups: z.array(
     z.object({
       name: z.enum(['stable', 'baseline', 'candidate', 'previous']),

@@ -1,5 +1,5 @@
 import type { ArmSample, Evidence, Sample } from '@holdfast/core/analysis/analysis.ts';
-import { addSample } from '@holdfast/core/analysis/evidence.ts';
+import { addBefore, addRecent, addSample } from '@holdfast/core/analysis/evidence.ts';
 import { mergeHistograms } from '@holdfast/core/analysis/histogram.ts';
 import type { Rollout } from '@holdfast/core/rollout/rollout.ts';
 import type { IntervalRow } from '@holdfast/postgres/rollout/router-store.ts';
@@ -8,28 +8,63 @@ const EMPTY: ArmSample = { units: 0, failedUnits: 0, requests: 0, latency: {} };
 
 /** Adds the closed seconds that came in, each judged at its own counted split. */
 export function collectEvidence(rollout: Rollout, intervals: readonly IntervalRow[]): Evidence {
-  if (rollout.trafficSince === null || rollout.stable === null) return rollout.evidence;
-  const from = (rollout.trafficSince + rollout.plan.warmupMs) / 1_000;
-  const seconds = new Map<number, IntervalRow['counts'][number][]>();
+  const { plan, stable, trafficSince } = rollout;
+  if (stable === null) return rollout.evidence;
+  if (trafficSince === null)
+    return plan.baseline === 'before' ? yardstick(rollout, intervals) : rollout.evidence;
+  const from = (trafficSince + plan.warmupMs) / 1_000;
+  const seconds = new Map<number, Counts[]>();
   for (const { second, counts } of intervals) {
     if (second >= from) seconds.set(second, [...(seconds.get(second) ?? []), ...counts]);
   }
   return [...seconds.entries()]
     .sort(([a], [b]) => a - b)
-    .reduce((evidence, [, counts]) => addSample(evidence, sampleOf(rollout, counts)), rollout.evidence);
+    .reduce(
+      (evidence, [second, counts]) => addSecond(rollout, evidence, { second, counts }),
+      rollout.evidence,
+    );
 }
 
-function sampleOf(rollout: Rollout, counts: readonly IntervalRow['counts'][number][]): Sample {
-  const candidate = sum(
+type Counts = IntervalRow['counts'][number];
+
+function addSecond(
+  rollout: Rollout,
+  evidence: Evidence,
+  { second, counts }: { readonly second: number; readonly counts: readonly Counts[] },
+): Evidence {
+  const { plan } = rollout;
+  const all = sampleOf(rollout, counts);
+  // After a switch what still ends on the old fleet is no yardstick.
+  const sample = plan.baseline === 'before' ? { ...all, stable: EMPTY, baseline: EMPTY } : all;
+  const added = addSample(evidence, sample);
+  return plan.rule.method === 'plain' ? addRecent(added, sample, { second, rule: plan.rule }) : added;
+}
+
+/** The last second that the rollout's beginning has counted, by ms of the database clock; later ones come in here. */
+export function yardstickUntil(startedAt: number): number {
+  return Math.floor(startedAt / 1_000) - 5;
+}
+
+function yardstick(rollout: Rollout, intervals: readonly IntervalRow[]): Evidence {
+  const since = yardstickUntil(rollout.startedAt);
+  const own = intervals
+    .filter(({ second }) => second > since)
+    .flatMap(({ counts }) => counts)
+    .filter((entry) => entry.release === rollout.stable);
+  return own.length === 0 ? rollout.evidence : addBefore(rollout.evidence, sumArm(own));
+}
+
+function sampleOf(rollout: Rollout, counts: readonly Counts[]): Sample {
+  const candidate = sumArm(
     counts.filter((entry) => entry.name === 'candidate' && entry.release === rollout.candidate),
   );
   const ofStable = counts.filter((entry) => entry.release === rollout.stable && entry.name !== 'candidate');
   const fresh = ofStable.filter((entry) => entry.name === 'baseline');
-  const stable = sum(ofStable);
-  return { candidate, stable, baseline: rollout.plan.baseline === 'fresh' ? sum(fresh) : stable };
+  const stable = sumArm(ofStable);
+  return { candidate, stable, baseline: rollout.plan.baseline === 'fresh' ? sumArm(fresh) : stable };
 }
 
-function sum(counts: readonly IntervalRow['counts'][number][]): ArmSample {
+export function sumArm(counts: readonly Counts[]): ArmSample {
   return counts.reduce<ArmSample>(
     (total, entry) => ({
       units: total.units + entry.units,

@@ -1,17 +1,129 @@
-import type { Observation, Rollout } from '@holdfast/core/rollout/rollout.ts';
-import type { FleetView } from '@holdfast/core/traffic/reconcile.ts';
+import { type Desire, desire } from '@holdfast/core/rollout/desire.ts';
+import type { ArmFleet, Observation, Rollout } from '@holdfast/core/rollout/rollout.ts';
+import type { FleetView, Host } from '@holdfast/core/traffic/reconcile.ts';
 import { compareVersion, type Instance } from '@holdfast/core/traffic/traffic.ts';
+import { listHosts } from '@holdfast/postgres/agent/agent-store.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
+import { findRelease, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+import { approvalsOf } from '@holdfast/postgres/rollout/approval-store.ts';
+import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
+import { instanceOf, instancesOf } from '@holdfast/postgres/rollout/instance-store.ts';
+import { forgetWorker, requestsPerSecond, workersOf } from '@holdfast/postgres/rollout/router-store.ts';
+import { announce } from '../notify/announce.ts';
+import { releaseDigest } from '../releases/release-digest.ts';
+import { databaseNow } from '../releases/start-rollout.ts';
+import { blockedBy } from './blocked.ts';
+import { stickinessOf } from './stickiness.ts';
 
-/** From rows to what a rollout's decision looks at. Pure, so that the tests need no database. */
-export function observe(rollout: Rollout, view: FleetView, published: boolean): Observation {
+/** What the duty of an environment looks at before it asks for a decision. */
+export const ROUTER_LOST_MS = 300_000;
+const ABANDON_AFTER_MS = 2_000;
+
+export function nameOf(environment: Pick<EnvironmentRow, 'app' | 'name'>): string {
+  return `${environment.app}/${environment.name}`;
+}
+
+export async function gather(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  rollout: Rollout | null,
+): Promise<FleetView> {
+  const servedId = rollout?.candidate ?? environment.stable;
+  const served = servedId ? await findRelease(sql, servedId) : null;
+  const config = served?.config ?? environment.config;
+  const hosts = await listHosts(sql, config.target.hosts.labels);
+  const wanted = await wantedNow(sql, environment, rollout);
+  return {
+    wanted: wanted.groups,
+    access: wanted.access,
+    ceiling: wanted.ceiling,
+    instances: (await instancesOf(sql, environment.id)).map(instanceOf),
+    hosts: hosts.map((host) => ({ agent: host.id, zone: host.zone, address: host.address })),
+    workers: await countedWorkers(sql, environment),
+    snapshot: environment.snapshot,
+    sticky: stickinessOf(config),
+    drainDeadlineMs: config.drain.deadline,
+    abandonAfterMs: ABANDON_AFTER_MS,
+    routerLostMs: ROUTER_LOST_MS,
+    now: await databaseNow(sql),
+  };
+}
+
+export async function wantedNow(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  rollout: Rollout | null,
+): Promise<Desire> {
+  const { stable, previous, config } = environment;
+  const release = stable ? await findRelease(sql, stable) : null;
+  const replicas = release?.config.target.replicas ?? config.target.replicas;
+  return desire({ stable, previous, replicas, keepHot: keepsHot(release?.config ?? config) }, rollout);
+}
+
+/** Rolling spares the second fleet, unless it is asked for one. */
+export function keepsHot({
+  strategy,
+  rollback,
+}: Pick<EnvironmentRow['config'], 'strategy' | 'rollback'>): boolean {
+  return rollback.hot ?? strategy.kind !== 'rolling';
+}
+
+/** A worker that is silent for minutes no longer counts, and that is told. */
+async function countedWorkers(sql: Queryable, environment: EnvironmentRow): Promise<FleetView['workers']> {
+  const workers = await workersOf(sql, nameOf(environment));
+  for (const worker of workers) {
+    if (worker.silenceMs < ROUTER_LOST_MS) continue;
+    await forgetWorker(sql, worker.id);
+    await announce(sql, {
+      kind: 'routerMute',
+      subject: environment.id,
+      sentence: `a router worker of ${nameOf(environment)} gave no sign for ${Math.round(worker.silenceMs / 1000)} s and no longer counts`,
+    });
+  }
+  return workers;
+}
+
+/** What a rollout may know besides the fleet, asked of the database only where its state uses it. */
+export type Circumstances = Pick<Observation, 'requestsPerSecond' | 'blocked' | 'approvals'>;
+
+export async function circumstancesOf(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  rollout: Rollout,
+): Promise<Circumstances> {
+  const waits = rollout.state === 'planned' || rollout.state === 'awaitingApproval';
+  const weighs = rollout.plan.safeRps !== null && (rollout.state === 'ready' || rollout.state === 'held');
+  const release = waits ? ((await findRelease(sql, rollout.candidate)) as ReleaseRow) : null;
+  const approved =
+    release && rollout.plan.approvals > 0
+      ? await approvalsOf(sql, environment.id, releaseDigest(release))
+      : [];
+  return {
+    requestsPerSecond: weighs ? await requestsPerSecond(sql, nameOf(environment)) : null,
+    blocked: release ? blockedBy(environment, release.config, new Date(await databaseNow(sql))) : null,
+    approvals: approved.length,
+  };
+}
+
+/** From rows to what a rollout's decision looks at. */
+export function observe(
+  rollout: Rollout,
+  view: FleetView,
+  given: Circumstances & { readonly published: boolean },
+): Observation {
+  const { published, ...circumstances } = given;
   const of = (keep: (instance: Instance) => boolean) => view.instances.filter(keep);
   const candidates = of((instance) => instance.release === rollout.candidate);
   const baselines = of((instance) => instance.group === 'baseline');
+  const stable = of((instance) => instance.release === rollout.stable && instance.group !== 'baseline');
   const workers = view.workers.filter((worker) => worker.silenceMs < view.routerLostMs);
   const mute = workers.filter((worker) => compareVersion(worker.acknowledged, view.snapshot) < 0);
+  const arm = (instances: readonly Instance[]) => armOf(rollout, instances, view.hosts);
   return {
-    candidate: armOf(candidates, rollout.startedAt),
-    baseline: armOf(baselines, rollout.startedAt),
+    ...circumstances,
+    candidate: arm(candidates),
+    baseline: arm(baselines),
+    stable: arm(stable),
     routers: {
       published,
       acknowledged: mute.length === 0,
@@ -21,12 +133,17 @@ export function observe(rollout: Rollout, view: FleetView, published: boolean): 
   };
 }
 
-function armOf(instances: readonly Instance[], since: number): Observation['candidate'] {
+function armOf(rollout: Rollout, instances: readonly Instance[], hosts: readonly Host[]): ArmFleet {
   const unfit = instances.filter((instance) => instance.state !== 'ready' && instance.reason !== null).at(-1);
+  const ready = instances.filter((instance) => instance.desired === 'run' && instance.state === 'ready');
+  const zones = Map.groupBy(ready, ({ agent }) => hosts.find((host) => host.agent === agent)?.zone ?? '');
+  const fullest = Math.max(0, ...[...zones.values()].map((own) => own.length));
   return {
-    ready: instances.filter((instance) => instance.desired === 'run' && instance.state === 'ready').length,
-    crashed: instances.filter((instance) => instance.state === 'crashed' && instance.createdAt >= since)
-      .length,
+    ready: ready.length,
+    dependable: ready.length - (rollout.plan.zoneLoss ? fullest : 0),
+    crashed: instances.filter(
+      (instance) => instance.state === 'crashed' && instance.createdAt >= rollout.startedAt,
+    ).length,
     complaint: unfit?.reason ?? null,
   };
 }

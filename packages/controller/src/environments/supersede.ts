@@ -4,12 +4,19 @@ import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
 import { type RolloutRow, saveRollout } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { specialFunctions } from './special-functions.ts';
 
-/** A newer release was asked for: the running rollout ends, its instances are drained by the reconciler. */
-export async function supersede(sql: Queryable, live: RolloutRow, by: number): Promise<void> {
+/**
+ * A newer rollout was asked for. What has traffic gives it back to stable first; the newer one
+ * stays `planned` until then.
+ */
+export async function supersede(
+  sql: Queryable,
+  live: RolloutRow,
+  { by, now }: { readonly by: number; readonly now: number },
+): Promise<void> {
   const decided = decide(
     live.data,
     { kind: 'supersede', by: String(by) },
-    { now: Date.now(), special: specialFunctions },
+    { now, special: specialFunctions },
   );
   if (!decided.ok) return;
   await saveRollout(sql, live.data, decided.value.rollout);

@@ -1,6 +1,5 @@
 import { newId } from '@holdfast/contract/id.ts';
 import { decide } from '@holdfast/core/rollout/decide.ts';
-import { desire } from '@holdfast/core/rollout/desire.ts';
 import {
   isFinal,
   type Rollout,
@@ -11,7 +10,6 @@ import { nextLookMs } from '@holdfast/core/rollout/schedule.ts';
 import { checkSnapshot } from '@holdfast/core/traffic/invariants.ts';
 import { type FleetEffect, type FleetView, reconcile } from '@holdfast/core/traffic/reconcile.ts';
 import type { Snapshot } from '@holdfast/core/traffic/traffic.ts';
-import { listHosts } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { type Duty, dropDuty, holdDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
@@ -25,29 +23,22 @@ import {
 } from '@holdfast/postgres/rollout/environment-store.ts';
 import {
   insertInstance,
-  instanceOf,
-  instancesOf,
   setArm,
   setDesired,
   setExcludedBy,
 } from '@holdfast/postgres/rollout/instance-store.ts';
 import { liveRollout, saveRollout, takeRequests } from '@holdfast/postgres/rollout/rollout-store.ts';
-import { forgetWorker, takeUnjudged, workersOf } from '@holdfast/postgres/rollout/router-store.ts';
+import { takeUnjudged } from '@holdfast/postgres/rollout/router-store.ts';
 import { announce } from '../notify/announce.ts';
-import { databaseNow } from '../releases/start-rollout.ts';
 import type { Services } from '../services.ts';
 import { collectEvidence } from './collect-evidence.ts';
-import { observe } from './gather.ts';
+import { circumstancesOf, gather, nameOf, observe, wantedNow } from './gather.ts';
 import { specialFunctions } from './special-functions.ts';
-import { stickinessOf } from './stickiness.ts';
 
 /**
  * The duty of one environment: look, decide, reconcile, save; one transaction. Any controller may
  * do the next look; a slower holder finds its epoch gone and does nothing.
  */
-const ROUTER_LOST_MS = 300_000;
-const ABANDON_AFTER_MS = 2_000;
-
 export async function watchEnvironment(services: Services, duty: Duty): Promise<number | null> {
   const looked = await services.database.transaction(async (sql) => {
     if (!(await holdDuty(sql, duty))) return { dueInMs: 0, published: false, ordered: false };
@@ -87,8 +78,8 @@ async function look(services: Services, sql: Queryable, environment: Environment
   )
     ? ((await lockEnvironment(sql, environment.id)) as EnvironmentRow)
     : environment;
-  const wanted = await wantedGroups(sql, current, decided?.rollout ?? null);
-  const effects = reconcile({ ...view, wanted });
+  const { groups, access, ceiling } = await wantedNow(sql, current, decided?.rollout ?? null);
+  const effects = reconcile({ ...view, wanted: groups, access, ceiling });
   for (const effect of effects) await applyFleetEffect(services, sql, { environment: current, view, effect });
   const moved = before !== null && before.state !== decided?.rollout.state;
   const draining = view.instances.some((instance) => instance.desired === 'drain');
@@ -101,55 +92,6 @@ async function look(services: Services, sql: Queryable, environment: Environment
   };
 }
 
-export function nameOf(environment: Pick<EnvironmentRow, 'app' | 'name'>): string {
-  return `${environment.app}/${environment.name}`;
-}
-
-async function wantedGroups(
-  sql: Queryable,
-  environment: EnvironmentRow,
-  rollout: Rollout | null,
-): Promise<FleetView['wanted']> {
-  const stable = environment.stable ? await findRelease(sql, environment.stable) : null;
-  const replicas = stable?.config.target.replicas ?? environment.config.target.replicas;
-  return desire({ stable: environment.stable, previous: environment.previous, replicas }, rollout);
-}
-
-async function gather(
-  sql: Queryable,
-  environment: EnvironmentRow,
-  rollout: Rollout | null,
-): Promise<FleetView> {
-  const served = await findRelease(
-    sql,
-    rollout?.candidate ?? environment.stable ?? '00000000-0000-7000-8000-000000000000',
-  );
-  const config = served?.config ?? environment.config;
-  const hosts = await listHosts(sql, config.target.hosts.labels);
-  const workers = await workersOf(sql, nameOf(environment));
-  for (const worker of workers) {
-    if (worker.silenceMs < ROUTER_LOST_MS) continue;
-    await forgetWorker(sql, worker.id);
-    await announce(sql, {
-      kind: 'routerMute',
-      subject: environment.id,
-      sentence: `a router worker of ${nameOf(environment)} gave no sign for ${Math.round(worker.silenceMs / 1000)} s and no longer counts`,
-    });
-  }
-  return {
-    wanted: await wantedGroups(sql, environment, rollout),
-    instances: (await instancesOf(sql, environment.id)).map(instanceOf),
-    hosts: hosts.map((host) => ({ agent: host.id, zone: host.zone, address: host.address })),
-    workers,
-    snapshot: environment.snapshot,
-    sticky: stickinessOf(config),
-    drainDeadlineMs: config.drain.deadline,
-    abandonAfterMs: ABANDON_AFTER_MS,
-    routerLostMs: ROUTER_LOST_MS,
-    now: await databaseNow(sql),
-  };
-}
-
 interface Deciding {
   readonly environment: EnvironmentRow;
   readonly rollout: Rollout;
@@ -159,14 +101,16 @@ interface Deciding {
 /** First what people asked, then the tick. A refused request was answered when it was asked. */
 async function decideAll(
   sql: Queryable,
-  { rollout, view }: Deciding,
+  { environment, rollout, view }: Deciding,
 ): Promise<{ readonly rollout: Rollout; readonly effects: readonly RolloutEffect[] }> {
   const published = !reconcile(view).some((effect) => effect.kind === 'publish');
   const world = { now: view.now, special: specialFunctions };
   const requests: readonly RolloutEvent[] = await takeRequests(sql, rollout.id);
+  const circumstances = await circumstancesOf(sql, environment, rollout);
+  const seen = { ...circumstances, published: published && requests.length === 0 };
   const events: readonly RolloutEvent[] = [
     ...requests,
-    { kind: 'tick', observation: observe(rollout, view, published && requests.length === 0) },
+    { kind: 'tick', observation: observe(rollout, view, seen) },
   ];
   let current = rollout;
   const effects: RolloutEffect[] = [];

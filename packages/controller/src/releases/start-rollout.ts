@@ -1,9 +1,10 @@
 import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import { noEvidence } from '@holdfast/core/analysis/evidence.ts';
+import { addBefore, noEvidence } from '@holdfast/core/analysis/evidence.ts';
 import { retained } from '@holdfast/core/release/release.ts';
-import type { Rollout, RolloutPlan } from '@holdfast/core/rollout/rollout.ts';
+import { planned } from '@holdfast/core/rollout/begin.ts';
+import { isFinal, type Rollout } from '@holdfast/core/rollout/rollout.ts';
 import { currentSecrets } from '@holdfast/postgres/access/secret-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
@@ -21,10 +22,18 @@ import {
   setHold,
   upsertEnvironment,
 } from '@holdfast/postgres/rollout/environment-store.ts';
-import { insertRollout, liveRollout, rolloutAskedBy } from '@holdfast/postgres/rollout/rollout-store.ts';
+import {
+  insertRollout,
+  liveRollouts,
+  type RolloutRow,
+  rolloutAskedBy,
+} from '@holdfast/postgres/rollout/rollout-store.ts';
+import { intervalsBetween } from '@holdfast/postgres/rollout/router-store.ts';
+import { sumArm, yardstickUntil } from '../environments/collect-evidence.ts';
 import { supersede } from '../environments/supersede.ts';
 import type { Services } from '../services.ts';
 import { secretMissing, secretNamesOf } from '../vault/secret-references.ts';
+import { planOf } from './plan-of.ts';
 
 /** A deploy: environment, release and rollout in one transaction. Asking twice finds the same rollout. */
 export interface DeployRequest {
@@ -94,7 +103,10 @@ async function freezeSecrets(sql: Queryable, request: DeployRequest): Promise<Re
   );
 }
 
-/** Back to a retained release: no build, no analysis; automation holds still afterwards. */
+/**
+ * Back to a retained release: no build, and inside the window no analysis; automation holds still
+ * afterwards. A release that stopped serving longer ago is judged like a new one.
+ */
 export async function startRollback(
   sql: Queryable,
   request: { readonly environment: EnvironmentRow; readonly to: number | null; readonly askedBy: string },
@@ -103,17 +115,34 @@ export async function startRollback(
   if (known)
     return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
   const environment = (await lockEnvironment(sql, request.environment.id)) as EnvironmentRow;
-  const target = await rollbackTarget(sql, environment, request.to);
-  const id = await begin(sql, { environment, kind: 'rollback', release: target, askedBy: request.askedBy });
+  const { target, kind } = await rollbackTarget(sql, environment, request.to);
+  const id = await begin(sql, { environment, kind, release: target, askedBy: request.askedBy });
   await setHold(sql, environment.id, `rolled back to release ${target.number} by hand`);
   return { id, number: target.number };
+}
+
+/** The same release again, after its rollout was aborted or failed. */
+export async function startRetry(
+  sql: Queryable,
+  { row, askedBy }: { readonly row: RolloutRow; readonly askedBy: string },
+): Promise<string> {
+  const known = await rolloutAskedBy(sql, askedBy);
+  if (known) return known.id;
+  const environment = (await lockEnvironment(sql, row.environment_id)) as EnvironmentRow;
+  if (!isFinal(row.state) || environment.stable === row.candidate)
+    throw new HoldfastError(
+      'rolloutRefused',
+      `the rollout is ${row.state} and cannot be retried, expected aborted, failed or superseded`,
+    );
+  const release = (await findRelease(sql, row.candidate)) as ReleaseRow;
+  return begin(sql, { environment, kind: 'release', release, askedBy });
 }
 
 async function rollbackTarget(
   sql: Queryable,
   environment: EnvironmentRow,
   to: number | null,
-): Promise<ReleaseRow> {
+): Promise<{ readonly target: ReleaseRow; readonly kind: Rollout['kind'] }> {
   const releases = await listReleases(sql, environment.id, 200);
   const kept = retained(
     releases.map((release) => ({ ...release, servedAt: release.served_at?.getTime() ?? null })),
@@ -124,7 +153,7 @@ async function rollbackTarget(
     to === null
       ? choices.find((release) => release.id === environment.previous)
       : choices.find((release) => release.number === to);
-  if (wanted) return wanted;
+  if (wanted) return { target: wanted, kind: await rollbackKind(sql, environment, { wanted, kept }) };
   const listed = choices.map((release) => release.number).join(', ') || 'none yet';
   throw new HoldfastError(
     'releaseNotRetained',
@@ -134,6 +163,25 @@ async function rollbackTarget(
   );
 }
 
+/** It stopped serving when the next one began. */
+async function rollbackKind(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  {
+    wanted,
+    kept,
+  }: { readonly wanted: ReleaseRow; readonly kept: readonly { readonly servedAt: number | null }[] },
+): Promise<Rollout['kind']> {
+  if (wanted.id === environment.previous) return 'rollback';
+  const since = wanted.served_at?.getTime() ?? 0;
+  const next = kept.map(({ servedAt }) => servedAt ?? 0).filter((at) => at > since);
+  const ended = next.length > 0 ? Math.min(...next) : since;
+  const window = environment.config.rollback.window ?? DAY_MS;
+  return (await databaseNow(sql)) - ended <= window ? 'rollback' : 'release';
+}
+
+const DAY_MS = 86_400_000;
+
 interface Beginning {
   readonly environment: EnvironmentRow;
   readonly kind: Rollout['kind'];
@@ -142,28 +190,17 @@ interface Beginning {
 }
 
 async function begin(sql: Queryable, { environment, kind, release, askedBy }: Beginning): Promise<string> {
-  const live = await liveRollout(sql, environment.id);
-  if (live) await supersede(sql, live, release.number);
   const now = await databaseNow(sql);
-  const rollout: Rollout = {
-    id: newId(),
-    environment: environment.id,
-    kind,
-    candidate: release.id,
-    stable: environment.stable,
-    plan: planOf(release.config),
-    state: 'planned',
-    step: 0,
-    weight: 0,
-    stateSince: now,
-    startedAt: now,
-    pausedFrom: null,
-    trafficSince: null,
-    evidence: noEvidence(),
-    judgement: null,
-    unjudged: false,
-    reason: null,
-  };
+  for (const live of await liveRollouts(sql, environment.id))
+    await supersede(sql, live, { by: release.number, now });
+  const { stable } = environment;
+  const plan = planOf(release.config);
+  const fresh = planned(
+    { id: newId(), environment: environment.id, kind, candidate: release.id, stable, plan },
+    now,
+  );
+  const before = plan.baseline === 'before' && stable !== null;
+  const rollout = before ? { ...fresh, evidence: await evidenceBefore(sql, environment, now) } : fresh;
   await insertRollout(sql, rollout, askedBy);
   await ensureDuty(sql, 'environment', environment.id);
   await hastenDuty(sql, 'environment', environment.id);
@@ -176,31 +213,18 @@ async function begin(sql: Queryable, { environment, kind, release, askedBy }: Be
   return rollout.id;
 }
 
-export function planOf(config: EnvironmentConfig): RolloutPlan {
-  const { strategy, target, readiness } = config;
-  const { analysis } = strategy;
-  return {
-    replicas: target.replicas,
-    steps: strategy.steps.map((step) => ({ weight: step.weight, dwellMs: step.dwell ?? analysis.dwell })),
-    baseline: strategy.baseline,
-    warmupMs: analysis.warmup,
-    deadlineMs: analysis.deadline,
-    rule: {
-      alpha: ALPHA,
-      errorIncrease: analysis.errorRate.increase,
-      latencyQuantile: 0.95,
-      latencyIncreaseMs: analysis.latency.p95.increase,
-      minimumRequests: analysis.minimumRequests,
-    },
-    whenUndecided: analysis.whenUndecided,
-    whenInsufficient: analysis.whenInsufficient,
-    readinessDeadlineMs: readiness.deadline,
-    soakMs: strategy.soak,
-  };
-}
+const BEFORE_SECONDS = 300;
 
-/** The chance to abort a healthy release, over its whole rollout and all metrics. */
-const ALPHA = 0.01;
+/** A switch is compared with stable's last minutes, up to the moment it happens. */
+async function evidenceBefore(sql: Queryable, environment: EnvironmentRow, now: number) {
+  const second = yardstickUntil(now);
+  const name = `${environment.app}/${environment.name}`;
+  const intervals = await intervalsBetween(sql, name, second - BEFORE_SECONDS, second);
+  const own = intervals
+    .flatMap((entry) => entry.counts)
+    .filter((entry) => entry.release === environment.stable);
+  return addBefore(noEvidence(), sumArm(own));
+}
 
 export async function databaseNow(sql: Queryable): Promise<number> {
   const found = await sql.query<{ now: number }>(

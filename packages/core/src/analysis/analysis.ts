@@ -23,7 +23,18 @@ export interface Sample {
   readonly baseline: ArmSample;
 }
 
+/**
+ * sequential: beside the concurrent stable release, valid at every look. before: against what stable
+ * did until the switch, by confidence sequences; a world that changes at that moment looks like the
+ * release. plain: a threshold that is passed for a while; simple, and wrong more often (bench judge).
+ */
+export const METHODS = ['sequential', 'before', 'plain'] as const;
+export type Method = (typeof METHODS)[number];
+
 export interface Rule {
+  readonly method: Method;
+  /** plain: how long the threshold must be passed, looked at every ten seconds. */
+  readonly plainForMs: number;
   /** For the whole release, over all metrics. */
   readonly alpha: number;
   /** As a fraction: 0.2 pp = 0.002. */
@@ -51,6 +62,13 @@ export interface Evidence {
   readonly candidate: ArmTotals;
   readonly stable: ArmTotals;
   readonly baseline: ArmTotals;
+  /** The last minutes in slices of ten seconds, for the plain rule; empty under the others. */
+  readonly recent: readonly Slice[];
+}
+
+export interface Slice extends Sample {
+  /** Unix time in units of ten seconds. */
+  readonly slice: number;
 }
 
 /** One metric's judgement. Rates as fractions, latencies in ms. */

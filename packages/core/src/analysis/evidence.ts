@@ -1,4 +1,4 @@
-import type { ArmSample, ArmTotals, Evidence, Sample } from './analysis.ts';
+import type { ArmSample, ArmTotals, Evidence, Rule, Sample } from './analysis.ts';
 import { addInterval, startLogRatios } from './error-process.ts';
 import { mergeHistograms } from './histogram.ts';
 
@@ -11,6 +11,7 @@ export function noEvidence(): Evidence {
     candidate: NOTHING,
     stable: NOTHING,
     baseline: NOTHING,
+    recent: [],
   };
 }
 
@@ -21,6 +22,42 @@ export function addSample(evidence: Evidence, sample: Sample): Evidence {
     candidate: addArm(evidence.candidate, sample.candidate),
     stable: addArm(evidence.stable, sample.stable),
     baseline: addArm(evidence.baseline, sample.baseline),
+    recent: evidence.recent,
+  };
+}
+
+/** What stable did before anybody else served: the yardstick of a switch. */
+export function addBefore(evidence: Evidence, stable: ArmSample): Evidence {
+  return {
+    ...evidence,
+    stable: addArm(evidence.stable, stable),
+    baseline: addArm(evidence.baseline, stable),
+  };
+}
+
+export const SLICE_SECONDS = 10;
+const WINDOW_SLICES = 6;
+
+/** Keeps what the plain rule looks at: its duration, and the minute before. */
+export function addRecent(
+  evidence: Evidence,
+  sample: Sample,
+  { second, rule }: { readonly second: number; readonly rule: Rule },
+): Evidence {
+  const slice = Math.floor(second / SLICE_SECONDS);
+  const kept = Math.ceil(rule.plainForMs / 1_000 / SLICE_SECONDS) + WINDOW_SLICES;
+  const known = evidence.recent.find((entry) => entry.slice === slice);
+  const rest = evidence.recent.filter((entry) => entry.slice !== slice && entry.slice > slice - kept);
+  const merged = known ? mergeSamples(known, sample) : sample;
+  const recent = [...rest, { ...merged, slice }].sort((a, b) => a.slice - b.slice);
+  return { ...evidence, recent };
+}
+
+export function mergeSamples(a: Sample, b: Sample): Sample {
+  return {
+    candidate: addArm(a.candidate, b.candidate),
+    stable: addArm(a.stable, b.stable),
+    baseline: addArm(a.baseline, b.baseline),
   };
 }
 

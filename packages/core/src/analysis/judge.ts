@@ -1,12 +1,27 @@
-import type { Evidence, Judgement, MetricVerdict, Rule, Verdict } from './analysis.ts';
+import type { Evidence, Judgement, Method, MetricVerdict, Rule, Verdict } from './analysis.ts';
+import { judgeBefore } from './judges/before.ts';
 import { judgeErrorRate } from './judges/error-rate.ts';
 import { judgeLatency } from './judges/latency.ts';
+import { judgePlainErrors, judgePlainLatency } from './judges/plain.ts';
 import type { SpecialFunctions } from './ports.ts';
+
+type Judge = (
+  evidence: Evidence,
+  rule: Rule & { readonly share: number },
+  special: SpecialFunctions,
+) => MetricVerdict;
+
+const JUDGES: { readonly [method in Method]: readonly Judge[] } = {
+  sequential: [judgeErrorRate, judgeLatency],
+  before: [judgeBefore, judgeLatency],
+  plain: [judgePlainErrors, judgePlainLatency],
+};
 
 /** One judgement from all metrics: any worse is worse; all not worse is not worse. */
 export function judge(evidence: Evidence, rule: Rule, special: SpecialFunctions): Judgement {
-  const each = { ...rule, share: rule.alpha / 2 };
-  const metrics = [judgeErrorRate(evidence, each, special), judgeLatency(evidence, each, special)];
+  const judges = JUDGES[rule.method];
+  const each = { ...rule, share: rule.alpha / judges.length };
+  const metrics = judges.map((one) => one(evidence, each, special));
   const verdict = combine(metrics, evidence.candidate.requests < rule.minimumRequests);
   return { verdict, metrics, sentence: sentenceOf(verdict, metrics, { evidence, rule }) };
 }

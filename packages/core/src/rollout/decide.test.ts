@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
-import { noEvidence } from '../analysis/evidence.ts';
+import { planned } from './begin.ts';
 import { decide } from './decide.ts';
-import { desire } from './desire.ts';
+import { desire, type EnvironmentView } from './desire.ts';
 import { checkRollout } from './invariants.ts';
-import type { Observation, Rollout, RolloutEvent } from './rollout.ts';
+import type { ArmFleet, Observation, Rollout, RolloutEvent, RolloutPlan } from './rollout.ts';
+import { blueGreenSteps } from './strategies/blue-green.ts';
+import { canarySteps } from './strategies/canary.ts';
+import { rollingSteps } from './strategies/rolling.ts';
 
 /** Stirling with correction terms: enough for tests; production uses a library. */
 const special = {
@@ -13,51 +16,64 @@ const special = {
       : (x - 0.5) * Math.log(x) - x + 0.9189385332046727 + 1 / (12 * x) - 1 / (360 * x ** 3),
 };
 
-const ROLLOUT: Rollout = {
-  id: 'rollout',
-  environment: 'env',
-  kind: 'release',
-  candidate: 'r2',
-  stable: 'r1',
-  plan: {
-    replicas: 4,
-    steps: [
-      { weight: 500, dwellMs: 1_000 },
-      { weight: 5_000, dwellMs: 1_000 },
-    ],
-    baseline: 'fresh',
-    warmupMs: 0,
-    deadlineMs: 5_000,
-    rule: {
-      alpha: 0.01,
-      errorIncrease: 0.02,
-      latencyQuantile: 0.95,
-      latencyIncreaseMs: 50,
-      minimumRequests: 50,
-    },
-    whenUndecided: 'advance',
-    whenInsufficient: 'probe',
-    readinessDeadlineMs: 10_000,
-    soakMs: 1_000,
+const PLAN: RolloutPlan = {
+  strategy: 'canary',
+  replicas: 4,
+  steps: canarySteps(
+    [500, 5_000].map((weight) => ({
+      weight,
+      dwellMs: 1_000,
+      replicas: null,
+      gate: false,
+      mirror: 0,
+      routes: [],
+    })),
+    4,
+  ),
+  baseline: 'fresh',
+  ceiling: null,
+  safeRps: null,
+  zoneLoss: false,
+  preview: null,
+  warmupMs: 0,
+  deadlineMs: 5_000,
+  rule: {
+    method: 'sequential',
+    plainForMs: 0,
+    alpha: 0.01,
+    errorIncrease: 0.02,
+    latencyQuantile: 0.95,
+    latencyIncreaseMs: 50,
+    minimumRequests: 50,
   },
-  state: 'planned',
-  step: 0,
-  weight: 0,
-  stateSince: 0,
-  startedAt: 0,
-  pausedFrom: null,
-  trafficSince: null,
-  evidence: noEvidence(),
-  judgement: null,
-  unjudged: false,
-  reason: null,
+  whenUndecided: 'advance',
+  whenInsufficient: 'probe',
+  automatic: true,
+  readinessDeadlineMs: 10_000,
+  soakMs: 1_000,
+  approvals: 0,
 };
 
+const ROLLOUT: Rollout = planned(
+  { id: 'rollout', environment: 'env', kind: 'release', candidate: 'r2', stable: 'r1', plan: PLAN },
+  0,
+);
+
+function fleet(ready: number, over: Partial<ArmFleet> = {}): ArmFleet {
+  return { ready, dependable: ready, crashed: 0, complaint: null, ...over };
+}
+
 const ALL_READY: Observation = {
-  candidate: { ready: 4, crashed: 0, complaint: null },
-  baseline: { ready: 4, crashed: 0, complaint: null },
+  candidate: fleet(4),
+  baseline: fleet(4),
+  stable: fleet(4),
+  requestsPerSecond: null,
+  blocked: null,
+  approvals: 0,
   routers: { published: true, acknowledged: true, mute: [], count: 2 },
 };
+
+const ENVIRONMENT: EnvironmentView = { stable: 'r1', previous: 'r0', replicas: 4, keepHot: true };
 
 class Driver {
   rollout: Rollout;
@@ -146,9 +162,8 @@ test('a release that fails more often is aborted with the reason, and stable ser
   expect(run.rollout.state).toBe('aborting');
   expect(run.rollout.reason).toContain('6.00 %');
   expect(
-    desire({ stable: 'r1', previous: null, replicas: 4 }, run.rollout).find(
-      (group) => group.name === 'stable',
-    )?.share,
+    desire({ ...ENVIRONMENT, previous: null }, run.rollout).groups.find((group) => group.name === 'stable')
+      ?.share,
   ).toBe(10_000);
   run.tick();
   expect(run.rollout).toMatchObject({ state: 'aborted', weight: 0 });
@@ -159,14 +174,14 @@ test('too few requests: probes decide at the deadline, and the step is marked un
   expect(run.rollout).toMatchObject({ state: 'starting', step: 1, unjudged: true });
   const failing = new Driver()
     .until('analysing')
-    .tick({ candidate: { ready: 0, crashed: 0, complaint: 'its probe failed' } }, 6_000);
+    .tick({ candidate: fleet(0, { crashed: 0, complaint: 'its probe failed' }) }, 6_000);
   expect(failing.rollout).toMatchObject({ state: 'aborting' });
   expect(failing.rollout.reason).toContain('its probe failed');
 });
 
 test('undecided at the deadline follows the policy', () => {
   const undecided = (whenUndecided: 'advance' | 'hold' | 'abort') =>
-    new Driver({ plan: { ...ROLLOUT.plan, whenUndecided } })
+    new Driver({ plan: { ...PLAN, whenUndecided } })
       .until('analysing')
       .feed({ n: 60, failed: 0 }, { n: 600, failed: 0 })
       .tick({}, 6_000).rollout.state;
@@ -185,7 +200,7 @@ test('the dwell is kept even when nothing more is to be learned', () => {
 });
 
 test('instances that never become ready end the rollout with their own words', () => {
-  const unready = { candidate: { ready: 0, crashed: 0, complaint: '/readyz answered 503' } };
+  const unready = { candidate: fleet(0, { crashed: 0, complaint: '/readyz answered 503' }) };
   const run = new Driver().until('starting').tick(unready, 11_000);
   expect(run.rollout.state).toBe('aborting');
   expect(run.rollout.reason).toContain('/readyz answered 503');
@@ -196,14 +211,14 @@ test('instances that never become ready end the rollout with their own words', (
 test('a crash loop aborts while it is watched', () => {
   const run = new Driver()
     .until('analysing')
-    .tick({ candidate: { ready: 1, crashed: 3, complaint: 'it exited with code 1' } });
+    .tick({ candidate: fleet(1, { crashed: 3, complaint: 'it exited with code 1' }) });
   expect(run.rollout.state).toBe('aborting');
 });
 
 test('harm after the switch brings the former release back', () => {
   const run = new Driver()
     .until('soaking')
-    .tick({ candidate: { ready: 4, crashed: 3, complaint: 'out of memory' } });
+    .tick({ candidate: fleet(4, { crashed: 3, complaint: 'out of memory' }) });
   expect(run.rollout.state).toBe('aborting');
   expect(run.effects).toContain('restoreStable');
   expect(() => new Driver().until('soaking').do({ kind: 'abort', reason: '' })).toThrow('roll back instead');
@@ -215,9 +230,7 @@ test('the first release of an environment is not analysed', () => {
 });
 
 test('a rollback skips analysis, never readiness', () => {
-  const run = new Driver({ kind: 'rollback' })
-    .until('starting')
-    .tick({ candidate: { ready: 3, crashed: 0, complaint: null } });
+  const run = new Driver({ kind: 'rollback' }).until('starting').tick({ candidate: fleet(3) });
   expect(run.rollout.state).toBe('starting');
   run.until('rolledBack');
   expect(run.effects).toEqual(['starting', 'ready', 'rollingBack', 'makeStable', 'rolledBack']);
@@ -245,9 +258,150 @@ test('stable keeps its whole fleet until the candidate carries everything', () =
   const run = new Driver();
   while (run.rollout.state !== 'soaking') {
     run.tick();
-    const groups = desire({ stable: 'r1', previous: 'r0', replicas: 4 }, run.rollout);
+    const { groups } = desire(ENVIRONMENT, run.rollout);
     expect(groups.find((group) => group.name === 'stable')?.replicas).toBe(4);
     const shares = groups.reduce((sum, group) => sum + group.share, 0);
     expect(shares).toBe(10_000);
   }
+});
+
+const ROLLING_PLAN: RolloutPlan = {
+  ...PLAN,
+  strategy: 'rolling',
+  baseline: 'stable',
+  ceiling: 5,
+  steps: rollingSteps({ batch: 1, surge: 1, minAvailable: 4, dwellMs: 500 }, 4),
+};
+
+test('rolling never has more than the ceiling nor fewer than the promised instances', () => {
+  const run = new Driver({ plan: ROLLING_PLAN });
+  const seen = new Set<string>();
+  while (run.tick().rollout.weight < 10_000) {
+    const { groups, ceiling } = desire({ ...ENVIRONMENT, keepHot: false }, run.rollout);
+    const of = (name: string) => groups.find((group) => group.name === name)?.replicas ?? 0;
+    expect(of('stable') + of('candidate')).toBeLessThanOrEqual(5);
+    expect(of('stable') + of('candidate')).toBeGreaterThanOrEqual(4);
+    expect(ceiling).toBe(run.rollout.state === 'planned' || ceiling === null ? ceiling : 5);
+    seen.add(`${of('stable')}/${of('candidate')} ${run.rollout.weight}`);
+  }
+  expect([...seen]).toEqual(
+    expect.arrayContaining(['4/1 0', '3/1 2500', '3/2 2500', '2/2 5000', '2/3 5000', '1/3 7500', '1/4 7500']),
+  );
+});
+
+test('an aborted rolling update gives traffic back only when stable is whole again', () => {
+  const run = new Driver({ plan: ROLLING_PLAN })
+    .until('analysing')
+    .tick()
+    .do({ kind: 'abort', reason: 'no' });
+  const { weight } = run.rollout;
+  run.tick({ stable: fleet(3) }).tick({ stable: fleet(3) });
+  expect(run.rollout).toMatchObject({ state: 'aborting', weight });
+  expect(desire(ENVIRONMENT, run.rollout)).toMatchObject({ ceiling: null });
+  run.tick({ stable: fleet(4) });
+  expect(run.rollout).toMatchObject({ state: 'aborting', weight: 0 });
+  expect(run.tick().rollout.state).toBe('aborted');
+});
+
+const BLUE_GREEN: RolloutPlan = {
+  ...PLAN,
+  strategy: 'blueGreen',
+  baseline: 'before',
+  preview: 8_081,
+  steps: blueGreenSteps({ gate: true, dwellMs: 1_000 }, 4),
+  rule: { ...PLAN.rule, method: 'before' },
+};
+
+test('blue-green waits at its gate with a preview, switches at once, and goes back at once', () => {
+  const run = new Driver({ plan: BLUE_GREEN }).until('held').tick({}, 60_000);
+  expect(run.rollout).toMatchObject({ state: 'held', heldFor: 'gate', weight: 0 });
+  const waiting = desire(ENVIRONMENT, run.rollout);
+  expect(waiting.access.preview).toBe(8_081);
+  expect(waiting.groups).toMatchObject([
+    { name: 'stable', replicas: 4, share: 10_000 },
+    { name: 'candidate', replicas: 4, share: 0 },
+    { name: 'previous' },
+  ]);
+  run.do({ kind: 'advance', full: false });
+  expect(run.rollout).toMatchObject({ state: 'shifting', weight: 10_000 });
+  run.until('analysing').do({ kind: 'abort', reason: 'by hand' });
+  expect(desire(ENVIRONMENT, run.rollout).groups[0]).toMatchObject({
+    name: 'stable',
+    replicas: 4,
+    share: 10_000,
+  });
+  expect(run.tick().rollout.state).toBe('aborted');
+});
+
+test('what fails more than before the switch goes back, what does not is done', () => {
+  const bad = new Driver({ plan: BLUE_GREEN }).until('held').do({ kind: 'advance', full: false });
+  bad.until('analysing').feed({ n: 400, failed: 40 }, { n: 9_000, failed: 9 }).tick();
+  expect(bad.rollout.state).toBe('aborting');
+  const good = new Driver({ plan: BLUE_GREEN }).until('held').do({ kind: 'advance', full: false });
+  good.until('analysing').feed({ n: 400, failed: 0 }, { n: 9_000, failed: 9 }).until('done');
+  expect(good.effects).toContain('makeStable');
+});
+
+test('a freeze and missing approvals wait; a rollback does not ask', () => {
+  const plan = { ...PLAN, approvals: 1 };
+  const run = new Driver({ plan }).tick();
+  expect(run.rollout.state).toBe('awaitingApproval');
+  run.tick({ approvals: 1, blocked: 'frozen until Monday: audit' });
+  expect(run.rollout).toMatchObject({ state: 'awaitingApproval', reason: 'frozen until Monday: audit' });
+  run.tick({ approvals: 1 });
+  expect(run.rollout.state).toBe('starting');
+  expect(new Driver({ plan }).tick().do({ kind: 'reject', by: 'eve' }).rollout).toMatchObject({
+    state: 'aborted',
+    reason: 'rejected by eve',
+  });
+  const back = new Driver({ plan, kind: 'rollback' }).tick({ blocked: 'frozen' });
+  expect(back.rollout.state).toBe('starting');
+});
+
+/** Twenty replicas of 50 requests/s: 5 % of 1,000 is exactly what one replica carries. */
+const TEXTBOOK: RolloutPlan = {
+  ...PLAN,
+  replicas: 20,
+  safeRps: 50,
+  baseline: 'stable',
+  steps: canarySteps(
+    [500, 1_000].map((weight) => ({ weight, dwellMs: 0, replicas: 1, gate: false, mirror: 0, routes: [] })),
+    20,
+  ),
+};
+
+test('a step is held while the replicas cannot carry it, on either side, and goes on by itself', () => {
+  const busy = { requestsPerSecond: 1_000, stable: fleet(20), candidate: fleet(1) };
+  const run = new Driver({ plan: TEXTBOOK }).tick(busy).tick(busy).tick(busy);
+  expect(run.rollout).toMatchObject({ state: 'shifting', weight: 500 });
+  const over = new Driver({ plan: TEXTBOOK });
+  // Stable has room to spare; the candidate's one replica does not.
+  const more = { ...busy, requestsPerSecond: 1_100, stable: fleet(24) };
+  over.tick(more).tick(more).tick(more);
+  expect(over.rollout).toMatchObject({ state: 'held', heldFor: 'capacity' });
+  expect(over.rollout.reason).toContain(
+    'the candidate cannot carry 5% of 1100 requests/s: 55 requests/s on 1',
+  );
+  expect(over.tick(busy).rollout.state).toBe('shifting');
+  const zone = new Driver({ plan: { ...TEXTBOOK, zoneLoss: true } });
+  const lost = { ...busy, candidate: fleet(1, { dependable: 0 }) };
+  expect(zone.tick(lost).tick(lost).tick(lost).rollout.heldFor).toBe('capacity');
+  expect(zone.do({ kind: 'advance', full: false }).rollout.state).toBe('shifting');
+});
+
+test('harm waits for a person where the environment says so, and a person may let it go on', () => {
+  const run = new Driver({ plan: { ...BLUE_GREEN, automatic: false } }).until('held');
+  run.do({ kind: 'advance', full: false }).until('analysing');
+  run.feed({ n: 400, failed: 40 }, { n: 9_000, failed: 9 }).tick();
+  expect(run.rollout).toMatchObject({ state: 'held', heldFor: 'verdict' });
+  run.do({ kind: 'advance', full: false }).until('done');
+});
+
+test('a newer release takes over when the older one has let go, not before', () => {
+  const run = new Driver().until('analysing').do({ kind: 'supersede', by: '9' });
+  expect(run.rollout).toMatchObject({ state: 'aborting', weight: 0 });
+  run.tick({ routers: { ...ALL_READY.routers, acknowledged: false } });
+  expect(run.rollout.state).toBe('aborting');
+  expect(run.tick().rollout).toMatchObject({ state: 'superseded', reason: 'superseded by release 9' });
+  expect(new Driver().until('starting').do({ kind: 'supersede', by: '9' }).rollout.state).toBe('superseded');
 });

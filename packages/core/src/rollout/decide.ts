@@ -1,9 +1,10 @@
 import { judge } from '../analysis/judge.ts';
 import { unreachable } from '../kernel/invariant.ts';
-import { formatShare } from '../kernel/quantity.ts';
 import { accept, type Result, refuse } from '../kernel/result.ts';
 import { WHOLE } from '../traffic/traffic.ts';
-import { baselineShare, currentStep, replicasFor } from './plan.ts';
+import { overload } from './capacity.ts';
+import { abort, finish, hold, next, type RolloutDecision, shift, stay, to, unfit } from './moves.ts';
+import { currentStep, isWhole, wantedReplicas } from './plan.ts';
 import type { RolloutWorld } from './ports.ts';
 import {
   isFinal,
@@ -14,14 +15,11 @@ import {
   type RolloutRefusal,
   type RolloutState,
 } from './rollout.ts';
-
-export interface RolloutDecision {
-  readonly rollout: Rollout;
-  readonly effects: readonly RolloutEffect[];
-}
+import { advance, pause, resume, supersede } from './steer.ts';
 
 /** An abort does not wait longer than this for a mute router: it fails over to stable by itself. */
 const ABORT_PATIENCE_MS = 2_000;
+
 const CRASHES_TOLERATED = 3;
 
 export function decide(
@@ -41,9 +39,12 @@ export function decide(
       if (rollout.state === 'aborting') return stay(rollout);
       if (rollout.state === 'soaking')
         return unfit(rollout, 'aborted; roll back instead: the release is stable already');
-      return to(rollout, 'aborting', { now: world.now, reason: event.reason });
+      return abort(rollout, event.reason, world.now);
+    case 'reject':
+      if (rollout.state !== 'awaitingApproval') return unfit(rollout, 'rejected');
+      return to(rollout, 'aborted', { now: world.now, reason: `rejected by ${event.by}` });
     case 'supersede':
-      return to(rollout, 'superseded', { now: world.now, reason: `superseded by release ${event.by}` });
+      return supersede(rollout, event.by, world.now);
     case 'pause':
       return pause(rollout, world);
     case 'resume':
@@ -56,28 +57,36 @@ export function decide(
 }
 
 function tick(
-  rollout: Rollout,
+  before: Rollout,
   seen: Observation,
   world: RolloutWorld,
 ): Result<RolloutDecision, RolloutRefusal> {
   const { now } = world;
-  const harm = harmOf(rollout, seen, world);
-  if (harm !== null) return retreat(harm.rollout, harm.reason, now);
+  const rollout = isWatched(before)
+    ? { ...before, judgement: judge(before.evidence, before.plan.rule, world.special) }
+    : before;
+  const harm = harmOf(rollout, seen);
+  if (harm !== null) {
+    if (rollout.plan.automatic) return retreat(rollout, harm, now);
+    if (rollout.state !== 'held') return hold(rollout, 'verdict', { now, reason: harm });
+  }
   switch (rollout.state) {
     case 'planned':
     case 'awaitingApproval':
     case 'expanding':
-      return to(rollout, 'starting', { now });
+      return plannedTick(rollout, seen, now);
     case 'starting':
       return startingTick(rollout, seen, now);
     case 'ready':
-      return shift(rollout, now);
+      return readyTick(rollout, seen, now);
+    case 'held':
+      return heldTick(rollout, seen, now);
     case 'shifting':
       return seen.routers.published && seen.routers.acknowledged
         ? to(rollout, 'analysing', { now })
         : stay(rollout);
     case 'analysing':
-      return analysingTick(rollout, seen, world);
+      return analysingTick(rollout, seen, now);
     case 'promoting':
       return promotingTick(rollout, seen, now);
     case 'rollingBack':
@@ -100,40 +109,45 @@ const WATCHED: readonly RolloutState[] = [
   'shifting',
   'analysing',
   'held',
+  'paused',
   'promoting',
   'soaking',
 ];
 
-function harmOf(
-  rollout: Rollout,
-  seen: Observation,
-  world: RolloutWorld,
-): { readonly rollout: Rollout; readonly reason: string } | null {
-  if (
-    rollout.weight === 0 ||
-    rollout.kind === 'rollback' ||
-    rollout.stable === null ||
-    !WATCHED.includes(rollout.state)
-  )
-    return null;
-  if (seen.candidate.crashed >= CRASHES_TOLERATED) {
-    return {
-      rollout,
-      reason: `the candidate keeps crashing: ${seen.candidate.complaint ?? 'no reason given'}`,
-    };
-  }
-  const judgement = judge(rollout.evidence, rollout.plan.rule, world.special);
-  return judgement.verdict === 'worse'
-    ? { rollout: { ...rollout, judgement }, reason: judgement.sentence }
-    : null;
+function isWatched(rollout: Rollout): boolean {
+  return rollout.trafficSince !== null && !isWhole(rollout) && WATCHED.includes(rollout.state);
 }
 
-/** Soaking, the candidate is stable already: the former release, still running, becomes it again. */
+function harmOf(rollout: Rollout, seen: Observation): string | null {
+  if (!isWatched(rollout)) return null;
+  if (seen.candidate.crashed >= CRASHES_TOLERATED)
+    return `the candidate keeps crashing: ${seen.candidate.complaint ?? 'no reason given'}`;
+  const { judgement, overruled } = rollout;
+  return judgement?.verdict === 'worse' && !overruled ? judgement.sentence : null;
+}
+
+/** Soaking, the candidate is stable already: the former release becomes it again. */
 function retreat(rollout: Rollout, reason: string, now: number): Result<RolloutDecision, RolloutRefusal> {
-  const moved = to(rollout, 'aborting', { now, reason });
+  const moved = abort(rollout, reason, now);
   if (!moved.ok || rollout.state !== 'soaking' || rollout.stable === null) return moved;
   const back: RolloutEffect = { kind: 'restoreStable', release: rollout.stable, instead: rollout.candidate };
   return accept({ rollout: moved.value.rollout, effects: [back, ...moved.value.effects] });
+}
+
+function plannedTick(
+  rollout: Rollout,
+  seen: Observation,
+  now: number,
+): Result<RolloutDecision, RolloutRefusal> {
+  // The way back is always open.
+  if (rollout.kind === 'rollback') return to(rollout, 'starting', { now });
+  const missing = rollout.plan.approvals - seen.approvals;
+  if (missing > 0) {
+    const reason = `waits for ${missing} ${missing === 1 ? 'approval' : 'approvals'} of this digest: holdfast approve`;
+    return rollout.state === 'planned' ? to(rollout, 'awaitingApproval', { now, reason }) : stay(rollout);
+  }
+  if (seen.blocked !== null) return stay({ ...rollout, reason: seen.blocked });
+  return to({ ...rollout, reason: null }, 'starting', { now });
 }
 
 function startingTick(
@@ -158,56 +172,62 @@ function startingTick(
   return giveUp(rollout, seen.candidate.complaint ? `${short}: ${seen.candidate.complaint}` : short, now);
 }
 
-function wantedReplicas(rollout: Rollout): { readonly candidate: number; readonly baseline: number } {
-  const { plan } = rollout;
-  if (rollout.stable === null || rollout.kind === 'rollback')
-    return { candidate: plan.replicas, baseline: 0 };
-  const weight = currentStep(plan, rollout.step)?.weight ?? WHOLE;
-  const baseline = plan.baseline === 'fresh' ? replicasFor(baselineShare(weight), plan.replicas) : 0;
-  return { candidate: replicasFor(weight, plan.replicas), baseline };
-}
-
 /** Without a stable release there is nothing to abort to. */
 function giveUp(rollout: Rollout, reason: string, now: number): Result<RolloutDecision, RolloutRefusal> {
-  return to(rollout, rollout.stable === null ? 'failed' : 'aborting', { now, reason });
+  return rollout.stable === null ? to(rollout, 'failed', { now, reason }) : abort(rollout, reason, now);
 }
 
-function shift(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
+function readyTick(
+  rollout: Rollout,
+  seen: Observation,
+  now: number,
+): Result<RolloutDecision, RolloutRefusal> {
   if (rollout.kind === 'rollback') return to({ ...rollout, weight: WHOLE }, 'rollingBack', { now });
-  const step = currentStep(rollout.plan, rollout.step);
-  if (rollout.stable === null || step === null) return to(rollout, 'promoting', { now });
-  // From here on routers may send it requests, one after the other.
-  return to({ ...rollout, weight: step.weight, trafficSince: rollout.trafficSince ?? now }, 'shifting', {
-    now,
-  });
+  if (isWhole(rollout) || rollout.step >= rollout.plan.steps.length) return to(rollout, 'promoting', { now });
+  if (rollout.opened !== rollout.step) {
+    if (currentStep(rollout.plan, rollout.step).gate) {
+      const reason = 'the gate before this step is closed: look at it, then holdfast rollout advance';
+      return hold(rollout, 'gate', { now, reason });
+    }
+    const too = overload(rollout, seen);
+    if (too !== null) return hold(rollout, 'capacity', { now, reason: too });
+  }
+  return shift(rollout, now);
+}
+
+/** Capacity may come back by itself; a gate and a verdict wait for a person. */
+function heldTick(rollout: Rollout, seen: Observation, now: number): Result<RolloutDecision, RolloutRefusal> {
+  if (rollout.heldFor !== 'capacity') return stay(rollout);
+  const too = overload(rollout, seen);
+  return too === null ? shift(rollout, now) : stay({ ...rollout, reason: too });
 }
 
 function analysingTick(
   rollout: Rollout,
   seen: Observation,
-  world: RolloutWorld,
+  now: number,
 ): Result<RolloutDecision, RolloutRefusal> {
-  const { now } = world;
-  const { plan } = rollout;
-  const judgement = judge(rollout.evidence, plan.rule, world.special);
-  const judged = { ...rollout, judgement };
+  const { plan, judgement } = rollout;
   const elapsed = now - rollout.stateSince;
-  const dwell = currentStep(plan, rollout.step)?.dwellMs ?? 0;
-  if (elapsed < dwell) return stay(judged);
-  if (judgement.verdict === 'notWorse') return next(judged, now);
-  if (elapsed < plan.deadlineMs) return stay(judged);
-  if (judgement.verdict === 'undecided')
-    return byPolicy(judged, plan.whenUndecided, { now, why: 'undecided at the deadline' });
-  if (plan.whenInsufficient !== 'probe') {
-    return byPolicy(judged, plan.whenInsufficient, { now, why: judgement.sentence });
-  }
+  if (rollout.hurried) return next(rollout, now);
+  if (elapsed < currentStep(plan, rollout.step).dwellMs) return stay(rollout);
+  if (judgement?.verdict === 'notWorse') return next(rollout, now);
+  if (elapsed < plan.deadlineMs) return stay(rollout);
+  if (judgement?.verdict === 'undecided')
+    return byPolicy(rollout, plan.whenUndecided, { now, why: 'undecided at the deadline' });
+  if (plan.whenInsufficient !== 'probe')
+    return byPolicy(rollout, plan.whenInsufficient, {
+      now,
+      why: judgement?.sentence ?? 'nothing was judged',
+    });
   const wanted = wantedReplicas(rollout);
   return seen.candidate.ready >= wanted.candidate
-    ? next({ ...judged, unjudged: true }, now)
-    : to(judged, 'aborting', {
+    ? next({ ...rollout, unjudged: true }, now)
+    : giveUp(
+        rollout,
+        `too few requests to judge, and the probes fail: ${seen.candidate.complaint ?? 'no reason given'}`,
         now,
-        reason: `too few requests to judge, and the probes fail: ${seen.candidate.complaint ?? ''}`,
-      });
+      );
 }
 
 function byPolicy(
@@ -216,15 +236,7 @@ function byPolicy(
   { now, why }: { readonly now: number; readonly why: string },
 ): Result<RolloutDecision, RolloutRefusal> {
   if (policy === 'advance') return next(rollout, now);
-  return to(rollout, policy === 'hold' ? 'held' : 'aborting', { now, reason: why });
-}
-
-function next(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
-  const step = rollout.step + 1;
-  const last = step >= rollout.plan.steps.length;
-  return to({ ...rollout, step: last ? rollout.plan.steps.length : step }, last ? 'promoting' : 'starting', {
-    now,
-  });
+  return policy === 'hold' ? hold(rollout, 'verdict', { now, reason: why }) : abort(rollout, why, now);
 }
 
 function promotingTick(
@@ -253,61 +265,13 @@ function abortingTick(
   seen: Observation,
   now: number,
 ): Result<RolloutDecision, RolloutRefusal> {
+  const { plan } = rollout;
+  const elapsed = now - rollout.stateSince;
+  if (rollout.weight > 0) {
+    const whole = seen.stable.ready >= plan.replicas || elapsed >= plan.readinessDeadlineMs;
+    return stay(whole ? { ...rollout, weight: 0, stateSince: now } : rollout);
+  }
   const released = seen.routers.published && seen.routers.acknowledged;
-  const patient = now - rollout.stateSince < ABORT_PATIENCE_MS;
-  return released || !patient ? to({ ...rollout, weight: 0 }, 'aborted', { now }) : stay(rollout);
-}
-
-function finish(rollout: Rollout, state: RolloutState, now: number): Result<RolloutDecision, RolloutRefusal> {
-  const moved = to(rollout, state, { now });
-  if (!moved.ok) return moved;
-  const effects: RolloutEffect[] = [
-    { kind: 'makeStable', release: rollout.candidate },
-    ...moved.value.effects,
-  ];
-  return accept({ rollout: moved.value.rollout, effects });
-}
-
-function pause(rollout: Rollout, { now }: RolloutWorld): Result<RolloutDecision, RolloutRefusal> {
-  const fit: readonly RolloutState[] = ['planned', 'starting', 'ready', 'shifting', 'analysing', 'held'];
-  if (!fit.includes(rollout.state)) return unfit(rollout, 'paused');
-  return to({ ...rollout, pausedFrom: rollout.state }, 'paused', { now });
-}
-
-function resume(rollout: Rollout, { now }: RolloutWorld): Result<RolloutDecision, RolloutRefusal> {
-  if (rollout.state !== 'paused') return unfit(rollout, 'resumed');
-  return to({ ...rollout, pausedFrom: null }, rollout.pausedFrom ?? 'planned', { now });
-}
-
-function advance(
-  rollout: Rollout,
-  full: boolean,
-  { now }: RolloutWorld,
-): Result<RolloutDecision, RolloutRefusal> {
-  const fit: readonly RolloutState[] = ['shifting', 'analysing', 'held'];
-  if (!fit.includes(rollout.state)) return unfit(rollout, 'advanced');
-  if (full)
-    return to({ ...rollout, step: rollout.plan.steps.length }, 'promoting', {
-      now,
-      reason: 'advanced to the whole traffic by hand',
-    });
-  return next(rollout, now);
-}
-
-function unfit(rollout: Rollout, verb: string): Result<RolloutDecision, RolloutRefusal> {
-  const at = `${rollout.state} at ${formatShare(rollout.weight)}`;
-  return refuse({ code: 'rolloutStateUnfit', sentence: `the rollout is ${at} and cannot be ${verb} now` });
-}
-
-function stay(rollout: Rollout): Result<RolloutDecision, RolloutRefusal> {
-  return accept({ rollout, effects: [] });
-}
-
-function to(
-  rollout: Rollout,
-  state: RolloutState,
-  { now, reason }: { readonly now: number; readonly reason?: string },
-): Result<RolloutDecision, RolloutRefusal> {
-  const moved = { ...rollout, state, stateSince: now, reason: reason ?? rollout.reason };
-  return accept({ rollout: moved, effects: [{ kind: 'announce', state, reason: moved.reason }] });
+  if (!released && elapsed < ABORT_PATIENCE_MS) return stay(rollout);
+  return to(rollout, rollout.supersededBy === null ? 'aborted' : 'superseded', { now });
 }

@@ -1,39 +1,48 @@
 import type { WantedGroup } from '../traffic/reconcile.ts';
-import { WHOLE } from '../traffic/traffic.ts';
-import { baselineShare, currentStep, replicasFor } from './plan.ts';
-import { isFinal, type Rollout } from './rollout.ts';
+import { type CandidateAccess, NO_ACCESS, WHOLE } from '../traffic/traffic.ts';
+import { baselineShare } from './fleet.ts';
+import { currentStep, isWhole, wantedReplicas } from './plan.ts';
+import { isFinal, type Rollout, type RolloutState } from './rollout.ts';
 
 /**
  * What an environment should look like now. The only place where a rollout's state becomes
- * instances and shares; the reconciler does the rest. Stable keeps its full fleet until the
- * candidate carries everything, so that an abort never has to wait for anything to boot.
+ * instances and shares; the reconciler does the rest. Where the strategy has two fleets, stable
+ * keeps its own until the candidate carries everything, so that an abort never waits for a boot.
  */
 export interface EnvironmentView {
   readonly stable: string | null;
   readonly previous: string | null;
   readonly replicas: number;
+  /** The former release keeps running without traffic. */
+  readonly keepHot: boolean;
 }
 
-export function desire(environment: EnvironmentView, rollout: Rollout | null): readonly WantedGroup[] {
+export interface Desire {
+  readonly groups: readonly WantedGroup[];
+  readonly access: CandidateAccess;
+  /** At most so many instances at once; null: no limit of its own. */
+  readonly ceiling: number | null;
+}
+
+export function desire(environment: EnvironmentView, rollout: Rollout | null): Desire {
   const { stable, previous, replicas } = environment;
-  const arms = rollout && !isFinal(rollout.state) ? armsOf(rollout) : NO_ARMS;
+  const live = rollout !== null && !isFinal(rollout.state) ? rollout : null;
+  const arms = live ? armsOf(live, replicas) : { ...NO_ARMS, stable: replicas };
   const candidate = rollout?.candidate ?? null;
-  const standing: WantedGroup[] = [];
+  const groups: WantedGroup[] = [];
   const left = WHOLE - arms.candidate.share - arms.baseline.share;
   if (stable !== null && stable !== candidate)
-    standing.push({ name: 'stable', release: stable, replicas, share: left });
-  else if (stable !== null && arms.candidate.replicas === 0) {
-    standing.push({ name: 'stable', release: stable, replicas, share: WHOLE });
-  }
-  const groups: WantedGroup[] = [...standing];
+    groups.push({ name: 'stable', release: stable, replicas: arms.stable, share: left });
+  else if (stable !== null && arms.candidate.replicas === 0)
+    groups.push({ name: 'stable', release: stable, replicas, share: WHOLE });
   if (stable !== null && arms.baseline.replicas > 0)
     groups.push({ name: 'baseline', release: stable, ...arms.baseline });
   if (candidate !== null && arms.candidate.replicas > 0)
     groups.push({ name: 'candidate', release: candidate, ...arms.candidate });
-  if (previous !== null && previous !== stable && !groups.some((group) => group.release === previous)) {
+  const kept = previous !== null && previous !== stable && environment.keepHot;
+  if (kept && !groups.some((group) => group.release === previous))
     groups.push({ name: 'previous', release: previous, replicas, share: 0 });
-  }
-  return groups;
+  return { groups, access: live ? accessOf(live) : NO_ACCESS, ceiling: live ? ceilingOf(live) : null };
 }
 
 interface Arm {
@@ -41,49 +50,90 @@ interface Arm {
   readonly share: number;
 }
 
-const NO_ARMS: { readonly candidate: Arm; readonly baseline: Arm } = {
-  candidate: { replicas: 0, share: 0 },
-  baseline: { replicas: 0, share: 0 },
-};
+interface Arms {
+  readonly candidate: Arm;
+  readonly baseline: Arm;
+  readonly stable: number;
+}
 
-function armsOf(rollout: Rollout): { readonly candidate: Arm; readonly baseline: Arm } {
+const NO_ARM: Arm = { replicas: 0, share: 0 };
+const NO_ARMS = { candidate: NO_ARM, baseline: NO_ARM };
+
+function settled(rollout: Rollout): RolloutState {
+  return rollout.state === 'paused' ? (rollout.pausedFrom ?? 'paused') : rollout.state;
+}
+
+function armsOf(rollout: Rollout, replicas: number): Arms {
   const { plan } = rollout;
-  const state = rollout.state === 'paused' ? (rollout.pausedFrom ?? 'paused') : rollout.state;
-  switch (state) {
+  switch (settled(rollout)) {
     case 'starting':
     case 'ready':
     case 'shifting':
     case 'analysing':
     case 'held':
-      return stepArms(rollout);
+      return stepArms(rollout, replicas);
     case 'promoting':
     case 'rollingBack':
     case 'soaking':
       return {
         candidate: { replicas: plan.replicas, share: rollout.weight },
-        baseline: { replicas: 0, share: 0 },
+        baseline: NO_ARM,
+        stable: stableIn(rollout, replicas),
       };
     case 'aborting':
-      // The candidate keeps its instances until every router has let go of it.
+      // The candidate keeps its instances until stable is whole and every router has let go of them.
       return {
-        candidate: { replicas: replicasFor(rollout.weight || 1, plan.replicas), share: 0 },
-        baseline: { replicas: 0, share: 0 },
+        candidate: { replicas: wantedReplicas(rollout).candidate, share: rollout.weight },
+        baseline: NO_ARM,
+        stable: replicas,
       };
     default:
-      return NO_ARMS;
+      return { ...NO_ARMS, stable: replicas };
   }
 }
 
-function stepArms(rollout: Rollout): { readonly candidate: Arm; readonly baseline: Arm } {
-  const { plan } = rollout;
-  const whole = rollout.stable === null || rollout.kind === 'rollback';
-  const target = whole ? WHOLE : (currentStep(plan, rollout.step)?.weight ?? WHOLE);
-  const fresh = plan.baseline === 'fresh' && !whole;
+function stepArms(rollout: Rollout, replicas: number): Arms {
+  const wanted = wantedReplicas(rollout);
+  const stable = stableIn(rollout, replicas);
   return {
-    candidate: { replicas: replicasFor(target, plan.replicas), share: rollout.weight },
+    candidate: { replicas: wanted.candidate, share: shareIn(rollout, stable) },
     baseline: {
-      replicas: fresh ? replicasFor(baselineShare(target), plan.replicas) : 0,
-      share: fresh ? baselineShare(rollout.weight) : 0,
+      replicas: wanted.baseline,
+      share: wanted.baseline > 0 ? baselineShare(rollout.weight) : 0,
     },
+    stable,
   };
+}
+
+/** Rolling shrinks stable as the candidate grows; the others keep it whole. */
+function stableIn(rollout: Rollout, replicas: number): number {
+  if (isWhole(rollout) || rollout.plan.strategy !== 'rolling') return replicas;
+  const step = currentStep(rollout.plan, rollout.step);
+  const moved = rollout.heldFor === 'verdict' || settled(rollout) === 'analysing';
+  return moved ? step.stable : step.stableMeanwhile;
+}
+
+/** With fewer of stable left than its share needs, the candidate's instances take their part of it. */
+function shareIn(rollout: Rollout, stable: number): number {
+  const { plan, weight } = rollout;
+  if (plan.strategy !== 'rolling' || weight === 0 || isWhole(rollout)) return weight;
+  const serving = Math.round((weight * plan.replicas) / WHOLE);
+  return Math.max(weight, Math.round((WHOLE * serving) / (serving + stable)));
+}
+
+function accessOf(rollout: Rollout): CandidateAccess {
+  const { plan } = rollout;
+  const state = settled(rollout);
+  if (isWhole(rollout) || state === 'aborting') return NO_ACCESS;
+  const seen: readonly RolloutState[] = ['ready', 'shifting', 'analysing', 'held', 'promoting'];
+  if (!seen.includes(state)) return NO_ACCESS;
+  const preview = rollout.weight < WHOLE ? plan.preview : null;
+  // A gate is there to look first: whoever is routed by name may, before any share moves.
+  const moved = state === 'shifting' || state === 'analysing' || rollout.heldFor === 'verdict';
+  const { routes, mirror } = currentStep(plan, rollout.step);
+  return { preview, routes, mirror: moved ? mirror : 0 };
+}
+
+function ceilingOf(rollout: Rollout): number | null {
+  return isWhole(rollout) || rollout.state === 'aborting' ? null : rollout.plan.ceiling;
 }

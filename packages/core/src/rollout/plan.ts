@@ -1,16 +1,45 @@
 import { WHOLE } from '../traffic/traffic.ts';
-import type { RolloutPlan, RolloutStep } from './rollout.ts';
+import { baselineShare, replicasFor } from './fleet.ts';
+import type { Rollout, RolloutPlan, RolloutStep } from './rollout.ts';
 
-/** The replicas an arm of this share needs: at least one, and never less than its part of the fleet. */
-export function replicasFor(share: number, replicas: number): number {
-  return share <= 0 ? 0 : Math.max(1, Math.ceil((replicas * share) / WHOLE));
+/**
+ * The step that is under way. After the last one comes the promotion: a step of its own, with the
+ * whole traffic and a whole fleet.
+ */
+export function currentStep(plan: RolloutPlan, step: number): RolloutStep {
+  return plan.steps[step] ?? wholeStep(plan);
 }
 
-/** The fresh baseline gets as much as the candidate, as long as that leaves stable something. */
-export function baselineShare(weight: number): number {
-  return Math.min(weight, Math.floor((WHOLE - weight) / 2));
+function wholeStep(plan: RolloutPlan): RolloutStep {
+  const before = plan.steps.at(-1)?.stable ?? plan.replicas;
+  const meanwhile = plan.ceiling === null ? before : Math.min(before, plan.ceiling - plan.replicas);
+  return {
+    weight: WHOLE,
+    dwellMs: 0,
+    gate: false,
+    mirror: 0,
+    routes: [],
+    candidates: plan.replicas,
+    stableMeanwhile: meanwhile,
+    stable: meanwhile,
+  };
 }
 
-export function currentStep(plan: RolloutPlan, step: number): RolloutStep | null {
-  return plan.steps[step] ?? null;
+/** Without a stable release, and on the way back, there is one step: everything. */
+export function isWhole(rollout: Rollout): boolean {
+  return rollout.stable === null || rollout.kind === 'rollback';
+}
+
+export interface Wanted {
+  readonly candidate: number;
+  readonly baseline: number;
+}
+
+/** How many instances of each arm must be ready before the step's traffic moves. */
+export function wantedReplicas(rollout: Rollout): Wanted {
+  const { plan } = rollout;
+  if (isWhole(rollout)) return { candidate: plan.replicas, baseline: 0 };
+  const step = currentStep(plan, rollout.step);
+  const baseline = plan.baseline === 'fresh' ? replicasFor(baselineShare(step.weight), plan.replicas) : 0;
+  return { candidate: step.candidates, baseline };
 }

@@ -1,16 +1,21 @@
 import type { Evidence, Judgement, Rule } from '../analysis/analysis.ts';
+import type { Route } from '../traffic/traffic.ts';
 
 /**
  * One rollout: a release on its way to an environment's traffic.
  *
- *   planned ─▶ starting ─▶ ready ─▶ shifting ─▶ analysing ─┐   a step: start, shift, judge
- *                 ▲                                        │
- *                 └──────────── next step ─────────────────┤
- *                                                          ├─▶ promoting ─▶ soaking ─▶ done
- *   any of these ─▶ paused ─▶ back    analysing ─▶ held ───┤
- *   any of these ─▶ aborting ─▶ aborted                    └─▶ aborting (worse)
- *   any of these ─▶ superseded (a newer release was asked for)
+ *   planned ─▶ awaitingApproval ─▶ starting ─▶ ready ─▶ shifting ─▶ analysing ─┐  a step: start, shift, judge
+ *      frozen: waits                  ▲          └▶ held (gate, capacity)      │
+ *                                     └────────── next step ───────────────────┤
+ *                                                                              ├─▶ promoting ─▶ soaking ─▶ done
+ *   any of these ─▶ paused ─▶ back                     analysing ─▶ held ──────┤
+ *   any of these ─▶ aborting ─▶ aborted                                        └─▶ aborting (worse)
+ *   any of these ─▶ aborting ─▶ superseded (a newer release was asked for)
  *   starting ─▶ failed (the first release of an environment never became ready)
+ *
+ * Canary, rolling and blue-green are plans of steps over this one machine (strategies/). Aborting
+ * ends when stable carries everything again: at once where it kept its fleet, and when it is whole
+ * again where it was being replaced.
  *
  * A rollback is a rollout of a retained release: planned ─▶ starting ─▶ rollingBack ─▶ rolledBack.
  * It skips analysis, never readiness. Owner of every transition: the environment's duty in the
@@ -44,25 +49,56 @@ export function isFinal(state: RolloutState): boolean {
   return TERMINAL.includes(state);
 }
 
+export const STRATEGIES = ['canary', 'rolling', 'blueGreen'] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
 export interface RolloutStep {
-  /** Basis points of 10,000. */
+  /** The candidate's share of the traffic, basis points of 10,000. */
   readonly weight: number;
   readonly dwellMs: number;
+  /** A person opens it before the step's traffic moves. */
+  readonly gate: boolean;
+  /** Share of stable's safe requests whose copies the candidate gets; its answers are thrown away. */
+  readonly mirror: number;
+  /** Requests that go to the candidate whatever the share. */
+  readonly routes: readonly Route[];
+  /** Instances of the candidate that must be ready. */
+  readonly candidates: number;
+  /** Instances of stable while the step's instances start, and once its traffic has moved. */
+  readonly stableMeanwhile: number;
+  readonly stable: number;
 }
 
 /** Frozen when the rollout is planned: a changed file changes the next rollout, not this one. */
 export interface RolloutPlan {
+  readonly strategy: Strategy;
   readonly replicas: number;
   readonly steps: readonly RolloutStep[];
-  readonly baseline: 'fresh' | 'stable';
+  /** Whom the candidate is compared with; before: stable, until the traffic was switched. */
+  readonly baseline: 'fresh' | 'stable' | 'before';
+  /** At most so many instances of both releases at once; null: as many as the arms need. */
+  readonly ceiling: number | null;
+  /** Requests per second that one replica carries safely; null: not said. */
+  readonly safeRps: number | null;
+  /** Capacity is counted without the zone that has the most of an arm. */
+  readonly zoneLoss: boolean;
+  /** Port of the router where the candidate answers before the switch; null: none. */
+  readonly preview: number | null;
   readonly warmupMs: number;
   readonly deadlineMs: number;
   readonly rule: Rule;
   readonly whenUndecided: 'advance' | 'hold' | 'abort';
   readonly whenInsufficient: 'probe' | 'hold' | 'abort';
+  /** false: a candidate that does harm is held for a person instead of being aborted. */
+  readonly automatic: boolean;
   readonly readinessDeadlineMs: number;
   readonly soakMs: number;
+  /** People who must approve this digest before anything starts. */
+  readonly approvals: number;
 }
+
+/** gate: a person opens it · verdict: the policy says hold · capacity: the replicas cannot carry the step. */
+export type HeldFor = 'gate' | 'verdict' | 'capacity';
 
 export interface Rollout {
   readonly id: string;
@@ -80,6 +116,15 @@ export interface Rollout {
   readonly stateSince: number;
   readonly startedAt: number;
   readonly pausedFrom: RolloutState | null;
+  readonly heldFor: HeldFor | null;
+  /** The last step that a person let through, or pushed through against its capacity. */
+  readonly opened: number | null;
+  /** A person wants the remaining batches without their dwell. */
+  readonly hurried: boolean;
+  /** A person saw that it does harm and let it go on. */
+  readonly overruled: boolean;
+  /** The release that takes this one's place once it has let go; null: none. */
+  readonly supersededBy: string | null;
   /** First moment at which the candidate got traffic; samples count from `warmupMs` later. */
   readonly trafficSince: number | null;
   readonly evidence: Evidence;
@@ -93,6 +138,13 @@ export interface Rollout {
 export interface Observation {
   readonly candidate: ArmFleet;
   readonly baseline: ArmFleet;
+  readonly stable: ArmFleet;
+  /** Over the last minute, all arms together; null: nothing was measured. */
+  readonly requestsPerSecond: number | null;
+  /** Why nothing may start now: a freeze, or no allowed window; null: it may. */
+  readonly blocked: string | null;
+  /** People who approved this digest. */
+  readonly approvals: number;
   readonly routers: {
     /** The shares this rollout wants stand in the published snapshot. */
     readonly published: boolean;
@@ -105,6 +157,8 @@ export interface Observation {
 
 export interface ArmFleet {
   readonly ready: number;
+  /** Ready ones that are left when the zone with the most of them is lost, where the environment counts on that. */
+  readonly dependable: number;
   readonly crashed: number;
   /** Why the last instance of it is not ready, in its own words. */
   readonly complaint: string | null;
@@ -116,6 +170,7 @@ export type RolloutEvent =
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
   | { readonly kind: 'abort'; readonly reason: string }
+  | { readonly kind: 'reject'; readonly by: string }
   | { readonly kind: 'supersede'; readonly by: string };
 
 export type RolloutEffect =

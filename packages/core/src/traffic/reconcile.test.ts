@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { checkSnapshot } from './invariants.ts';
 import { type FleetView, reconcile } from './reconcile.ts';
 import { groupOfBucket, SmoothChoice, servable } from './split.ts';
-import type { Instance, RouterWorker, Snapshot } from './traffic.ts';
+import { type Instance, NO_ACCESS, type RouterWorker, type Snapshot } from './traffic.ts';
 
 const SNAPSHOT: Snapshot = {
   environment: 'shop/production',
@@ -10,6 +10,7 @@ const SNAPSHOT: Snapshot = {
   revision: 7,
   sticky: { kind: 'none' },
   drainDeadlineMs: 30_000,
+  access: NO_ACCESS,
   groups: [],
 };
 
@@ -47,6 +48,8 @@ function worker(id: string, revision: number, over: Partial<RouterWorker> = {}):
 function view(over: Partial<FleetView>): FleetView {
   return {
     wanted: [],
+    access: NO_ACCESS,
+    ceiling: null,
     instances: [],
     hosts: [{ agent: 'host-1', zone: 'a', address: '127.0.0.1' }],
     workers: [],
@@ -235,6 +238,7 @@ test('a share never points at nothing', () => {
   const content = servable({
     sticky: { kind: 'none' },
     drainDeadlineMs: 0,
+    access: NO_ACCESS,
     groups: [
       { ...(stable as never as object), upstreams: [] } as never,
       baseline as never,
@@ -243,4 +247,15 @@ test('a share never points at nothing', () => {
   });
   expect(() => checkSnapshot(content)).not.toThrow();
   expect(content.groups.find((group) => group.name === 'stable')?.share).toBe(0);
+});
+
+test('a ceiling counts what still drains, and starts fill what is left of it', () => {
+  const wanted = [
+    { name: 'stable' as const, release: 'r1', replicas: 1, share: 5_000 },
+    { name: 'candidate' as const, release: 'r2', replicas: 2, share: 5_000 },
+  ];
+  const instances = [instance('a'), instance('b', { desired: 'drain' })];
+  const started = (ceiling: number | null) =>
+    kinds(reconcile(view({ wanted, instances, ceiling }))).filter((kind) => kind === 'start').length;
+  expect([started(null), started(4), started(3), started(2)]).toEqual([2, 2, 1, 0]);
 });

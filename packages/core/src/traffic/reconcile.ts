@@ -1,6 +1,7 @@
 import { canonicalJson, type Json } from '../kernel/json.ts';
 import { servable } from './split.ts';
 import {
+  type CandidateAccess,
   compareVersion,
   type GroupName,
   type Instance,
@@ -36,6 +37,9 @@ export interface Host {
 
 export interface FleetView {
   readonly wanted: readonly WantedGroup[];
+  readonly access: CandidateAccess;
+  /** At most so many instances at once, draining ones included; null: no limit. */
+  readonly ceiling: number | null;
   readonly instances: readonly Instance[];
   readonly hosts: readonly Host[];
   readonly workers: readonly RouterWorker[];
@@ -80,7 +84,11 @@ interface Assigned {
 }
 
 function isAlive(instance: Instance): boolean {
-  return instance.desired === 'run' && instance.state !== 'stopped' && instance.state !== 'crashed';
+  return instance.desired === 'run' && hasProcess(instance);
+}
+
+function hasProcess(instance: Instance): boolean {
+  return instance.state !== 'stopped' && instance.state !== 'crashed';
 }
 
 /** Its host went silent. It may well serve; it is replaced where another host is there to do so. */
@@ -119,9 +127,11 @@ function compareText(a: string, b: string): number {
 function startMissing(view: FleetView, keep: Assigned['keep']): FleetEffect[] {
   const load = new Map(view.hosts.map((host) => [host.agent, 0]));
   for (const { instance } of keep) load.set(instance.agent, (load.get(instance.agent) ?? 0) + 1);
+  let room = view.ceiling === null ? Infinity : view.ceiling - view.instances.filter(hasProcess).length;
   return view.wanted.flatMap((group) => {
     const held = keep.filter((entry) => entry.group === group.name).length;
-    const missing = Math.max(0, group.replicas - held);
+    const missing = Math.max(0, Math.min(room, group.replicas - held));
+    room -= missing;
     if (missing === 0 || view.hosts.length === 0 || isCrashLooping(view, group.release)) return [];
     return Array.from({ length: missing }, (): FleetEffect => {
       const agent = leastLoaded(view.hosts, load);
@@ -159,6 +169,7 @@ function publish(view: FleetView, keep: Assigned['keep']): FleetEffect[] {
   const content = servable({
     sticky: view.sticky,
     drainDeadlineMs: view.drainDeadlineMs,
+    access: view.access,
     groups: view.wanted.map((group) => ({
       name: group.name,
       release: group.release,
@@ -169,7 +180,7 @@ function publish(view: FleetView, keep: Assigned['keep']): FleetEffect[] {
         .sort((a, b) => compareText(a.id, b.id)),
     })),
   });
-  const { sticky, drainDeadlineMs, groups } = view.snapshot;
+  const { sticky, drainDeadlineMs, access, groups } = view.snapshot;
   // Nothing ready is worse than what routers know: they route on and find out who answers.
   const emptied =
     view.wanted.some((group) => group.replicas > 0) &&
@@ -177,7 +188,7 @@ function publish(view: FleetView, keep: Assigned['keep']): FleetEffect[] {
     groups.some((group) => group.upstreams.length > 0);
   if (emptied) return [];
   const same =
-    canonicalJson({ sticky, drainDeadlineMs, groups } as unknown as Json) ===
+    canonicalJson({ sticky, drainDeadlineMs, access, groups } as unknown as Json) ===
     canonicalJson(content as unknown as Json);
   return same ? [] : [{ kind: 'publish', content }];
 }

@@ -23,6 +23,24 @@ export interface TrafficGroup {
   readonly upstreams: readonly Upstream[];
 }
 
+/** A request that carries this goes to the candidate. A header's name is compared without case. */
+export interface Route {
+  readonly kind: 'header' | 'cookie';
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What leads to the candidate besides its share. */
+export interface CandidateAccess {
+  readonly routes: readonly Route[];
+  /** Basis points of stable's safe requests that are copied to it. */
+  readonly mirror: number;
+  /** Port of the router where every request goes to it; null: none. */
+  readonly preview: number | null;
+}
+
+export const NO_ACCESS: CandidateAccess = { routes: [], mirror: 0, preview: null };
+
 export type Stickiness =
   | { readonly kind: 'none' }
   | { readonly kind: 'cookie' }
@@ -31,6 +49,7 @@ export type Stickiness =
 export interface SnapshotContent {
   readonly sticky: Stickiness;
   readonly drainDeadlineMs: number;
+  readonly access: CandidateAccess;
   readonly groups: readonly TrafficGroup[];
 }
 

@@ -1,5 +1,5 @@
 import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.ts';
-import type { Snapshot } from '@holdfast/core/traffic/traffic.ts';
+import { NO_ACCESS, type Snapshot } from '@holdfast/core/traffic/traffic.ts';
 import type { Queryable } from '../database.ts';
 
 export interface EnvironmentRow {
@@ -10,6 +10,8 @@ export interface EnvironmentRow {
   readonly previous: string | null;
   readonly hold: string | null;
   readonly hold_since: Date | null;
+  readonly frozen_until: Date | null;
+  readonly frozen_why: string | null;
   readonly config: EnvironmentConfig;
   readonly snapshot: Snapshot;
   readonly revision: number;
@@ -31,6 +33,7 @@ export async function upsertEnvironment(
     revision: 0,
     sticky: { kind: 'none' },
     drainDeadlineMs: 30_000,
+    access: NO_ACCESS,
     groups: [],
   };
   const kept = await sql.query<EnvironmentRow>(
@@ -98,4 +101,17 @@ export async function setHold(sql: Queryable, id: string, hold: string | null): 
     'UPDATE environment SET hold = $2, hold_since = CASE WHEN $2::text IS NULL THEN NULL ELSE clock_timestamp() END WHERE id = $1',
     [id, hold],
   );
+}
+
+/** null lifts it. */
+export async function setFreeze(
+  sql: Queryable,
+  id: string,
+  freeze: { readonly until: Date; readonly why: string } | null,
+): Promise<void> {
+  await sql.query('UPDATE environment SET frozen_until = $2, frozen_why = $3 WHERE id = $1', [
+    id,
+    freeze?.until ?? null,
+    freeze?.why ?? null,
+  ]);
 }

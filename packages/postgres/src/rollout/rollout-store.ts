@@ -1,4 +1,5 @@
 import { checkRollout } from '@holdfast/core/rollout/invariants.ts';
+import { currentRollout } from '@holdfast/core/rollout/older-rollout.ts';
 import { isFinal, type Rollout, type RolloutState } from '@holdfast/core/rollout/rollout.ts';
 import type { Queryable } from '../database.ts';
 
@@ -7,7 +8,8 @@ export type RolloutRequest =
   | { readonly id: string; readonly kind: 'advance'; readonly full: boolean }
   | { readonly id: string; readonly kind: 'pause' }
   | { readonly id: string; readonly kind: 'resume' }
-  | { readonly id: string; readonly kind: 'abort'; readonly reason: string };
+  | { readonly id: string; readonly kind: 'abort'; readonly reason: string }
+  | { readonly id: string; readonly kind: 'reject'; readonly by: string };
 
 export interface RolloutRow {
   readonly id: string;
@@ -20,6 +22,11 @@ export interface RolloutRow {
   readonly data: Rollout;
   readonly started_at: Date;
   readonly ended_at: Date | null;
+}
+
+/** A rollout that 0.2 planned knows one strategy and one method; the rest is filled in. */
+function rows(found: { readonly rows: readonly RolloutRow[] }): readonly RolloutRow[] {
+  return found.rows.map((row) => ({ ...row, data: currentRollout(row.data) }));
 }
 
 /** Asking again with the same `askedBy` finds the same rollout. */
@@ -42,23 +49,25 @@ export async function insertRollout(sql: Queryable, rollout: Rollout, askedBy: s
 }
 
 export async function rolloutAskedBy(sql: Queryable, askedBy: string): Promise<RolloutRow | null> {
-  return (
-    (await sql.query<RolloutRow>('SELECT * FROM rollout WHERE asked_by = $1', [askedBy])).rows[0] ?? null
-  );
+  return rows(await sql.query<RolloutRow>('SELECT * FROM rollout WHERE asked_by = $1', [askedBy]))[0] ?? null;
 }
 
 export async function findRollout(sql: Queryable, id: string): Promise<RolloutRow | null> {
-  return (await sql.query<RolloutRow>('SELECT * FROM rollout WHERE id = $1', [id])).rows[0] ?? null;
+  return rows(await sql.query<RolloutRow>('SELECT * FROM rollout WHERE id = $1', [id]))[0] ?? null;
+}
+
+/** Oldest first: that one goes on; a newer one waits until it has let go. */
+export async function liveRollouts(sql: Queryable, environmentId: string): Promise<readonly RolloutRow[]> {
+  return rows(
+    await sql.query<RolloutRow>(
+      'SELECT * FROM rollout WHERE environment_id = $1 AND ended_at IS NULL ORDER BY started_at, id',
+      [environmentId],
+    ),
+  );
 }
 
 export async function liveRollout(sql: Queryable, environmentId: string): Promise<RolloutRow | null> {
-  return (
-    (
-      await sql.query<RolloutRow>('SELECT * FROM rollout WHERE environment_id = $1 AND ended_at IS NULL', [
-        environmentId,
-      ])
-    ).rows[0] ?? null
-  );
+  return (await liveRollouts(sql, environmentId))[0] ?? null;
 }
 
 export async function listRollouts(
@@ -66,12 +75,12 @@ export async function listRollouts(
   environmentId: string,
   limit: number,
 ): Promise<readonly RolloutRow[]> {
-  return (
+  return rows(
     await sql.query<RolloutRow>('SELECT * FROM rollout WHERE environment_id = $1 ORDER BY id DESC LIMIT $2', [
       environmentId,
       limit,
-    ])
-  ).rows;
+    ]),
+  );
 }
 
 export async function saveRollout(sql: Queryable, before: Rollout, after: Rollout): Promise<void> {

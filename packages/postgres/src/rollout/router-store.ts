@@ -101,6 +101,17 @@ export async function intervalsBetween(
   return found.rows;
 }
 
+/** The mean of the last whole minute; null: nothing was measured. */
+export async function requestsPerSecond(sql: Queryable, environment: string): Promise<number | null> {
+  const found = await sql.query<{ mean: number | null }>(
+    `SELECT sum((entry->>'requests')::int)::float8 / nullif(count(DISTINCT second), 0) AS mean
+     FROM traffic_interval, jsonb_array_elements(counts) AS entry
+     WHERE environment = $1 AND second >= extract(epoch FROM clock_timestamp()) - 62 AND second < extract(epoch FROM clock_timestamp()) - 2`,
+    [environment],
+  );
+  return found.rows[0]?.mean ?? null;
+}
+
 export async function forgetOldIntervals(sql: Queryable): Promise<void> {
   await sql.query(
     `DELETE FROM traffic_interval WHERE second < extract(epoch FROM clock_timestamp()) - 86400 * 3`,

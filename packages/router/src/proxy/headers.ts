@@ -36,7 +36,7 @@ export function forwardedHeaders(request: IncomingMessage): string[] {
     'x-forwarded-for',
     typeof before === 'string' ? `${before}, ${peer}` : peer,
     'x-forwarded-proto',
-    'http',
+    'encrypted' in request.socket ? 'https' : 'http',
   );
   if (request.headers.host) headers.push('x-forwarded-host', request.headers.host);
   return headers;

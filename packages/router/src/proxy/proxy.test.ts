@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
-import type { Snapshot } from '@holdfast/core/traffic/traffic.ts';
+import { NO_ACCESS, type Snapshot } from '@holdfast/core/traffic/traffic.ts';
 import { afterEach, expect, test } from 'vitest';
 import { Counter } from './counter.ts';
 import { ReverseProxy } from './proxy.ts';
@@ -42,6 +42,7 @@ function snapshotOf(ports: readonly number[]): Snapshot {
     revision,
     sticky: { kind: 'none' },
     drainDeadlineMs: 1_000,
+    access: NO_ACCESS,
     groups: [{ name: 'stable', release: 'r1', share: 10_000, upstreams }],
   };
 }
@@ -59,7 +60,7 @@ async function router(ports: readonly number[]) {
   });
   const server = createServer((incoming, response) => void proxy.handle(incoming, response));
   server.on('upgrade', (incoming, client, head) =>
-    handleUpgrade(table, incoming, { client, head, random: () => 0.5 }),
+    handleUpgrade(table, incoming, { client, head, random: () => 0.5, preview: false }),
   );
   const port = await listen(server);
   closers.push(() => table.close());

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RouterLimits } from '../config.ts';
 import type { Counter } from './counter.ts';
 import { forward, type Outcome } from './forward.ts';
+import { matchesRoute } from './match-route.ts';
+import { Mirror } from './mirror.ts';
 import { type RequestBody, readBody } from './request-body.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Claim, RoutingTable } from './routing-table.ts';
@@ -28,27 +30,39 @@ const PATIENT_CLIENT_MS = 5_000;
 export class ReverseProxy {
   private readonly options: ProxyOptions;
   private readonly budget: RetryBudget;
+  private readonly mirror: Mirror;
 
   constructor(options: ProxyOptions) {
     this.options = options;
     this.budget = new RetryBudget(options.limits.retryShare);
+    this.mirror = new Mirror(options);
   }
 
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { preview }: { readonly preview: boolean } = { preview: false },
+  ): Promise<void> {
     const { table, now, random } = this.options;
     const sticky = table.current?.sticky ?? { kind: 'none' };
     this.budget.noteRequest(now());
     const user = bucketFor(request, sticky, random);
+    const toCandidate = preview || matchesRoute(request, table.current?.access.routes ?? []);
     const body = await readBody(request).catch(() => null);
-    // A client that broke off while sending is owed nothing.
+    // A client that broke off while sending is owed nothing; one that sends too slowly is told.
     if (body === null) return void response.destroy();
-    await this.tryInstances(request, response, { user, body });
+    if (body === 'tooSlow') return refuse(response, 408, 'the request body came too slowly');
+    await this.tryInstances(request, response, { user, body, toCandidate });
   }
 
   private async tryInstances(
     request: IncomingMessage,
     response: ServerResponse,
-    { user, body }: { readonly user: Bucket; readonly body: RequestBody },
+    {
+      user,
+      body,
+      toCandidate,
+    }: { readonly user: Bucket; readonly body: RequestBody; readonly toCandidate: boolean },
   ): Promise<void> {
     const { table, counter, limits, now } = this.options;
     const idempotent = IDEMPOTENT.has(request.method ?? 'GET');
@@ -56,13 +70,14 @@ export class ReverseProxy {
     for (let tried = 1; ; tried += 1) {
       // With nobody else to try, the same instance may be tried again.
       const claim =
-        table.claim({ bucket: user.bucket, exclude }, now()) ??
-        (tried > 1 ? table.claim({ bucket: user.bucket, exclude: NOBODY }, now()) : null);
+        table.claim({ bucket: user.bucket, toCandidate, exclude }, now()) ??
+        (tried > 1 ? table.claim({ bucket: user.bucket, toCandidate, exclude: NOBODY }, now()) : null);
       if (!claim) return refuse(response, 503, 'no instance of this application is ready');
       if (claim.instance.inFlight > limits.inFlightPerInstance) {
         claim.instance.end();
         return refuse(response, 503, 'the application is overloaded');
       }
+      if (tried === 1 && claim.group.name !== 'candidate') this.mirror.offer(request, user.bucket);
       const startedAt = now();
       const extraHeaders = user.setCookie ? ['set-cookie', user.setCookie] : [];
       const outcome = await forward({ request, response, body, idempotent, extraHeaders }, claim.instance);
@@ -117,6 +132,7 @@ function refuse(response: ServerResponse, status: number, sentence: string): voi
     'content-type': 'text/plain',
     'content-length': Buffer.byteLength(text),
     ...(status === 503 ? { 'retry-after': '1' } : {}),
+    ...(status === 408 ? { connection: 'close' } : {}),
   });
   response.end(text);
 }

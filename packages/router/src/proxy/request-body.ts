@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * A request's body as often as it may be sent. A small one with a known length is read first and
@@ -11,26 +12,45 @@ export interface RequestBody {
 }
 
 const BUFFERED_BYTES = 64 * 1024;
+/** Between two chunks of a body, and for the whole of a small one: slow clients hold no instance. */
+const BODY_PATIENCE_MS = 30_000;
 
-export async function readBody(request: IncomingMessage): Promise<RequestBody> {
+export async function readBody(
+  request: IncomingMessage,
+  patienceMs = BODY_PATIENCE_MS,
+): Promise<RequestBody | 'tooSlow'> {
   const length = Number(request.headers['content-length'] ?? 0);
   const chunked = request.headers['transfer-encoding'] !== undefined;
   if (length === 0 && !chunked) return { replayable: true, open: () => null };
-  if (!chunked && length <= BUFFERED_BYTES) {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const whole = Buffer.concat(chunks);
-    return { replayable: true, open: () => whole };
-  }
-  return new StreamedBody(request);
+  if (!chunked && length <= BUFFERED_BYTES) return readSmall(request, patienceMs);
+  return new StreamedBody(request, patienceMs);
+}
+
+async function readSmall(request: IncomingMessage, patienceMs: number): Promise<RequestBody | 'tooSlow'> {
+  const read = new AbortController();
+  const whole = collect(request).finally(() => read.abort());
+  const late = sleep(patienceMs, 'tooSlow' as const, { signal: read.signal }).catch(() => whole);
+  const first = await Promise.race([whole, late]);
+  if (first !== 'tooSlow') return { replayable: true, open: () => first };
+  // Nobody waits for the rest: its end, by the connection's, is no news.
+  whole.catch(() => {});
+  return 'tooSlow';
+}
+
+async function collect(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }
 
 class StreamedBody implements RequestBody {
   private touched = false;
   private readonly request: IncomingMessage;
+  private readonly patienceMs: number;
 
-  constructor(request: IncomingMessage) {
+  constructor(request: IncomingMessage, patienceMs: number) {
     this.request = request;
+    this.patienceMs = patienceMs;
   }
 
   get replayable(): boolean {
@@ -38,11 +58,24 @@ class StreamedBody implements RequestBody {
   }
 
   open(): AsyncIterable<Buffer> {
-    const self = this;
+    const { request, patienceMs } = this;
+    const touch = () => {
+      this.touched = true;
+    };
     return {
       async *[Symbol.asyncIterator]() {
-        self.touched = true;
-        for await (const chunk of self.request) yield chunk as Buffer;
+        touch();
+        const stop = () => request.destroy(new Error('the body came too slowly'));
+        let late = setTimeout(stop, patienceMs);
+        try {
+          for await (const chunk of request) {
+            clearTimeout(late);
+            yield chunk as Buffer;
+            late = setTimeout(stop, patienceMs);
+          }
+        } finally {
+          clearTimeout(late);
+        }
       },
     };
   }

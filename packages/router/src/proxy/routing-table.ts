@@ -14,8 +14,12 @@ export interface Claim {
 
 export interface Route {
   readonly bucket: number | null;
+  /** It asked for the candidate by name, or came in by the preview address. */
+  readonly toCandidate: boolean;
   readonly exclude: ReadonlySet<string>;
 }
+
+const NOBODY: ReadonlySet<string> = new Set();
 
 export class RoutingTable {
   private snapshot: Snapshot | null = null;
@@ -24,6 +28,7 @@ export class RoutingTable {
   private readonly choice = new SmoothChoice();
   private turn = 0;
   private closing = false;
+  private swapped: (snapshot: Snapshot) => void = () => {};
   private readonly headersTimeoutMs: number;
 
   constructor(options: { readonly headersTimeoutMs: number }) {
@@ -32,6 +37,12 @@ export class RoutingTable {
 
   get current(): Snapshot | null {
     return this.snapshot;
+  }
+
+  /** Told of the snapshot that is there, and of each later one. */
+  onSwap(listener: (snapshot: Snapshot) => void): void {
+    this.swapped = listener;
+    if (this.snapshot) listener(this.snapshot);
   }
 
   swap(snapshot: Snapshot): void {
@@ -43,6 +54,7 @@ export class RoutingTable {
         this.instances.set(id, new Instance(upstream, { headersTimeoutMs: this.headersTimeoutMs }));
     }
     this.snapshot = snapshot;
+    this.swapped(snapshot);
     for (const [id, instance] of this.instances) {
       if (named.has(id)) continue;
       this.instances.delete(id);
@@ -55,7 +67,7 @@ export class RoutingTable {
   claim(route: Route, now: number): Claim | null {
     if (!this.snapshot) return null;
     const { groups } = this.snapshot;
-    const first = route.bucket === null ? this.choice.next(groups) : groupOfBucket(groups, route.bucket);
+    const first = this.firstGroup(route, groups);
     const order = first ? [first, ...groups.filter((group) => group !== first && group.share > 0)] : groups;
     for (const group of order) {
       const instance = this.pick(group, route, now);
@@ -67,7 +79,22 @@ export class RoutingTable {
     return null;
   }
 
-  private pick(group: TrafficGroup, route: Route, now: number): Instance | null {
+  private firstGroup({ bucket, toCandidate }: Route, groups: readonly TrafficGroup[]): TrafficGroup | null {
+    const candidate = toCandidate ? groups.find((group) => group.name === 'candidate') : undefined;
+    if (candidate && candidate.upstreams.length > 0) return candidate;
+    return bucket === null ? this.choice.next(groups) : groupOfBucket(groups, bucket);
+  }
+
+  /** One of the candidate's instances for a copied request; null: none, or it is busy enough. */
+  claimMirror(limit: number, now: number): Claim | null {
+    const group = this.snapshot?.groups.find(({ name }) => name === 'candidate');
+    const instance = group ? this.pick(group, { exclude: NOBODY }, now) : null;
+    if (!group || !instance || instance.inFlight >= limit) return null;
+    instance.begin();
+    return { group, instance };
+  }
+
+  private pick(group: TrafficGroup, route: Pick<Route, 'exclude'>, now: number): Instance | null {
     const alive = group.upstreams.flatMap(({ id }) => {
       const instance = this.instances.get(id);
       return instance && !route.exclude.has(id) ? [instance] : [];

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { NO_ACCESS } from '@holdfast/core/traffic/traffic.ts';
 import { forwardedHeaders } from './headers.ts';
-import type { RoutingTable } from './routing-table.ts';
+import type { Instance } from './instance.ts';
+import { matchesRoute } from './match-route.ts';
+import type { Route, RoutingTable } from './routing-table.ts';
 import { bucketFor } from './sticky.ts';
 import { WebSocketFrames } from './web-socket-frames.ts';
 
@@ -15,40 +18,81 @@ const LOOK_MS = 250;
 const CLOSE_GRACE_MS = 1_000;
 const BAD_GATEWAY = 'HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n';
 
-export function handleUpgrade(
-  table: RoutingTable,
-  request: IncomingMessage,
-  { client, head, random }: { readonly client: Duplex; readonly head: Buffer; readonly random: () => number },
-): void {
-  const { bucket } = bucketFor(request, table.current?.sticky ?? { kind: 'none' }, random);
-  const claim = table.claim({ bucket, exclude: new Set() }, performance.now());
-  if (!claim)
-    return void client.end('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\n\r\n');
-  const { host, port } = claim.instance.upstream;
+const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\n\r\n';
+const TRIES = 3;
+
+export interface Upgrade {
+  readonly client: Duplex;
+  readonly head: Buffer;
+  readonly random: () => number;
+  readonly preview: boolean;
+}
+
+export function handleUpgrade(table: RoutingTable, request: IncomingMessage, upgrade: Upgrade): void {
+  const { access, sticky } = table.current ?? { access: NO_ACCESS, sticky: { kind: 'none' as const } };
+  const { bucket } = bucketFor(request, sticky, upgrade.random);
+  const toCandidate = upgrade.preview || matchesRoute(request, access.routes);
+  tryInstance({ table, request, upgrade, route: { bucket, toCandidate } }, new Set());
+}
+
+interface Handshake {
+  readonly table: RoutingTable;
+  readonly request: IncomingMessage;
+  readonly upgrade: Upgrade;
+  readonly route: Omit<Route, 'exclude'>;
+}
+
+/** Until a connection stands nothing was written, and another instance may have the handshake. */
+function tryInstance(handshake: Handshake, exclude: Set<string>): void {
+  const { table, request, upgrade, route } = handshake;
+  const { client, head } = upgrade;
+  const claim = table.claim({ ...route, exclude }, performance.now());
+  if (!claim) return void client.end(exclude.size === 0 ? UNAVAILABLE : BAD_GATEWAY);
+  const { host, port, id } = claim.instance.upstream;
   const upstream = connect({ host, port });
+  const givenUp = () => {
+    client.off('close', givenUp).off('error', givenUp);
+    upstream.destroy();
+    claim.instance.end();
+  };
+  client.on('close', givenUp).on('error', givenUp);
+  upstream.once('error', () => {
+    if (client.destroyed) return;
+    givenUp();
+    claim.instance.coolDown(performance.now());
+    if (exclude.add(id).size >= TRIES) client.end(BAD_GATEWAY);
+    else tryInstance(handshake, exclude);
+  });
+  upstream.once('connect', () => {
+    client.off('close', givenUp).off('error', givenUp);
+    upstream.removeAllListeners('error');
+    join(claim.instance, { table, client, upstream });
+    start({ client, upstream, request, head });
+  });
+}
+
+function join(
+  instance: Instance,
+  {
+    table,
+    client,
+    upstream,
+  }: { readonly table: RoutingTable; readonly client: Duplex; readonly upstream: Socket },
+): void {
   const frames = new WebSocketFrames();
   const watch = setInterval(() => {
-    if (table.isLeaving(claim.instance)) closeGently(client, frames);
+    if (table.isLeaving(instance)) closeGently(client, frames);
   }, LOOK_MS);
   let ended = false;
-  let connected = false;
   const end = () => {
     if (ended) return;
     ended = true;
     clearInterval(watch);
-    claim.instance.end();
+    instance.end();
     client.destroy();
     upstream.destroy();
   };
-  upstream.on('error', () => {
-    // Before the handshake went out the client can still be told.
-    if (!connected && client.writable) client.write(BAD_GATEWAY);
-  });
   for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
-  upstream.on('connect', () => {
-    connected = true;
-    start({ client, upstream, request, head });
-  });
   upstream.on('data', (chunk) => frames.follow(chunk));
 }
 

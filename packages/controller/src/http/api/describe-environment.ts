@@ -8,6 +8,7 @@ import { mergeHistograms, quantileMs } from '@holdfast/core/analysis/histogram.t
 import { retained } from '@holdfast/core/release/release.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { listReleases, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+import { approvalsOf } from '@holdfast/postgres/rollout/approval-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
 import { type InstanceRow, instancesOf } from '@holdfast/postgres/rollout/instance-store.ts';
 import {
@@ -17,7 +18,8 @@ import {
   type RolloutRow,
 } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { intervalsBetween, workersOf } from '@holdfast/postgres/rollout/router-store.ts';
-import { nameOf } from '../../environments/watch-environment.ts';
+import { nameOf } from '../../environments/gather.ts';
+import { releaseDigest } from '../../releases/release-digest.ts';
 import { releaseView, rolloutView } from './views.ts';
 
 /** An environment and its parts as the API shows them. */
@@ -41,9 +43,13 @@ export async function describeRollout(
   environment: EnvironmentRow,
   row: RolloutRow,
 ): Promise<RolloutView> {
-  const releases = await describeReleases(sql, environment, await listReleases(sql, environment.id, 200));
+  const rows = await listReleases(sql, environment.id, 200);
+  const releases = await describeReleases(sql, environment, rows);
   const release = (id: string | null) => releases.find((candidate) => candidate.id === id) ?? null;
+  const candidate = rows.find(({ id }) => id === row.candidate);
+  const digest = candidate && row.data.plan.approvals > 0 ? releaseDigest(candidate) : null;
   return rolloutView({
+    approvals: { digest, given: digest ? await approvalsOf(sql, environment.id, digest) : [] },
     row,
     name: nameOf(environment),
     candidate: release(row.candidate) as ReleaseView,
@@ -73,10 +79,22 @@ export async function describeEnvironment(
     instances: instances.map((row) => instanceView(row, rows)),
     routers: await routersOf(sql, environment),
     hold: environment.hold,
+    frozen: frozenView(environment),
     listen: environment.config.traffic.listen ?? null,
+    preview: previewOf(environment.config),
     traffic: await trafficOf(sql, environment),
     readiness: environment.config.readiness.probes.length > 0 ? 'full' : 'shallow',
   };
+}
+
+function frozenView({ frozen_until: until, frozen_why: why }: EnvironmentRow): EnvironmentView['frozen'] {
+  return until === null || until.getTime() <= Date.now()
+    ? null
+    : { until: until.toISOString(), why: why ?? '' };
+}
+
+function previewOf({ strategy }: EnvironmentRow['config']): number | null {
+  return strategy.kind === 'blueGreen' ? (strategy.preview?.listen ?? null) : null;
 }
 
 function instanceView(row: InstanceRow, releases: readonly ReleaseRow[]): InstanceView {

@@ -1,53 +1,96 @@
 import type { PlanView } from '@holdfast/contract/api/resources.ts';
 import { formatDuration, formatShare } from '@holdfast/core/kernel/quantity.ts';
-import { replicasFor } from '@holdfast/core/rollout/plan.ts';
+import { type Advice, advise, type Facts, sampleSize } from '@holdfast/core/rollout/advise.ts';
+import type { RolloutPlan } from '@holdfast/core/rollout/rollout.ts';
+import { listHosts } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
+import { listReleases } from '@holdfast/postgres/release/release-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
-import { nameOf } from '../../environments/watch-environment.ts';
-import { planOf } from '../../releases/start-rollout.ts';
+import { nameOf } from '../../environments/gather.ts';
+import { planOf } from '../../releases/plan-of.ts';
 import { trafficOf } from './describe-environment.ts';
 
-/**
- * What a rollout would do with the traffic of the last minute, and whether that traffic can decide
- * the rule: the fixed-sample size of reference/rollouts.md §2.4 I, one-sided 5 %, power 80 %.
- */
+/** What a rollout would do with the traffic of the last minute, in numbers and in sentences. */
 export async function describePlan(sql: Queryable, environment: EnvironmentRow): Promise<PlanView> {
-  const plan = planOf(environment.config);
+  const { config } = environment;
+  const plan = planOf(config);
   const traffic = await trafficOf(sql, environment);
-  const steps = plan.steps.map((step) => ({
-    weight: step.weight,
-    replicas: replicasFor(step.weight, plan.replicas),
-    dwellMs: step.dwellMs,
-  }));
-  const watched = plan.steps.reduce(
-    (sum, step) => sum + traffic.requestsPerSecond * (step.weight / 10_000) * (plan.deadlineMs / 1000),
-    0,
-  );
-  const needed = sampleSize(traffic.errorRate, plan.rule.errorIncrease);
-  const decidable = watched >= needed;
-  const shortest = plan.steps.reduce((sum, step) => sum + step.dwellMs, 0);
-  const longest = plan.steps.reduce((sum) => sum + plan.deadlineMs, 0);
-  const margin = `${(plan.rule.errorIncrease * 100).toFixed(2)} percentage points`;
+  const started = (await listReleases(sql, environment.id, 200)).find((release) => release.start_ms !== null);
+  const hosts = await listHosts(sql, config.target.hosts.labels);
+  const facts: Facts = {
+    requestsPerSecond: traffic.requestsPerSecond,
+    errorRate: traffic.errorRate,
+    sticky: config.traffic.sticky !== 'none',
+    startMs: started?.start_ms ?? null,
+    zones: new Set(hosts.map((host) => host.zone)).size,
+  };
+  const advice = advise(plan, facts);
   return {
     environment: nameOf(environment),
     replicas: plan.replicas,
-    steps,
-    requestsPerSecond: traffic.requestsPerSecond,
-    decidable,
+    strategy: advice.strategy,
+    recommended: advice.recommended,
+    steps: plan.steps.map(({ weight, candidates, dwellMs, gate }) => ({
+      weight,
+      replicas: candidates,
+      dwellMs,
+      gate,
+    })),
+    requestsPerSecond: facts.requestsPerSecond,
+    decidable: advice.decidable,
+    detectable: advice.detectable,
+    shortestMs: advice.shortestMs,
+    longestMs: advice.longestMs,
+    overloads: [...advice.overloads],
     sentences: [
-      `A canary over ${plan.steps.map((step) => formatShare(step.weight)).join(', ')} takes ${formatDuration(shortest)} to ${formatDuration(longest)}.`,
-      decidable
-        ? `${traffic.requestsPerSecond} requests/s are enough to see a rise of ${margin}: about ${Math.ceil(needed)} requests are needed, about ${Math.floor(watched)} would reach the candidate.`
-        : `${traffic.requestsPerSecond} requests/s cannot decide a rise of ${margin} in that time: about ${Math.ceil(needed)} requests are needed, about ${Math.floor(watched)} would reach the candidate. When undecided it will ${plan.whenUndecided}.`,
-      environment.config.readiness.probes.length === 0
-        ? 'Readiness is shallow: a plain 200 is believed, and no business probe is asked.'
-        : `Readiness asks ${environment.config.readiness.probes.length} business probes.`,
+      `${titleOf(plan)} takes ${formatDuration(advice.shortestMs)} to ${formatDuration(advice.longestMs)}${facts.startMs === null ? ', not counting how long instances take to start' : ''}.`,
+      ...decidabilityOf(plan, advice, facts),
+      capacityOf(plan, advice, facts),
+      ...advice.overloads,
+      readinessOf(config),
+      advice.recommended === advice.strategy
+        ? `The strategy fits: ${advice.because}.`
+        : `Consider strategy.kind: ${advice.recommended}: ${advice.because}.`,
     ],
   };
 }
 
-function sampleSize(base: number, margin: number): number {
-  const p0 = Math.max(base, 0.0005);
-  const p1 = p0 + margin;
-  return (6.18 * (p0 * (1 - p0) + p1 * (1 - p1))) / (margin * margin);
+function titleOf({ strategy, steps, replicas }: RolloutPlan): string {
+  const weights = steps.map((step) => formatShare(step.weight)).join(', ');
+  if (strategy === 'blueGreen') return `A switch to ${replicas} new instances`;
+  if (strategy === 'rolling') return `Replacing ${replicas} instances over ${weights || 'one batch'}`;
+  return `A canary over ${weights}`;
+}
+
+function decidabilityOf(plan: RolloutPlan, advice: Advice, facts: Facts): readonly string[] {
+  const margin = `${(plan.rule.errorIncrease * 100).toFixed(2)} percentage points`;
+  const needed = Math.ceil(sampleSize(facts.errorRate, plan.rule.errorIncrease));
+  const policy = `When undecided it will ${plan.whenUndecided}.`;
+  const said = advice.decidable
+    ? `${facts.requestsPerSecond} requests/s are enough to see a rise of ${margin}: about ${needed} requests are needed.`
+    : `${facts.requestsPerSecond} requests/s cannot decide a rise of ${margin} in that time: about ${needed} requests are needed. ${policy}`;
+  const missed =
+    advice.detectable === null
+      ? 'No rise of the error rate, however large, would be seen by counting; readiness and probes decide.'
+      : `A rise of less than ${(advice.detectable * 100).toFixed(2)} percentage points could be missed.`;
+  const plain =
+    plan.rule.method === 'plain'
+      ? ['The rule is plain: a threshold passed for a while, which noise passes, too.']
+      : [];
+  return [said, missed, ...plain];
+}
+
+function capacityOf(plan: RolloutPlan, { overloads }: Advice, facts: Facts): string {
+  if (plan.safeRps === null)
+    return 'Capacity is not checked: say strategy.capacity.safeRps, what one replica carries.';
+  const zone = plan.zoneLoss ? `, also with one of ${facts.zones} zones lost` : '';
+  return overloads.length === 0
+    ? `${plan.replicas} replicas of ${plan.safeRps} requests/s carry every step${zone}.`
+    : `${plan.replicas} replicas of ${plan.safeRps} requests/s do not carry every step${zone}; such a step is held.`;
+}
+
+function readinessOf({ readiness }: EnvironmentRow['config']): string {
+  return readiness.probes.length === 0
+    ? 'Readiness is shallow: a plain 200 is believed, and no business probe is asked.'
+    : `Readiness asks ${readiness.probes.length} business probes.`;
 }

@@ -3,12 +3,14 @@ import { mergeHistograms, quantileMs } from '@holdfast/core/analysis/histogram.t
 import { decide } from '@holdfast/core/rollout/decide.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { hastenDuty, reviveDuty } from '@holdfast/postgres/duty/duty-store.ts';
-import { listReleases } from '@holdfast/postgres/release/release-store.ts';
+import { findRelease, listReleases, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+import { approve } from '@holdfast/postgres/rollout/approval-store.ts';
 import {
   type EnvironmentRow,
   environmentById,
   findEnvironment,
   listEnvironments,
+  setFreeze,
 } from '@holdfast/postgres/rollout/environment-store.ts';
 import {
   findRollout,
@@ -20,10 +22,11 @@ import {
 import { type IntervalRow, intervalsBetween } from '@holdfast/postgres/rollout/router-store.ts';
 import { findRepository } from '@holdfast/postgres/run/repository-store.ts';
 import type { z } from 'zod';
+import { nameOf } from '../../environments/gather.ts';
 import { specialFunctions } from '../../environments/special-functions.ts';
-import { nameOf } from '../../environments/watch-environment.ts';
 import { artifactNamed } from '../../releases/find-artifact.ts';
-import { startDeploy, startRollback } from '../../releases/start-rollout.ts';
+import { releaseDigest } from '../../releases/release-digest.ts';
+import { startDeploy, startRetry, startRollback } from '../../releases/start-rollout.ts';
 import { verifyArtifact } from '../../releases/verify-artifact.ts';
 import type { Handlers } from '../bind.ts';
 import { describeEnvironment, describeReleases, describeRollout } from './describe-environment.ts';
@@ -123,6 +126,11 @@ export const environmentHandlers: Handlers = {
 
   steerRollout: async ({ database, hints }, { params, body, id }) => {
     const { row } = await requireRollout(database, params.id);
+    if (params.verb === 'retry') {
+      await database.transaction((sql) => startRetry(sql, { row, askedBy: `api ${id}` }));
+      hints.send('duty');
+      return { did: `rollout ${row.id}: its release is being rolled out again` };
+    }
     const request: RolloutRequest =
       params.verb === 'advance'
         ? { id, kind: 'advance', full: body?.full ?? false }
@@ -130,15 +138,63 @@ export const environmentHandlers: Handlers = {
           ? { id, kind: 'abort', reason: body?.reason ?? 'aborted by hand' }
           : { id, kind: params.verb };
     checkFit(row, request);
-    await database.transaction(async (sql) => {
-      await requestOfRollout(sql, row.id, request);
-      await reviveDuty(sql, 'environment', row.environment_id);
-      await hastenDuty(sql, 'environment', row.environment_id);
-    });
+    await database.transaction((sql) => pass(sql, row, request));
     hints.send('duty');
     return { did: `rollout ${row.id}: ${params.verb}` };
   },
+
+  answerRollout: async ({ database, hints }, { params, caller, id }) => {
+    const { row, environment } = await requireRollout(database, params.id);
+    const release = (await findRelease(database, row.candidate)) as ReleaseRow;
+    checkApprover(release, caller.name);
+    const name = nameOf(environment);
+    if (params.answer === 'reject') {
+      const request: RolloutRequest = { id, kind: 'reject', by: caller.name };
+      checkFit(row, request);
+      await database.transaction((sql) => pass(sql, row, request));
+      hints.send('duty');
+      return { did: `release ${release.number} of ${name}: rejected` };
+    }
+    const digest = releaseDigest(release);
+    await database.transaction(async (sql) => {
+      await approve(sql, { environment: environment.id, digest, token: caller.id, name: caller.name });
+      await hastenDuty(sql, 'environment', environment.id);
+    });
+    hints.send('duty');
+    return { did: `release ${release.number} of ${name}: approved as ${digest.slice(0, 12)}` };
+  },
+
+  freeze: async ({ database, hints }, { params, body }) => {
+    const environment = await requireEnvironment(database, params);
+    const { freeze } = body;
+    const until = freeze ? new Date(freeze.until) : null;
+    if (until !== null && until.getTime() <= Date.now())
+      throw new HoldfastError(
+        'requestInvalid',
+        `expected a time that is still to come, found ${freeze?.until}`,
+      );
+    await setFreeze(database, environment.id, freeze && until ? { until, why: freeze.why } : null);
+    hints.send('duty');
+    return {
+      did: freeze
+        ? `${nameOf(environment)} is frozen until ${freeze.until}`
+        : `${nameOf(environment)} is not frozen`,
+    };
+  },
 };
+
+async function pass(sql: Queryable, row: RolloutRow, request: RolloutRequest): Promise<void> {
+  await requestOfRollout(sql, row.id, request);
+  await reviveDuty(sql, 'environment', row.environment_id);
+  await hastenDuty(sql, 'environment', row.environment_id);
+}
+
+/** `approvals.from` names who may; the frozen configuration of what is approved says so. */
+function checkApprover(release: ReleaseRow, name: string): void {
+  const from = release.config.approvals?.from ?? [];
+  if (from.length === 0 || from.includes(name)) return;
+  throw new HoldfastError('approverUnfit', `${name} may not answer here, expected one of ${from.join(', ')}`);
+}
 
 /** Asked of the machine itself, so that the refusal is its own sentence. */
 function checkFit(row: RolloutRow, request: RolloutRequest): void {

@@ -9,10 +9,12 @@ import type {
 import type { TokenRow } from '@holdfast/postgres/access/token-store.ts';
 import type { ArtifactRow } from '@holdfast/postgres/release/artifact-store.ts';
 import type { ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+import type { Approval } from '@holdfast/postgres/rollout/approval-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
 import type { RolloutRow } from '@holdfast/postgres/rollout/rollout-store.ts';
 import type { RepositoryRow } from '@holdfast/postgres/run/repository-store.ts';
 import type { RunRow } from '@holdfast/postgres/run/run-store.ts';
+import { keepsHot } from '../../environments/gather.ts';
 
 /** Rows as the API shows them. */
 export function time(at: Date | null): string | null {
@@ -80,7 +82,7 @@ export function releaseView(
   const returnable =
     row.id === environment.stable
       ? 'serving'
-      : row.id === environment.previous
+      : row.id === environment.previous && keepsHot(environment.config)
         ? 'hot'
         : kept.has(row.id)
           ? 'cold'
@@ -109,6 +111,7 @@ export interface RolloutParts {
   readonly name: string;
   readonly candidate: ReleaseView;
   readonly stable: ReleaseView | null;
+  readonly approvals: { readonly digest: string | null; readonly given: readonly Approval[] };
   readonly history: readonly {
     readonly at: Date;
     readonly state: RolloutView['state'];
@@ -117,7 +120,8 @@ export interface RolloutParts {
   }[];
 }
 
-export function rolloutView({ row, name, candidate, stable, history }: RolloutParts): RolloutView {
+export function rolloutView(parts: RolloutParts): RolloutView {
+  const { row, name, candidate, stable, history, approvals } = parts;
   const { data } = row;
   return {
     id: row.id,
@@ -127,7 +131,20 @@ export function rolloutView({ row, name, candidate, stable, history }: RolloutPa
     candidate,
     stable,
     step: data.step,
-    steps: data.plan.steps.map((step) => ({ ...step })),
+    strategy: data.plan.strategy,
+    steps: data.plan.steps.map(({ weight, dwellMs, gate, mirror, candidates }) => ({
+      weight,
+      dwellMs,
+      gate,
+      mirror,
+      candidates,
+    })),
+    heldFor: data.heldFor,
+    approvals: {
+      needed: data.plan.approvals,
+      digest: approvals.digest,
+      given: approvals.given.map(({ name, at }) => ({ name, at: at.toISOString() })),
+    },
     weight: data.weight,
     reason: data.reason,
     unjudged: data.unjudged,

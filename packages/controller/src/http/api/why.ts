@@ -83,6 +83,13 @@ async function whyRollout(sql: Queryable, row: RolloutRow): Promise<string> {
   const held = formatDuration(Date.now() - data.stateSince);
   const share = formatShare(data.weight);
   switch (data.state) {
+    case 'planned':
+    case 'awaitingApproval':
+      return `The rollout waits for ${held}: ${data.reason ?? 'another one lets go of the traffic first'}.`;
+    case 'aborting':
+      return data.weight > 0
+        ? `The rollout waits until stable is whole again, for ${held}; the candidate serves ${share} until then.`
+        : `The rollout waits until every router has let go of the candidate, for ${held}.`;
     case 'starting':
       return `The rollout waits for candidate instances to become ready, for ${held}.`;
     case 'shifting':

@@ -37,7 +37,7 @@ export function judgeErrorRate(
     margin: rule.errorIncrease,
     n: { candidate: candidate.units, baseline: stable.units },
     alpha,
-    sentence: sentenceOf(verdict, { rateC, rateS, estimate, rule }),
+    sentence: errorSentence(verdict, { rateC, rateS, estimate, rule }),
   };
 }
 
@@ -45,14 +45,14 @@ function rate(arm: { readonly units: number; readonly failedUnits: number }): nu
   return arm.units === 0 ? null : arm.failedUnits / arm.units;
 }
 
-interface Words {
+export interface ErrorWords {
   readonly rateC: number | null;
   readonly rateS: number | null;
   readonly estimate: number | null;
   readonly rule: Rule;
 }
 
-function sentenceOf(verdict: Verdict, { rateC, rateS, estimate, rule }: Words): string {
+export function errorSentence(verdict: Verdict, { rateC, rateS, estimate, rule }: ErrorWords): string {
   if (rateC === null || rateS === null || estimate === null) return 'no requests on both sides yet';
   const seen = `${percent(rateC)} of the candidate's requests failed, ${percent(rateS)} of stable's`;
   const margin = `${(rule.errorIncrease * 100).toFixed(2)} percentage points`;

@@ -1,0 +1,17 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson, type Json } from '@holdfast/core/kernel/json.ts';
+import type { ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+
+/** What an approval speaks of: artifact, configuration and secret versions together. */
+export function releaseDigest(
+  release: Pick<ReleaseRow, 'artifact_name' | 'artifact_digest' | 'config' | 'secret_versions'>,
+): string {
+  const content = {
+    artifact: `${release.artifact_name}@${release.artifact_digest}`,
+    config: release.config,
+    secrets: release.secret_versions,
+  };
+  return createHash('sha256')
+    .update(canonicalJson(content as unknown as Json))
+    .digest('hex');
+}

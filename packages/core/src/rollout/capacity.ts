@@ -1,0 +1,50 @@
+import { formatShare } from '../kernel/quantity.ts';
+import { WHOLE } from '../traffic/traffic.ts';
+import { baselineShare } from './fleet.ts';
+import { currentStep } from './plan.ts';
+import type { Observation, Rollout } from './rollout.ts';
+
+/** The last minute's mean is not the next second's: a replica may be asked for this much more. */
+const TOLERANCE = 1.02;
+
+interface Side {
+  readonly name: string;
+  readonly share: number;
+  readonly replicas: number;
+}
+
+/**
+ * Whether the ready replicas can carry the step that is next: share × observed requests per second
+ * within replicas × safe requests per second, on both sides. null: they can, or nothing is known. A
+ * side that would carry less per replica than stable does now is never the reason to stand still.
+ */
+export function overload(rollout: Rollout, seen: Observation): string | null {
+  const { safeRps } = rollout.plan;
+  const rate = seen.requestsPerSecond;
+  if (safeRps === null || rate === null || rate === 0) return null;
+  const step = currentStep(rollout.plan, rollout.step);
+  const fresh = rollout.plan.baseline === 'fresh' ? baselineShare(step.weight) : 0;
+  const left = WHOLE - step.weight - fresh;
+  const now = perReplica(rate, {
+    name: 'stable',
+    share: WHOLE - rollout.weight,
+    replicas: seen.stable.dependable,
+  });
+  const sides: readonly Side[] = [
+    { name: 'the candidate', share: step.weight + step.mirror, replicas: seen.candidate.dependable },
+    { name: 'stable', share: left, replicas: Math.min(step.stable || Infinity, seen.stable.dependable) },
+    { name: 'the baseline', share: fresh, replicas: seen.baseline.dependable },
+  ];
+  const tight = sides.find((side) => {
+    const load = perReplica(rate, side);
+    return load > safeRps * TOLERANCE && load > now;
+  });
+  if (!tight) return null;
+  const asked = ((rate * tight.share) / WHOLE).toFixed(0);
+  return `${tight.name} cannot carry ${formatShare(tight.share)} of ${rate.toFixed(0)} requests/s: ${asked} requests/s on ${tight.replicas} ready replicas of ${safeRps} requests/s each`;
+}
+
+function perReplica(rate: number, { share, replicas }: Side): number {
+  if (share <= 0) return 0;
+  return replicas <= 0 ? Infinity : (rate * share) / WHOLE / replicas;
+}

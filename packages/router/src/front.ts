@@ -1,0 +1,124 @@
+import { readFileSync, statSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { Logger } from 'pino';
+
+/**
+ * Where users' connections come in: HTTP/1.1, with TLS where a certificate is given. Slow clients
+ * hold no worker (limits below), and what could be read in two ways is refused by the parser.
+ */
+export interface FrontOptions {
+  readonly tls: TlsFiles | null;
+  readonly log: Logger;
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly onUpgrade: (request: IncomingMessage, client: Duplex, head: Buffer) => void;
+}
+
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+const LIMITS = {
+  keepAliveTimeout: 65_000,
+  headersTimeout: 15_000,
+  connectionsCheckingInterval: 1_000,
+  /** The body's pace is watched where it is read (request-body.ts), so that long uploads live. */
+  requestTimeout: 0,
+  maxHeaderSize: 16 * 1024,
+  /** RFC 9112 §6.3: a message with both length and chunks, or two lengths, has two readings. */
+  insecureHTTPParser: false,
+  requireHostHeader: true,
+} as const;
+const CERTIFICATE_LOOK_MS = 1_000;
+
+export class Front {
+  readonly server: Server;
+  private readonly watch: NodeJS.Timeout | undefined;
+
+  constructor({ tls, log, onRequest, onUpgrade }: FrontOptions) {
+    const options = { ...LIMITS, shouldUpgradeCallback: isWebSocket };
+    if (tls === null) this.server = createServer(options, onRequest);
+    else {
+      const server = createSecureServer({ ...options, ...readPair(tls) }, onRequest);
+      this.server = server;
+      this.watch = watchPair(tls, log, (pair) => server.setSecureContext(pair));
+    }
+    this.server.on('upgrade', onUpgrade);
+    this.server.on('clientError', answerClientError);
+  }
+
+  async listen(host: string, port: number): Promise<void> {
+    await new Promise<void>((done, fail) => this.server.once('error', fail).listen({ host, port }, done));
+  }
+
+  /** Takes no new connection; resolves when the last one is gone, at the latest after `limitMs`. */
+  async close(limitMs: number): Promise<void> {
+    clearInterval(this.watch);
+    const limit = setTimeout(() => this.server.closeAllConnections(), limitMs);
+    await new Promise<void>((done) => this.server.close(() => done()));
+    clearTimeout(limit);
+  }
+}
+
+interface Pair {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly minVersion: 'TLSv1.2';
+}
+
+function readPair(files: TlsFiles): Pair {
+  try {
+    return { cert: readFileSync(files.certificate), key: readFileSync(files.key), minVersion: 'TLSv1.2' };
+  } catch (error) {
+    throw new HoldfastError('usageInvalid', `the certificate cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Takes a renewed certificate for new connections; those that stand keep theirs. Files are read
+ * again when either changed, and a pair that does not fit is said and left alone: tools write one
+ * file after the other.
+ */
+function watchPair(files: TlsFiles, log: Logger, apply: (pair: Pair) => void): NodeJS.Timeout {
+  let known = stampOf(files);
+  const timer = setInterval(() => {
+    const stamp = stampOf(files);
+    if (stamp === known) return;
+    try {
+      apply(readPair(files));
+      known = stamp;
+      log.info('took the renewed certificate');
+    } catch (error) {
+      log.warn({ err: error }, 'the changed certificate does not fit; serving with the former one');
+    }
+  }, CERTIFICATE_LOOK_MS);
+  return timer.unref();
+}
+
+function stampOf({ certificate, key }: TlsFiles): string {
+  return [certificate, key]
+    .map((path) => {
+      const stat = statSync(path, { throwIfNoEntry: false });
+      return stat ? `${stat.ino} ${stat.mtimeMs} ${stat.size}` : 'gone';
+    })
+    .join(' ');
+}
+
+/** Any other upgrade (h2c, which some clients always offer) is answered as plain HTTP/1.1. */
+function isWebSocket(request: IncomingMessage): boolean {
+  return request.headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable) return void socket.destroy();
+  const line =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  socket.end(`HTTP/1.1 ${line}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+}

@@ -1,0 +1,41 @@
+import type { Logger } from 'pino';
+import type { Front } from './front.ts';
+
+/**
+ * The candidate's own address while a blue-green rollout has one: opened when a snapshot names its
+ * port, closed when none does. A port that is taken is said, and tried again with the next snapshot.
+ */
+const CLOSE_LIMIT_MS = 5_000;
+
+export class PreviewFront {
+  private readonly open: () => Front;
+  private readonly where: { readonly host: string; readonly log: Logger };
+  private current: { readonly port: number; readonly front: Front } | null = null;
+  private turn: Promise<void> = Promise.resolve();
+
+  constructor(open: () => Front, where: { readonly host: string; readonly log: Logger }) {
+    this.open = open;
+    this.where = where;
+  }
+
+  /** One change after the other; snapshots may come faster than ports open. */
+  follow(port: number | null): Promise<void> {
+    this.turn = this.turn.then(() => this.change(port));
+    return this.turn;
+  }
+
+  private async change(port: number | null): Promise<void> {
+    if ((this.current?.port ?? null) === port) return;
+    const old = this.current;
+    this.current = null;
+    await old?.front.close(CLOSE_LIMIT_MS);
+    if (port === null) return;
+    const front = this.open();
+    try {
+      await front.listen(this.where.host, port);
+      this.current = { port, front };
+    } catch (error) {
+      this.where.log.warn({ err: error, port }, 'the preview address cannot be opened');
+    }
+  }
+}
