@@ -1,4 +1,5 @@
-import { cpSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -16,6 +17,7 @@ const PROGRAMS = {
   local: 'agent/src/local/main.ts',
   router: 'router/src/main.ts',
   supervisor: 'supervisor/src/main.ts',
+  sdk: 'sdk/src/index.ts',
 };
 
 rmSync(out, { recursive: true, force: true });
@@ -45,6 +47,7 @@ await build({
 // new URL('./shim.sh', import.meta.url) and '../sql' are seen from the bundle's own place.
 cpSync(join(root, 'packages/agent/src/shim/shim.sh'), join(out, 'shim.sh'));
 cpSync(join(root, 'packages/postgres/sql'), join(root, 'sql'), { recursive: true });
+buildTypes();
 const dashboard = join(root, 'packages/dashboard/dist');
 if (!existsSync(join(dashboard, 'index.html')))
   throw new Error('build the dashboard first: npm run build:dashboard');
@@ -57,6 +60,20 @@ if (missing.length > 0) throw new Error(`package.json lacks the dependencies ${m
 process.stdout.write(
   `built ${Object.keys(PROGRAMS).length} programs, ${Math.round(statSync(join(out, 'controller.js')).size / 1024)} KiB the largest; ${dirname(out)}\n`,
 );
+
+/** `import { createHoldfast } from 'holdfast/sdk'` with its types: declarations name the compiled files. */
+function buildTypes(): void {
+  const types = join(out, 'sdk-types');
+  const source = join(root, 'packages/sdk/src/index.ts');
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  const options =
+    '--declaration --emitDeclarationOnly --skipLibCheck --allowImportingTsExtensions --target es2023 --module nodenext --types node --ignoreConfig';
+  execFileSync(process.execPath, [compiler, source, ...options.split(' '), '--outDir', types], { cwd: root });
+  for (const file of readdirSync(types)) {
+    const path = join(types, file);
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'"));
+  }
+}
 
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8');

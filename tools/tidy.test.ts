@@ -26,6 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   workflow: ['core', 'contract'],
   postgres: ['core', 'contract'],
   router: ['core', 'contract'],
+  sdk: [],
   agent: ['core', 'contract', 'workflow'],
   cli: ['core', 'contract'],
   dashboard: ['core', 'contract'],

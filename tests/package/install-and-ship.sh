@@ -22,6 +22,7 @@ mkdir "$work/installed"
 cd "$work/installed"
 npm init -y >/dev/null
 npm install --silent --no-audit --no-fund "$work/$tarball"
+node --input-type=module -e "import { createHoldfast } from 'holdfast/sdk'; createHoldfast({ signals: false })"
 PATH="$checkout/node_modules/node/bin:$PATH"
 
 ship() { # name port
