@@ -17,7 +17,7 @@ import {
 } from '../shim/shim.ts';
 import { openStepFile } from '../steps/step-files.ts';
 import type { ArtifactCache } from './artifact-cache.ts';
-import { askReadiness } from './readiness.ts';
+import { askReadiness, askSession, type Readiness } from './readiness.ts';
 
 /**
  * One instance of a release on this machine, under a shim that outlives the agent.
@@ -43,6 +43,7 @@ export class HostedInstance {
   private port: number | null = null;
   private startMs: number | null = null;
   private stopping = false;
+  private sessionGoesOn = false;
   private ended = false;
 
   constructor(world: InstanceWorld, order: Order) {
@@ -138,7 +139,9 @@ export class HostedInstance {
     await mkdir(this.dir, { recursive: true, mode: 0o711 });
     await mkdir(this.home, { recursive: true, mode: 0o700 });
     await giveTree(this.home, world.user);
-    const { env: _, ...kept } = order;
+    // Neither environment nor login of a test user stay on disk: they may be secrets.
+    const { env: _, ...rest } = order;
+    const kept = { ...rest, readiness: { ...rest.readiness, session: null } };
     writeFileSync(
       join(this.folder, 'order.tmp'),
       JSON.stringify({ order: { ...kept, env: {} }, port: this.port }),
@@ -171,7 +174,7 @@ export class HostedInstance {
     let good = 0;
     let bad = 0;
     while (!this.ended && !this.stopping) {
-      const answer = await askReadiness(this.port ?? 0, this.order);
+      const answer = await this.askWhetherReady();
       if (this.ended || this.stopping) return;
       good = answer.ready ? good + 1 : 0;
       bad = answer.ready ? 0 : bad + 1;
@@ -189,6 +192,16 @@ export class HostedInstance {
           : this.order.readiness.intervalMs,
       );
     }
+  }
+
+  /** The session check is made once, before the first traffic: it costs a login. */
+  private async askWhetherReady(): Promise<Readiness> {
+    const port = this.port ?? 0;
+    const answer = await askReadiness(port, this.order);
+    if (!answer.ready || this.sessionGoesOn) return answer;
+    const broken = await askSession(port, this.order);
+    this.sessionGoesOn = broken === null;
+    return broken === null ? answer : { ready: false, reason: broken };
   }
 
   private become(state: InstanceObservation['state'], reason: string | null): void {

@@ -23,7 +23,7 @@ export async function askReadiness(
 ): Promise<Readiness> {
   const { readiness } = order;
   const startedAt = performance.now();
-  const answer = await ask(port, readiness.path, readiness.timeoutMs);
+  const answer = await ask(port, readiness.path, readiness);
   if (typeof answer === 'string') return no(`${readiness.path}: ${answer}`);
   const elapsed = performance.now() - startedAt;
   if (answer.status < 200 || answer.status > 299) return no(`${readiness.path} answered ${answer.status}`);
@@ -34,25 +34,65 @@ export async function askReadiness(
   const checked = checkReport(answer, order);
   if (!checked.ready) return checked;
   for (const probe of readiness.probes) {
-    const failure = await askProbe(port, probe, readiness.timeoutMs);
+    const failure = await askProbe(port, probe, readiness);
     if (failure) return no(`it says it is ready, but its probe ${probe.path} ${failure}`);
   }
   return checked;
 }
 
+/**
+ * A user who is logged in while the traffic moves must stay so: log in on the stable release, go on
+ * here. null: it does, or there is nothing to log in on. A login that the stable release refuses is
+ * said, too: a check that cannot begin proves nothing.
+ */
+export async function askSession(
+  port: number,
+  { readiness, peer }: Pick<Order, 'readiness' | 'peer'>,
+): Promise<string | null> {
+  const { session, timeoutMs } = readiness;
+  if (!session || !peer) return null;
+  const { path, method, headers, body, status } = session.login;
+  const begun = await request(`http://${peer.host}:${peer.port}${path}`, timeoutMs, {
+    method,
+    headers,
+    ...(method === 'GET' ? {} : { body }),
+  });
+  const login =
+    typeof begun === 'string' ? `failed: ${begun}` : `answered ${begun.status}, expected ${status}`;
+  if (typeof begun === 'string' || begun.status !== status)
+    return `the session check could not log in on the stable release: ${path} ${login}`;
+  const failure = await askProbe(port, session.next, { timeoutMs, headers: { cookie: begun.cookies } });
+  return (
+    failure &&
+    `a session that began on the stable release does not go on here: ${session.next.path} ${failure}`
+  );
+}
+
 interface Answer {
   readonly status: number;
   readonly json: unknown;
+  /** As a client would send them back. */
+  readonly cookies: string;
 }
 
-async function ask(port: number, path: string, timeoutMs: number): Promise<Answer | string> {
+function ask(
+  port: number,
+  path: string,
+  { timeoutMs, headers = {} }: { readonly timeoutMs: number; readonly headers?: Record<string, string> },
+): Promise<Answer | string> {
+  return request(`http://127.0.0.1:${port}${path}`, timeoutMs, { headers });
+}
+
+async function request(url: string, timeoutMs: number, how: RequestInit): Promise<Answer | string> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+    const answer = await fetch(url, {
+      ...how,
       signal: AbortSignal.timeout(timeoutMs),
       redirect: 'manual',
     });
     const text = await answer.text();
-    return { status: answer.status, json: parseJson(text) };
+    const cookies = answer.headers.getSetCookie().map((cookie) => cookie.split(';', 1)[0]);
+    return { status: answer.status, json: parseJson(text), cookies: cookies.join('; ') };
   } catch (error) {
     const cause = (error as { cause?: { code?: string } }).cause?.code;
     return cause === 'ECONNREFUSED'
@@ -94,9 +134,9 @@ function checkReport(answer: Answer, order: Pick<Order, 'releaseDigest'>): Readi
 async function askProbe(
   port: number,
   probe: Order['readiness']['probes'][number],
-  timeoutMs: number,
+  how: Parameters<typeof ask>[2],
 ): Promise<string | null> {
-  const answer = await ask(port, probe.path, timeoutMs);
+  const answer = await ask(port, probe.path, how);
   if (typeof answer === 'string') return `failed: ${answer}`;
   if (answer.status !== probe.status) return `answered ${answer.status}, expected ${probe.status}`;
   const wrong = Object.entries(probe.json ?? {}).find(

@@ -120,13 +120,29 @@ export const grant = z.object({
   resume: z.object({ index: z.int(), checkpoint: z.string() }).nullable(),
 });
 
+const probe = z.object({ path: z.string(), status: z.int(), json: values.nullable() });
+
 const readiness = z.object({
   path: z.string(),
   successes: z.int(),
   intervalMs: z.int(),
   timeoutMs: z.int(),
   latencyMs: z.int(),
-  probes: z.array(z.object({ path: z.string(), status: z.int(), json: values.nullable() })),
+  probes: z.array(probe),
+  /** Log in on an instance of the stable release, go on with the session on this one. */
+  session: z
+    .object({
+      login: z.object({
+        path: z.string(),
+        method: z.string(),
+        headers: z.record(z.string(), z.string()),
+        body: z.string(),
+        status: z.int(),
+      }),
+      next: probe,
+    })
+    .nullable()
+    .default(null),
 });
 
 export const order = z.object({
@@ -141,6 +157,8 @@ export const order = z.object({
   env: z.record(z.string(), z.string()),
   graceMs: z.int(),
   readiness,
+  /** A ready instance of the stable release, for the session check; null: there is none, or no need. */
+  peer: z.object({ host: z.string(), port: z.int() }).nullable().default(null),
 });
 
 export const exchangeAnswer = z.object({

@@ -105,6 +105,8 @@ export const metricVerdict = z.object({
 
 export const judgement = z.object({
   verdict: z.string(),
+  /** Harm of several times the margin would show by now, and nothing speaks for it. */
+  wouldShow: z.boolean().default(false),
   sentence: z.string(),
   metrics: z.array(metricVerdict),
 });

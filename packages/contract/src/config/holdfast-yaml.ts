@@ -14,14 +14,31 @@ const secretText = z.string().describe('Text; ${{ secrets.NAME }} is filled in w
 const notYet = (what: string) =>
   z.undefined({ error: `${what} are not supported by this version of Holdfast; remove this key` }).optional();
 
+const expected = z
+  .strictObject({
+    status: z.int().min(100).max(599).default(200),
+    json: z.record(z.string(), z.json()).optional().describe('Members that the JSON answer must have.'),
+  })
+  .prefault({});
+
 const probe = z.strictObject({
   path: z.string().startsWith('/').describe('Requested on the instance.'),
-  expect: z
+  expect: expected,
+});
+
+const session = z.strictObject({
+  login: z
     .strictObject({
+      path: z.string().startsWith('/'),
+      method: z.enum(['GET', 'POST', 'PUT']).default('POST'),
+      headers: z.record(z.string(), z.string()).default({}),
+      body: secretText.default('').describe('Text; ${{ secrets.NAME }} is filled in, of a test user.'),
       status: z.int().min(100).max(599).default(200),
-      json: z.record(z.string(), z.json()).optional().describe('Members that the JSON answer must have.'),
     })
-    .prefault({}),
+    .describe('Asked of an instance of the stable release; its cookies are the session.'),
+  next: z
+    .strictObject({ path: z.string().startsWith('/'), expect: expected })
+    .describe('Asked of the new instance with these cookies, before it gets traffic.'),
 });
 
 const readiness = z.strictObject({
@@ -32,6 +49,11 @@ const readiness = z.strictObject({
   latency: duration.prefault('500ms').describe('A slower answer is not a good one.'),
   deadline: duration.prefault('60s').describe('From start to ready.'),
   probes: z.array(probe).default([]).describe('Business-level checks, repeated while the instance serves.'),
+  session: session
+    .optional()
+    .describe(
+      'A session that begins on the stable release must go on here, or users are logged out by the rollout.',
+    ),
 });
 
 const target = z.strictObject({

@@ -38,6 +38,8 @@ export const groupCounts = z.object({
   failed: z.int(),
   units: z.int(),
   failedUnits: z.int(),
+  /** Buckets of the users for whom something failed; null: users are not sticky. */
+  failedUsers: z.array(z.int()).nullable().default(null),
   /** Histogram buckets of core/analysis/histogram.ts: ms, γ = 1.02. */
   latency: z.record(z.string(), z.int()),
 });

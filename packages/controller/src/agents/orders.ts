@@ -5,7 +5,7 @@ import { secretAt } from '@holdfast/postgres/access/secret-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { findRelease, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
 import { type EnvironmentRow, environmentById } from '@holdfast/postgres/rollout/environment-store.ts';
-import { type InstanceRow, ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
+import { type InstanceRow, instancesOf, ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
 import type { Services } from '../services.ts';
 import { SECRET_REFERENCE, secretMissing, secretPurpose } from '../vault/secret-references.ts';
 
@@ -40,8 +40,19 @@ async function orderOf(services: Services, sql: Queryable, row: InstanceRow): Pr
       HOLDFAST_SCHEMA_VERSION: '0',
     },
     graceMs: config.drain.grace,
-    readiness: readinessOf(config),
+    readiness: await readinessOf(services, sql, release),
+    peer: config.readiness.session ? await peerOf(sql, environment, row) : null,
   };
+}
+
+/** A session can only go on from another release to a new instance that is not ready yet. */
+async function peerOf(sql: Queryable, environment: EnvironmentRow, row: InstanceRow): Promise<Order['peer']> {
+  const { stable } = environment;
+  if (stable === null || stable === row.release_id || row.state !== 'starting') return null;
+  const serving = (await instancesOf(sql, environment.id)).find(
+    (instance) => instance.release_id === stable && instance.state === 'ready' && instance.port !== null,
+  );
+  return serving ? { host: serving.host, port: serving.port as number } : null;
 }
 
 /** The identity that a ready instance must report: artifact, configuration and secret versions. */
@@ -49,19 +60,38 @@ export function releaseDigest(release: Pick<ReleaseRow, 'id' | 'artifact_digest'
   return `sha256:${createHash('sha256').update(`${release.id}\n${release.artifact_digest}`).digest('hex')}`;
 }
 
-function readinessOf({ readiness }: EnvironmentConfig): Order['readiness'] {
+async function readinessOf(
+  services: Services,
+  sql: Queryable,
+  release: ReleaseRow,
+): Promise<Order['readiness']> {
+  const { readiness } = release.config;
   return {
     path: readiness.path,
     successes: readiness.successes,
     intervalMs: readiness.interval,
     timeoutMs: readiness.timeout,
     latencyMs: readiness.latency,
-    probes: readiness.probes.map((probe) => ({
-      path: probe.path,
-      status: probe.expect.status,
-      json: probe.expect.json ?? null,
-    })),
+    probes: readiness.probes.map(probeOf),
+    session: await sessionOf(services, sql, release),
   };
+}
+
+type Probe = EnvironmentConfig['readiness']['probes'][number];
+
+function probeOf({ path, expect }: Probe): Order['readiness']['probes'][number] {
+  return { path, status: expect.status, json: expect.json ?? null };
+}
+
+async function sessionOf(
+  services: Services,
+  sql: Queryable,
+  release: ReleaseRow,
+): Promise<Order['readiness']['session']> {
+  const { session } = release.config.readiness;
+  if (!session) return null;
+  const { body = '' } = await fillSecrets(services, sql, { release, env: { body: session.login.body } });
+  return { login: { ...session.login, body }, next: probeOf(session.next) };
 }
 
 /** The versions frozen with the release, not the newest: a changed secret is another release. */

@@ -4,7 +4,7 @@ import { mergeHistograms } from '@holdfast/core/analysis/histogram.ts';
 import type { Rollout } from '@holdfast/core/rollout/rollout.ts';
 import type { IntervalRow } from '@holdfast/postgres/rollout/router-store.ts';
 
-const EMPTY: ArmSample = { units: 0, failedUnits: 0, requests: 0, latency: {} };
+const EMPTY: ArmSample = { units: 0, failedUnits: 0, requests: 0, latency: {}, failedUsers: null };
 
 /** Adds the closed seconds that came in, each judged at its own counted split. */
 export function collectEvidence(rollout: Rollout, intervals: readonly IntervalRow[]): Evidence {
@@ -36,7 +36,7 @@ function addSecond(
   const all = sampleOf(rollout, counts);
   // After a switch what still ends on the old fleet is no yardstick.
   const sample = plan.baseline === 'before' ? { ...all, stable: EMPTY, baseline: EMPTY } : all;
-  const added = addSample(evidence, sample);
+  const added = addSample(evidence, sample, plan.rule);
   return plan.rule.method === 'plain' ? addRecent(added, sample, { second, rule: plan.rule }) : added;
 }
 
@@ -71,6 +71,9 @@ export function sumArm(counts: readonly Counts[]): ArmSample {
       failedUnits: total.failedUnits + entry.failedUnits,
       requests: total.requests + entry.requests,
       latency: mergeHistograms(total.latency, entry.latency),
+      failedUsers: entry.failedUsers
+        ? [...(total.failedUsers ?? []), ...entry.failedUsers]
+        : total.failedUsers,
     }),
     EMPTY,
   );

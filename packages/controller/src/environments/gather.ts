@@ -10,7 +10,7 @@ import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-stor
 import { instanceOf, instancesOf } from '@holdfast/postgres/rollout/instance-store.ts';
 import { forgetWorker, requestsPerSecond, workersOf } from '@holdfast/postgres/rollout/router-store.ts';
 import { announce } from '../notify/announce.ts';
-import { releaseDigest } from '../releases/release-digest.ts';
+import { contentDigest } from '../releases/content-digest.ts';
 import { databaseNow } from '../releases/start-rollout.ts';
 import { blockedBy } from './blocked.ts';
 import { stickinessOf } from './stickiness.ts';
@@ -96,7 +96,7 @@ export async function circumstancesOf(
   const release = waits ? ((await findRelease(sql, rollout.candidate)) as ReleaseRow) : null;
   const approved =
     release && rollout.plan.approvals > 0
-      ? await approvalsOf(sql, environment.id, releaseDigest(release))
+      ? await approvalsOf(sql, environment.id, contentDigest(release))
       : [];
   return {
     requestsPerSecond: weighs ? await requestsPerSecond(sql, nameOf(environment)) : null,

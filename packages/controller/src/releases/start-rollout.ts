@@ -90,12 +90,17 @@ async function checkHold(sql: Queryable, environment: EnvironmentRow, request: D
   await setHold(sql, environment.id, null);
 }
 
+/** Every text of the configuration in which a secret may be named. */
+function textsOf({ target, readiness }: EnvironmentConfig): Record<string, string> {
+  return { ...target.env, ...(readiness.session ? { 'session login': readiness.session.login.body } : {}) };
+}
+
 async function freezeSecrets(sql: Queryable, request: DeployRequest): Promise<ReleaseRow['secret_versions']> {
   const current = new Map(
     (await currentSecrets(sql, request.repository?.name ?? '')).map((secret) => [secret.name, secret]),
   );
   return Object.fromEntries(
-    secretNamesOf(request.config.target.env).map((name) => {
+    secretNamesOf(textsOf(request.config)).map((name) => {
       const secret = current.get(name);
       if (!secret) throw secretMissing(name);
       return [name, { repository: secret.repository, version: secret.version }];

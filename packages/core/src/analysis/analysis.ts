@@ -13,6 +13,8 @@ export interface ArmSample {
   readonly failedUnits: number;
   readonly requests: number;
   readonly latency: Histogram;
+  /** Buckets of the users for whom something failed; null: users are not known. */
+  readonly failedUsers: readonly number[] | null;
 }
 
 /** One interval of 1–5 s, the same for all arms. `stable` counts all concurrent stable traffic. */
@@ -52,8 +54,11 @@ export interface ArmTotals {
 }
 
 export interface Evidence {
-  /** ln of the likelihood ratio so far, for each rate ratio of the mixture. */
+  /** ln of the likelihood ratio so far, for each member of the mixtures: of errors, of slow answers. */
   readonly logRatios: readonly number[];
+  readonly slowLogRatios: readonly number[];
+  /** Users who have failed once: failed-users.ts. */
+  readonly failedUsers: string;
   /**
    * How many of the candidate's units would have failed at stable's rate of each interval: the
    * difference is taken interval by interval, because the weight and the error rate both move.
@@ -88,6 +93,8 @@ export interface MetricVerdict {
 
 export interface Judgement {
   readonly verdict: Verdict;
+  /** Harm of several times the margin would show by now, and what was seen speaks against it. */
+  readonly wouldShow: boolean;
   readonly metrics: readonly MetricVerdict[];
   readonly sentence: string;
 }

@@ -1,12 +1,27 @@
 import type { ArmSample, ArmTotals, Evidence, Rule, Sample } from './analysis.ts';
-import { addInterval, startLogRatios } from './error-process.ts';
-import { mergeHistograms } from './histogram.ts';
+import { firstFailures, NOBODY } from './failed-users.ts';
+import { countAbove, mergeHistograms, quantileMs } from './histogram.ts';
+import { addSplit, startLogRatios } from './split-process.ts';
 
 const NOTHING: ArmTotals = { units: 0, failedUnits: 0, requests: 0, latency: {} };
 
+/**
+ * Alternatives for errors are additions to stable's rate so far, in multiples of the user's margin:
+ * the mixture is spent on harm that matters (bench judge: at 0.5 % base, +1 pp is found in three
+ * quarters of the time that fixed ratios take).
+ */
+export const ERROR_ADDITIONS = [3, 6, 30] as const;
+export const ERROR_WEIGHTS = [1, 4, 1] as const;
+export const SLOW_RATIOS = [1.1, 1.25, 1.5, 2, 3, 5, 8, 13, 19] as const;
+export const SLOW_WEIGHTS = SLOW_RATIOS.map(() => 1);
+/** Before that, stable's p95 is a guess. */
+const SETTLED_REQUESTS = 50;
+
 export function noEvidence(): Evidence {
   return {
-    logRatios: startLogRatios(),
+    logRatios: startLogRatios(ERROR_ADDITIONS.length),
+    slowLogRatios: startLogRatios(SLOW_RATIOS.length),
+    failedUsers: NOBODY,
     expectedFailures: 0,
     candidate: NOTHING,
     stable: NOTHING,
@@ -15,15 +30,52 @@ export function noEvidence(): Evidence {
   };
 }
 
-export function addSample(evidence: Evidence, sample: Sample): Evidence {
+export function addSample(evidence: Evidence, sample: Sample, rule: Rule): Evidence {
+  const first = firstFailures(evidence.failedUsers, sample);
   return {
-    logRatios: addInterval(evidence.logRatios, sample),
+    logRatios: addErrors(evidence, sample, { first, rule }),
+    slowLogRatios: addSlow(evidence, sample, rule),
+    failedUsers: first.known,
     expectedFailures: evidence.expectedFailures + expectedFailures(sample),
     candidate: addArm(evidence.candidate, sample.candidate),
     stable: addArm(evidence.stable, sample.stable),
     baseline: addArm(evidence.baseline, sample.baseline),
     recent: evidence.recent,
   };
+}
+
+function addErrors(
+  { logRatios, stable: before }: Evidence,
+  { candidate, stable }: Sample,
+  { first, rule }: { readonly first: ReturnType<typeof firstFailures>; readonly rule: Rule },
+): Evidence['logRatios'] {
+  const rate = (before.failedUnits + 1) / (before.units + 200);
+  const ratios = ERROR_ADDITIONS.map((times) => Math.min(1, rate + times * rule.errorIncrease) / rate);
+  const split = {
+    candidate: { events: first.candidate, n: candidate.units },
+    other: { events: first.stable, n: stable.units },
+  };
+  return addSplit(logRatios, split, ratios);
+}
+
+/**
+ * Slow is: above the baseline's quantile as it was before this interval, and for the candidate the
+ * margin more. A candidate that is at most the margin slower is then slow no more often than the
+ * baseline, whatever the quantile's true value.
+ */
+function addSlow(
+  { slowLogRatios, baseline: before }: Evidence,
+  { candidate, baseline }: Sample,
+  rule: Rule,
+): Evidence['slowLogRatios'] {
+  const usual = before.requests < SETTLED_REQUESTS ? null : quantileMs(before.latency, rule.latencyQuantile);
+  if (usual === null) return slowLogRatios;
+  const slow = countAbove(candidate.latency, usual + rule.latencyIncreaseMs);
+  const split = {
+    candidate: { events: slow, n: candidate.requests },
+    other: { events: countAbove(baseline.latency, usual), n: baseline.requests },
+  };
+  return addSplit(slowLogRatios, split, SLOW_RATIOS);
 }
 
 /** What stable did before anybody else served: the yardstick of a switch. */
@@ -54,18 +106,15 @@ export function addRecent(
 }
 
 export function mergeSamples(a: Sample, b: Sample): Sample {
-  return {
-    candidate: addArm(a.candidate, b.candidate),
-    stable: addArm(a.stable, b.stable),
-    baseline: addArm(a.baseline, b.baseline),
-  };
+  const arm = (name: keyof Sample) => ({ ...addArm(a[name], b[name]), failedUsers: null });
+  return { candidate: arm('candidate'), stable: arm('stable'), baseline: arm('baseline') };
 }
 
 function expectedFailures({ candidate, stable }: Sample): number {
   return stable.units === 0 ? 0 : (candidate.units * stable.failedUnits) / stable.units;
 }
 
-function addArm(totals: ArmTotals, sample: ArmSample): ArmTotals {
+function addArm(totals: ArmTotals, sample: ArmTotals): ArmTotals {
   return {
     units: totals.units + sample.units,
     failedUnits: totals.failedUnits + sample.failedUnits,

@@ -20,12 +20,14 @@ export function bucketValueMs(bucket: number): number {
 
 export function mergeHistograms(a: Histogram, b: Histogram): Histogram {
   const merged: { [bucket: string]: number } = { ...a };
-  for (const [bucket, count] of Object.entries(b)) merged[bucket] = (merged[bucket] ?? 0) + count;
+  for (const bucket in b) merged[bucket] = (merged[bucket] ?? 0) + (b[bucket] ?? 0);
   return merged;
 }
 
 export function countOf(histogram: Histogram): number {
-  return Object.values(histogram).reduce((sum, count) => sum + count, 0);
+  let sum = 0;
+  for (const bucket in histogram) sum += histogram[bucket] ?? 0;
+  return sum;
 }
 
 /** null while empty. */
@@ -43,14 +45,13 @@ export function quantileMs(histogram: Histogram, q: number): number | null {
 /** How many values are above `ms`. Counts whole buckets: a bucket that `ms` falls into is not above. */
 export function countAbove(histogram: Histogram, ms: number): number {
   let above = 0;
-  for (const [bucket, count] of Object.entries(histogram)) {
-    if (GAMMA ** (Number(bucket) - 1) >= ms) above += count;
-  }
+  // γ^(i−1) ≥ ms exactly where i − 1 ≥ log γ(ms).
+  const least = Math.log(ms) / LN_GAMMA + 1 - 1e-9;
+  for (const bucket in histogram) if (Number(bucket) >= least) above += histogram[bucket] ?? 0;
   return above;
 }
 
-function sortedBuckets(histogram: Histogram): number[] {
-  return Object.keys(histogram)
-    .map(Number)
-    .sort((a, b) => a - b);
+/** A typed array sorts numbers several times faster than a comparing function: this runs every second of a rollout. */
+function sortedBuckets(histogram: Histogram): Float64Array {
+  return Float64Array.from(Object.keys(histogram), Number).sort();
 }

@@ -1,4 +1,5 @@
 import type { Evidence, Judgement, Method, MetricVerdict, Rule, Verdict } from './analysis.ts';
+import { harmWouldShow } from './harm-would-show.ts';
 import { judgeBefore } from './judges/before.ts';
 import { judgeErrorRate } from './judges/error-rate.ts';
 import { judgeLatency } from './judges/latency.ts';
@@ -11,19 +12,34 @@ type Judge = (
   special: SpecialFunctions,
 ) => MetricVerdict;
 
-const JUDGES: { readonly [method in Method]: readonly Judge[] } = {
-  sequential: [judgeErrorRate, judgeLatency],
-  before: [judgeBefore, judgeLatency],
-  plain: [judgePlainErrors, judgePlainLatency],
+interface Member {
+  readonly judge: Judge;
+  /** Its part of α. Slow answers are many and failures few: errors need nearly all of it. */
+  readonly spends: number;
+}
+
+const LATENCY: Member = { judge: judgeLatency, spends: 0.1 };
+const JUDGES: { readonly [method in Method]: readonly Member[] } = {
+  sequential: [{ judge: judgeErrorRate, spends: 0.9 }, LATENCY],
+  before: [{ judge: judgeBefore, spends: 0.9 }, LATENCY],
+  plain: [
+    { judge: judgePlainErrors, spends: 0.5 },
+    { judge: judgePlainLatency, spends: 0.5 },
+  ],
 };
 
 /** One judgement from all metrics: any worse is worse; all not worse is not worse. */
 export function judge(evidence: Evidence, rule: Rule, special: SpecialFunctions): Judgement {
-  const judges = JUDGES[rule.method];
-  const each = { ...rule, share: rule.alpha / judges.length };
-  const metrics = judges.map((one) => one(evidence, each, special));
+  const metrics = JUDGES[rule.method].map(({ judge: one, spends }) =>
+    one(evidence, { ...rule, share: rule.alpha * spends }, special),
+  );
   const verdict = combine(metrics, evidence.candidate.requests < rule.minimumRequests);
-  return { verdict, metrics, sentence: sentenceOf(verdict, metrics, { evidence, rule }) };
+  return {
+    verdict,
+    wouldShow: verdict === 'undecided' && rule.method === 'sequential' && harmWouldShow(evidence, rule),
+    metrics,
+    sentence: sentenceOf(verdict, metrics, { evidence, rule }),
+  };
 }
 
 function combine(metrics: readonly MetricVerdict[], few: boolean): Verdict {

@@ -212,6 +212,7 @@ function analysingTick(
   if (rollout.hurried) return next(rollout, now);
   if (elapsed < currentStep(plan, rollout.step).dwellMs) return stay(rollout);
   if (judgement?.verdict === 'notWorse') return next(rollout, now);
+  if (judgement?.wouldShow && plan.whenUndecided === 'advance') return next(rollout, now);
   if (elapsed < plan.deadlineMs) return stay(rollout);
   if (judgement?.verdict === 'undecided')
     return byPolicy(rollout, plan.whenUndecided, { now, why: 'undecided at the deadline' });

@@ -1,3 +1,4 @@
+import { noEvidence } from '../analysis/evidence.ts';
 import { replicasFor } from './fleet.ts';
 import type { Rollout, RolloutPlan, RolloutStep } from './rollout.ts';
 
@@ -31,7 +32,8 @@ export function currentRollout(kept: Rollout): Rollout {
   return {
     ...kept,
     plan: current,
-    evidence: { ...kept.evidence, recent: [] },
+    // It was gathered for another test; a rollout that goes on starts to gather anew.
+    evidence: noEvidence(),
     heldFor: kept.state === 'held' ? 'verdict' : null,
     opened: null,
     hurried: false,

@@ -45,7 +45,18 @@ export function toneOf(state: string): Tone {
   if (['succeeded', 'done', 'ready', 'rolledBack', 'serving', 'hot', 'notWorse', 'online'].includes(state))
     return 'good';
   if (['failed', 'aborted', 'aborting', 'lost', 'crashed', 'worse'].includes(state)) return 'bad';
-  if (['held', 'paused', 'unready', 'draining', 'undecided', 'insufficientData', 'suspect'].includes(state))
+  if (
+    [
+      'awaitingApproval',
+      'held',
+      'paused',
+      'unready',
+      'draining',
+      'undecided',
+      'insufficientData',
+      'suspect',
+    ].includes(state)
+  )
     return 'warn';
   if (
     [

@@ -60,12 +60,17 @@ function Environment({
           <AskButton
             label="Roll back"
             tone="danger"
-            question={`Move all traffic of ${environment.name} back to release ${previous.number}? It is running; this takes about a second, and automation holds still afterwards.`}
+            question={`Move all traffic of ${environment.name} back to release ${previous.number}? ${backIn(previous)} Automation holds still afterwards.`}
             act={() => client('rollBack', { params: environment, body: {} }).then(reload)}
           />
         )}
       </div>
       {environment.hold && <p className="notice">Automation holds still: {environment.hold}.</p>}
+      {environment.frozen && (
+        <p className="notice">
+          Frozen until {new Date(environment.frozen.until).toLocaleString()}: {environment.frozen.why}.
+        </p>
+      )}
       <dl className="figures">
         <Figure name="requests / s" value={String(traffic.requestsPerSecond)} />
         <Figure name="errors" value={`${(traffic.errorRate * 100).toFixed(2)} %`} />
@@ -95,6 +100,13 @@ function Environment({
       <Releases environment={environment} reload={reload} />
     </article>
   );
+}
+
+function backIn({ returnable, secondsToServe }: NonNullable<EnvironmentView['previous']>): string {
+  if (returnable === 'hot') return 'It is running; this takes about a second.';
+  return secondsToServe === null
+    ? 'Its instances must start first.'
+    : `Its instances must start first, about ${secondsToServe} s.`;
 }
 
 function Figure({ name, value }: { readonly name: string; readonly value: string }) {

@@ -3,25 +3,23 @@ import { formatShare } from '@holdfast/core/kernel/quantity.ts';
 import { client } from '../data/client.ts';
 import { useLive } from '../data/use-live.ts';
 import { ago, lasted, shortArtifact, stateWords } from '../data/words.ts';
-import { AskButton } from '../parts/ask-button.tsx';
 import { Badge } from '../parts/badge.tsx';
 import { Link } from '../parts/link.tsx';
+import { RolloutButtons } from '../parts/rollout-buttons.tsx';
 import { RolloutCharts } from '../parts/rollout-charts.tsx';
+import { RolloutNow } from '../parts/rollout-now.tsx';
 import { Loading, Problem } from '../parts/states-of-loading.tsx';
 import { Verdicts } from '../parts/verdicts.tsx';
 
 export function RolloutPage({ id }: { readonly id: string }) {
-  const {
-    value: rollout,
-    error,
-    reload,
-  } = useLive(
-    () => client('showRollout', { params: { id } }),
+  const { value, error, reload } = useLive(
+    () => loadRollout(id),
     (event) => event.subject === id,
     id,
   );
   if (error) return <Problem error={error} />;
-  if (!rollout) return <Loading />;
+  if (!value) return <Loading />;
+  const { rollout, environment, sentence } = value;
   return (
     <section>
       <p className="crumbs">
@@ -34,15 +32,16 @@ export function RolloutPage({ id }: { readonly id: string }) {
         </h1>
         <Badge state={rollout.state} />
         <span className="spacer" />
-        <Buttons rollout={rollout} reload={reload} />
+        <RolloutButtons rollout={rollout} reload={reload} />
       </div>
       <p className="muted">
         {rollout.stable ? `instead of release ${rollout.stable.number} · ` : ''}
-        {shortArtifact(rollout.candidate.artifact)} · began {ago(rollout.startedAt)} · took{' '}
-        {lasted(rollout.startedAt, rollout.endedAt)}
+        {STRATEGY[rollout.strategy]} · {shortArtifact(rollout.candidate.artifact)} · began{' '}
+        {ago(rollout.startedAt)} · took {lasted(rollout.startedAt, rollout.endedAt)}
       </p>
+      <RolloutNow rollout={rollout} environment={environment} sentence={sentence} />
       <Steps rollout={rollout} />
-      {rollout.reason && (
+      {rollout.reason && rollout.endedAt !== null && (
         <p className={rollout.state.startsWith('abort') || rollout.state === 'failed' ? 'problem' : 'notice'}>
           {rollout.reason}
         </p>
@@ -59,70 +58,35 @@ export function RolloutPage({ id }: { readonly id: string }) {
   );
 }
 
-function Buttons({ rollout, reload }: { readonly rollout: RolloutView; readonly reload: () => void }) {
-  const steer = (verb: 'advance' | 'pause' | 'resume' | 'abort') => () =>
-    client('steerRollout', { params: { id: rollout.id, verb }, body: {} }).then(reload);
-  const at = formatShare(rollout.weight);
-  if (rollout.endedAt !== null) {
-    const [app = '', environment = ''] = rollout.environment.split('/');
-    const back = rollout.state === 'done' && rollout.stable;
-    if (!back) return null;
-    return (
-      <AskButton
-        label="Roll back"
-        tone="danger"
-        question={`Move all traffic of ${rollout.environment} back to release ${rollout.stable?.number}? Automation holds still afterwards.`}
-        act={() => client('rollBack', { params: { app, environment }, body: {} }).then(reload)}
-      />
-    );
-  }
-  const movable = ['shifting', 'analysing', 'held'].includes(rollout.state);
-  return (
-    <div className="row">
-      {rollout.state === 'paused' ? (
-        <AskButton
-          label="Resume"
-          tone="primary"
-          question="Go on where it was paused?"
-          act={steer('resume')}
-        />
-      ) : (
-        <AskButton
-          label="Pause"
-          question={`Stay at ${at} until you resume it? Nothing is judged meanwhile.`}
-          disabled={!movable}
-          act={steer('pause')}
-        />
-      )}
-      <AskButton
-        label="Advance"
-        tone="primary"
-        question={`Leave the step at ${at} now, before it is judged?`}
-        disabled={!movable}
-        act={steer('advance')}
-      />
-      <AskButton
-        label="Abort"
-        tone="danger"
-        question={`Take all traffic from release ${rollout.candidate.number} now? Stable serves on.`}
-        act={steer('abort')}
-      />
-    </div>
-  );
+const STRATEGY = { canary: 'canary', rolling: 'rolling', blueGreen: 'blue-green' } as const;
+
+async function loadRollout(id: string) {
+  const [rollout, { sentence }] = await Promise.all([
+    client('showRollout', { params: { id } }),
+    client('why', { params: { id } }),
+  ]);
+  const [app = '', environment = ''] = rollout.environment.split('/');
+  return {
+    rollout,
+    sentence,
+    environment: await client('showEnvironment', { params: { app, environment } }),
+  };
 }
 
 function Steps({ rollout }: { readonly rollout: RolloutView }) {
-  const marks = [...rollout.steps.map((step) => step.weight), 10_000];
+  const marks = rollout.steps.map((step) => ({ weight: step.weight, gate: step.gate }));
+  if (marks.at(-1)?.weight !== 10_000) marks.push({ weight: 10_000, gate: false });
   const reached = Math.max(0, ...rollout.history.map((entry) => entry.weight));
   return (
     <ol className="milestones" aria-label="Steps of this rollout">
-      {marks.map((weight, index) => (
+      {marks.map(({ weight, gate }, index) => (
         <li
           key={weight}
           className={
             index === rollout.step && rollout.endedAt === null ? 'now' : reached >= weight ? 'passed' : ''
           }
         >
+          {gate && <span title="A person opens this step.">‖ </span>}
           {formatShare(weight)}
         </li>
       ))}

@@ -96,6 +96,7 @@ function close(open: Open): GroupCounts {
     failed: open.failed,
     units: open.units?.size ?? open.requests,
     failedUnits: open.failedUnits?.size ?? open.failed,
+    failedUsers: open.failedUnits ? [...open.failedUnits] : null,
     latency: open.latency,
   };
 }

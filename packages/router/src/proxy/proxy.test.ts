@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
-import { NO_ACCESS, type Snapshot } from '@holdfast/core/traffic/traffic.ts';
+import { type CandidateAccess, NO_ACCESS, type Snapshot } from '@holdfast/core/traffic/traffic.ts';
 import { afterEach, expect, test } from 'vitest';
 import { Counter } from './counter.ts';
 import { ReverseProxy } from './proxy.ts';
@@ -216,3 +216,73 @@ test('a WebSocket gets a close frame when its instance leaves', async () => {
   await closed;
   expect(Buffer.concat(chunks).subarray(-4)).toEqual(Buffer.from([0x88, 0x02, 0x03, 0xe9]));
 }, 10_000);
+
+test('a WebSocket handshake goes to another instance when one refuses the connection', async () => {
+  const upstream = createServer();
+  upstream.on('upgrade', (_incoming, socket) => {
+    socket.end('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');
+  });
+  const { port } = await router([await refusingPort(), await refusingPort(), await listen(upstream)]);
+  for (let n = 0; n < 3; n += 1) {
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');
+    const first = await new Promise<string>((done) => socket.once('data', (chunk) => done(String(chunk))));
+    expect(first).toMatch(/^HTTP\/1.1 101/);
+    socket.destroy();
+  }
+});
+
+/** Stable answers everybody; the candidate has no share and is reached by name, preview and copies. */
+async function canary(access: Partial<CandidateAccess>) {
+  const mirrored: string[] = [];
+  const stable = await instance((_incoming, response) => response.end('stable'));
+  const candidate = await instance((incoming, response) => {
+    if (incoming.headers['x-holdfast-mirror']) mirrored.push(`${incoming.method} ${incoming.url}`);
+    response.end('candidate');
+  });
+  const set = await router([stable]);
+  const own = { id: '00000000-0000-7000-8000-0000000000cc', host: '127.0.0.1', port: candidate };
+  const now = snapshotOf([stable]);
+  set.table.swap({
+    ...now,
+    access: { ...NO_ACCESS, ...access },
+    groups: [...now.groups, { name: 'candidate', release: 'r2', share: 0, upstreams: [own] }],
+  });
+  return { ...set, mirrored };
+}
+
+async function ask(port: number, headers: Record<string, string> = {}): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${port}/x`, { headers })).text();
+}
+
+test('a header or a cookie of the step leads to the candidate, and nothing else does', async () => {
+  const { port } = await canary({
+    routes: [
+      { kind: 'header', name: 'X-Canary', value: '1' },
+      { kind: 'cookie', name: 'beta', value: 'yes' },
+    ],
+  });
+  expect(await ask(port)).toBe('stable');
+  expect(await ask(port, { 'x-canary': '1' })).toBe('candidate');
+  expect(await ask(port, { 'x-canary': '2' })).toBe('stable');
+  expect(await ask(port, { cookie: 'a=b; beta=yes' })).toBe('candidate');
+  expect(await ask(port, { cookie: 'xbeta=yes; beta=no' })).toBe('stable');
+});
+
+test('copies of safe requests reach the candidate, are counted for it, and never answer a user', async () => {
+  const { port, counter, mirrored } = await canary({ mirror: 10_000 });
+  for (let n = 0; n < 5; n += 1) expect(await ask(port)).toBe('stable');
+  await call(port, { method: 'POST', body: 'x' });
+  await expect.poll(() => mirrored.length).toBe(5);
+  expect(new Set(mirrored)).toEqual(new Set(['GET /x']));
+  await expect
+    .poll(
+      () =>
+        counter
+          .closed()
+          .flatMap((interval) => interval.groups)
+          .filter((group) => group.name === 'candidate'),
+      { timeout: 3_000 },
+    )
+    .not.toHaveLength(0);
+});

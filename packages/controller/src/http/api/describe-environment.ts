@@ -19,7 +19,7 @@ import {
 } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { intervalsBetween, workersOf } from '@holdfast/postgres/rollout/router-store.ts';
 import { nameOf } from '../../environments/gather.ts';
-import { releaseDigest } from '../../releases/release-digest.ts';
+import { contentDigest } from '../../releases/content-digest.ts';
 import { releaseView, rolloutView } from './views.ts';
 
 /** An environment and its parts as the API shows them. */
@@ -47,7 +47,7 @@ export async function describeRollout(
   const releases = await describeReleases(sql, environment, rows);
   const release = (id: string | null) => releases.find((candidate) => candidate.id === id) ?? null;
   const candidate = rows.find(({ id }) => id === row.candidate);
-  const digest = candidate && row.data.plan.approvals > 0 ? releaseDigest(candidate) : null;
+  const digest = candidate && row.data.plan.approvals > 0 ? contentDigest(candidate) : null;
   return rolloutView({
     approvals: { digest, given: digest ? await approvalsOf(sql, environment.id, digest) : [] },
     row,

@@ -24,8 +24,8 @@ import { findRepository } from '@holdfast/postgres/run/repository-store.ts';
 import type { z } from 'zod';
 import { nameOf } from '../../environments/gather.ts';
 import { specialFunctions } from '../../environments/special-functions.ts';
+import { contentDigest } from '../../releases/content-digest.ts';
 import { artifactNamed } from '../../releases/find-artifact.ts';
-import { releaseDigest } from '../../releases/release-digest.ts';
 import { startDeploy, startRetry, startRollback } from '../../releases/start-rollout.ts';
 import { verifyArtifact } from '../../releases/verify-artifact.ts';
 import type { Handlers } from '../bind.ts';
@@ -155,7 +155,7 @@ export const environmentHandlers: Handlers = {
       hints.send('duty');
       return { did: `release ${release.number} of ${name}: rejected` };
     }
-    const digest = releaseDigest(release);
+    const digest = contentDigest(release);
     await database.transaction(async (sql) => {
       await approve(sql, { environment: environment.id, digest, token: caller.id, name: caller.name });
       await hastenDuty(sql, 'environment', environment.id);

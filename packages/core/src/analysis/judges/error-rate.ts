@@ -1,7 +1,8 @@
 import type { ArmTotals, Evidence, MetricVerdict, Rule, Verdict } from '../analysis.ts';
 import { proportionInterval, RARE } from '../confidence-sequence.ts';
-import { logEvidence } from '../error-process.ts';
+import { ERROR_WEIGHTS } from '../evidence.ts';
 import type { SpecialFunctions } from '../ports.ts';
+import { logEvidence } from '../split-process.ts';
 
 /**
  * Worse: the e-process rejects equality at α *and* the observed difference exceeds the user's
@@ -23,7 +24,7 @@ export function judgeErrorRate(
     candidate.units === 0 || stable.units === 0 ? null : evidence.expectedFailures / candidate.units;
   const [lowS, highS] = interval({ ...stable, failedUnits: Math.round((rateS ?? 0) * stable.units) });
   const estimate = rateC === null || rateS === null ? null : rateC - rateS;
-  const strength = logEvidence(evidence.logRatios);
+  const strength = logEvidence(evidence.logRatios, ERROR_WEIGHTS);
   const worse = estimate !== null && estimate > rule.errorIncrease && strength >= Math.log(1 / alpha);
   const fine = estimate !== null && highC < lowS + rule.errorIncrease;
   const verdict: Verdict = worse ? 'worse' : fine ? 'notWorse' : 'undecided';

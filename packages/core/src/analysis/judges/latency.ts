@@ -1,13 +1,15 @@
 import type { Evidence, MetricVerdict, Rule, Verdict } from '../analysis.ts';
 import { ANYWHERE, type Count, proportionInterval } from '../confidence-sequence.ts';
+import { SLOW_WEIGHTS } from '../evidence.ts';
 import { countAbove, countOf, quantileMs } from '../histogram.ts';
 import type { SpecialFunctions } from '../ports.ts';
+import { logEvidence } from '../split-process.ts';
 
 /**
  * "p95 rises by more than 50 ms" as a question about proportions (reference/rollouts.md §2.4 G):
  * let q be the baseline's p95. If the candidate's p95 lies above q + 50 ms, more than 5 % of its
- * requests are slower than q + 50 ms. Compare that share with the baseline's share above q; both
- * by confidence sequences, so that looking often costs nothing.
+ * requests are slower than q + 50 ms. Beside a concurrent baseline the e-process of slow answers
+ * decides; against stable before a switch there is none, and two confidence sequences do.
  */
 export function judgeLatency(
   evidence: Evidence,
@@ -36,7 +38,10 @@ export function judgeLatency(
   const slow = share({ n: n.candidate, bad: countAbove(candidate, bound) });
   const usual = share({ n: n.baseline, bad: countAbove(baseline, q) });
   const allowed = 1 - rule.latencyQuantile;
-  const worse = slow[0] > Math.max(usual[1], allowed);
+  const worse =
+    rule.method === 'before'
+      ? slow[0] > Math.max(usual[1], allowed)
+      : own > bound && logEvidence(evidence.slowLogRatios, SLOW_WEIGHTS) >= Math.log(1 / rule.share);
   const verdict: Verdict = worse ? 'worse' : slow[1] < allowed ? 'notWorse' : 'undecided';
   // Where the candidate's own quantile lies: the share above it is known only within an interval.
   const above = share({ n: n.candidate, bad: countAbove(candidate, own) });

@@ -3,7 +3,7 @@ import { canonicalJson, type Json } from '@holdfast/core/kernel/json.ts';
 import type { ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
 
 /** What an approval speaks of: artifact, configuration and secret versions together. */
-export function releaseDigest(
+export function contentDigest(
   release: Pick<ReleaseRow, 'artifact_name' | 'artifact_digest' | 'config' | 'secret_versions'>,
 ): string {
   const content = {
