@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
+import { measureAbort } from './abort.ts';
 import { missedOf } from './bound.ts';
 import { measureCheckpoint } from './checkpoint.ts';
 import { measureClaims } from './claims.ts';
 import { measureDispatch } from './dispatch.ts';
 import { measureIdle } from './idle.ts';
+import { measureJudge } from './judge.ts';
 import { measureLogs } from './logs.ts';
 import { describeBench } from './machine.ts';
 import { measureOrchestrator } from './orchestrator.ts';
@@ -22,11 +24,19 @@ const BENCHMARKS = {
   idle: { measure: measureIdle, seconds: 30 },
   checkpoint: { measure: measureCheckpoint, seconds: 1 },
   logs: { measure: measureLogs, seconds: 1 },
+  judge: { measure: measureJudge, seconds: 1 },
+  abort: { measure: measureAbort, seconds: 1 },
 } as const;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string' }, minutes: { type: 'string' } },
+  options: {
+    seconds: { type: 'string' },
+    minutes: { type: 'string' },
+    seed: { type: 'string' },
+    releases: { type: 'string' },
+    quick: { type: 'boolean' },
+  },
 });
 const name = positionals[0] as keyof typeof BENCHMARKS;
 const benchmark = BENCHMARKS[name];
@@ -35,7 +45,8 @@ const minutes = Number(values.minutes ?? 1);
 if (!benchmark || !(seconds > 0) || !(minutes > 0)) {
   process.stderr.write(
     `usage: npm run bench -- ${Object.keys(BENCHMARKS).join('|')} [--seconds N] [--minutes M]
-  N: length of each measurement · M: how long claims go on beside an open transaction\n`,
+  N: length of each measurement · M: how long claims go on beside an open transaction
+  judge: [--seed S] [--releases N of each healthy cell] [--quick]\n`,
   );
   process.exit(2);
 }
@@ -47,7 +58,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   const startedAt = performance.now();
   const { machine: before } = describeBench();
-  const result = await benchmark.measure({ workbench, seconds, minutes });
+  const result = await benchmark.measure({ ...values, workbench, seconds, minutes });
   const machine = describeBench();
   const tookSeconds = Math.round((performance.now() - startedAt) / 1000);
   const about = { benchmark: name, secondsEach: seconds, tookSeconds, loadAverageBefore: before.loadAverage };

@@ -17,7 +17,7 @@ const PROGRAMS = {
   local: 'agent/src/local/main.ts',
   router: 'router/src/main.ts',
   supervisor: 'supervisor/src/main.ts',
-  sdk: 'sdk/src/index.ts',
+  sdk: 'sdk/src/holdfast.ts',
 };
 
 rmSync(out, { recursive: true, force: true });
@@ -64,7 +64,7 @@ process.stdout.write(
 /** `import { createHoldfast } from 'holdfast/sdk'` with its types: declarations name the compiled files. */
 function buildTypes(): void {
   const types = join(out, 'sdk-types');
-  const source = join(root, 'packages/sdk/src/index.ts');
+  const source = join(root, 'packages/sdk/src/holdfast.ts');
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
   const options =
     '--declaration --emitDeclarationOnly --skipLibCheck --allowImportingTsExtensions --target es2023 --module nodenext --types node --ignoreConfig';

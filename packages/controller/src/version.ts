@@ -1,2 +1,2 @@
 /** Kept equal to package.json by a test in tools/. */
-export const VERSION = '0.2.0';
+export const VERSION = '0.3.0';

@@ -10,7 +10,7 @@ import express from 'express';
 import fastify from 'fastify';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { createHoldfast } from './index.ts';
+import { createHoldfast } from './holdfast.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -86,7 +86,7 @@ test('plain http, Express and Fastify answer the same', async () => {
 const APP = `
 import { createServer } from 'node:http';
 import { WebSocketServer } from '${import.meta.resolve('ws')}';
-import { createHoldfast } from '${fileURLToPath(new URL('./index.ts', import.meta.url))}';
+import { createHoldfast } from '${fileURLToPath(new URL('./holdfast.ts', import.meta.url))}';
 const server = createServer((request, response) => setTimeout(() => response.end('done'), request.url === '/slow' ? 700 : 0));
 const wss = new WebSocketServer({ server });
 const holdfast = createHoldfast({ drainMs: 3000, lingerMs: 300, webSockets: () => wss.clients, onShutdown: () => console.log('closed') });
