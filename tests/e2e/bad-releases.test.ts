@@ -151,7 +151,7 @@ test('no traffic at all: probes decide, and the release is marked unjudged', asy
 });
 
 test('a drain that hangs ends at its deadline, and what was lost is told with its number', async () => {
-  const hanging = Array.from({ length: 4 }, () => ask('/hang', 50_000));
+  const hanging = Array.from({ length: 4 }, () => ask('/hang', 25_000));
   await new Promise((done) => setTimeout(done, 300));
   const before = (await current()).id;
   await push('good');

@@ -28,19 +28,32 @@ else await work();
 
 function hold(): void {
   const config = configured();
-  cluster.schedulingPolicy = cluster.SCHED_RR;
+  // Workers accept by themselves: a connection that the holder had handed to a worker would die with it.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ args: process.argv.slice(2) });
   const routerId = newId();
   let stopping = false;
-  const fork = () => cluster.fork({ HOLDFAST_ROUTER_ID: routerId });
+  const ids = new Map<number, string>();
+  const fork = (gone: readonly string[] = []) => {
+    const id = newId();
+    const worker = cluster.fork({
+      HOLDFAST_ROUTER_ID: routerId,
+      HOLDFAST_ROUTER_WORKER: id,
+      HOLDFAST_ROUTER_GONE: gone.join(','),
+    });
+    ids.set(worker.id, id);
+    return worker;
+  };
   for (let count = 0; count < config.workers; count += 1) fork();
   cluster.on('exit', (worker, code) => {
     if (code === 2 || code === 3) process.exit(code);
-    if (!stopping && !worker.exitedAfterDisconnect) setTimeout(fork, 100);
+    const gone = ids.get(worker.id);
+    ids.delete(worker.id);
+    if (!stopping && !worker.exitedAfterDisconnect) setTimeout(fork, 100, gone ? [gone] : []);
     if (stopping && Object.keys(cluster.workers ?? {}).length === 0) process.exit(0);
   });
   cluster.on('listening', () => process.send?.({ ready: true }));
-  process.on('SIGHUP', () => void replaceWorkers(fork));
+  process.on('SIGHUP', () => void replaceWorkers(() => fork()));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       stopping = true;
@@ -63,7 +76,12 @@ async function replaceWorkers(fork: () => ReturnType<typeof cluster.fork>): Prom
 
 async function work(): Promise<void> {
   try {
-    const running = await startWorker(configured(), process.env.HOLDFAST_ROUTER_ID ?? newId());
+    const { HOLDFAST_ROUTER_ID, HOLDFAST_ROUTER_WORKER, HOLDFAST_ROUTER_GONE } = process.env;
+    const running = await startWorker(configured(), {
+      routerId: HOLDFAST_ROUTER_ID ?? newId(),
+      workerId: HOLDFAST_ROUTER_WORKER ?? newId(),
+      gone: (HOLDFAST_ROUTER_GONE ?? '').split(',').filter(Boolean),
+    });
     const stop = () => void running.stop().then(() => process.exit(0));
     process.once('SIGTERM', stop);
     process.on('SIGINT', () => {});

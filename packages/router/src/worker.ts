@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newId } from '@holdfast/contract/id.ts';
 import pino from 'pino';
 import { AccessLog } from './access-log.ts';
 import type { RouterConfig } from './config.ts';
@@ -35,7 +34,14 @@ function keepSnapshot(write: () => void): void {
   }
 }
 
-export async function startWorker(config: RouterConfig, routerId: string): Promise<RunningWorker> {
+/** Who this worker is among those of its router; given by the holder. */
+export interface WorkerIdentity {
+  readonly routerId: string;
+  readonly workerId: string;
+  readonly gone: readonly string[];
+}
+
+export async function startWorker(config: RouterConfig, identity: WorkerIdentity): Promise<RunningWorker> {
   const log = pino({
     level: config.logLevel,
     base: { process: 'router', environment: config.environment, pid: process.pid },
@@ -54,8 +60,7 @@ export async function startWorker(config: RouterConfig, routerId: string): Promi
   const link = new ControllerLink(
     {
       ...config,
-      routerId,
-      workerId: newId(),
+      ...identity,
       counter,
       inFlight: () => table.draining(),
       apply: (snapshot) => {

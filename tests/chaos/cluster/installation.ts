@@ -28,6 +28,8 @@ export interface AgentHost {
 export interface InstallationOptions {
   readonly env: { readonly [name: string]: string };
   readonly failover: boolean;
+  /** Where a program lies: of this checkout, or of another version's. */
+  readonly program?: (name: 'controller' | 'agent') => string;
 }
 
 const READY_LIMIT_MS = 60_000;
@@ -109,7 +111,7 @@ export class Installation {
       name,
       command: process.execPath,
       args: [
-        programPath('controller'),
+        this.program('controller'),
         ...['--name', name, '--listen', address.slice('http://'.length)],
         ...['--blobs', this.file('blobs'), '--master-key-file', this.file('master.key')],
         ...['--admin-token-file', this.file('admin.token')],
@@ -129,7 +131,7 @@ export class Installation {
       name,
       command: 'ip',
       args: [
-        ...['netns', 'exec', namespace, process.execPath, programPath('agent')],
+        ...['netns', 'exec', namespace, process.execPath, this.program('agent')],
         ...['--name', name, '--controller', this.addresses.join(','), '--data', data],
         ...['--token-file', this.file('agent.token'), '--slots', '2'],
         ...['--step-user', String(FIRST_STEP_USER + number)],
@@ -162,6 +164,10 @@ export class Installation {
     if (!(await this.database.isStreaming())) return false;
     const online = (await this.client()('listAgents')).items.filter(({ state }) => state === 'online');
     return this.agents.every(({ name }) => online.some((agent) => agent.name === name));
+  }
+
+  private program(name: 'controller' | 'agent'): string {
+    return (this.options.program ?? programPath)(name);
   }
 
   private agentData(name: string): string {

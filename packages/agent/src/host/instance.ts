@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdir, rm, stat, truncate } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -84,7 +84,7 @@ export class HostedInstance {
   async live(): Promise<void> {
     try {
       const startedAt = performance.now();
-      if (isClaimed(this.dir)) this.port = this.readPort();
+      if (isClaimed(this.dir)) this.attachAgain();
       else if (this.order.desired === 'stop' || !(await this.start())) return this.over();
       const end = waitForEnd(this.dir);
       const watching = this.watchReadiness(startedAt);
@@ -165,6 +165,16 @@ export class HostedInstance {
     return true;
   }
 
+  /** A running instance that was ready stays ready until it fails: an agent's restart is none of its doing. */
+  private attachAgain(): void {
+    this.port = this.readPort();
+    if (this.order.desired === 'run' && existsSync(this.readyMark)) this.state = 'ready';
+  }
+
+  private get readyMark(): string {
+    return join(this.folder, 'ready');
+  }
+
   private readPort(): number | null {
     const file = join(this.folder, 'order.json');
     return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { port: number }).port : null;
@@ -206,6 +216,8 @@ export class HostedInstance {
 
   private become(state: InstanceObservation['state'], reason: string | null): void {
     if (this.state === state && this.reason === reason) return;
+    if (state === 'ready') writeFileSync(this.readyMark, '');
+    else if (this.state === 'ready') rmSync(this.readyMark, { force: true });
     this.state = state;
     this.reason = reason;
     this.world.changed();

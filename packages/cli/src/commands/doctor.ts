@@ -53,10 +53,11 @@ function checkControllers(controllers: readonly string[]): Promise<Finding[]> {
 }
 
 async function checkInstallation(client: Client): Promise<Finding[]> {
-  const [agents, repositories, environments] = await Promise.all([
+  const [agents, repositories, environments, advice] = await Promise.all([
     client('listAgents'),
     client('listRepositories'),
     client('listEnvironments'),
+    client('listAdvice'),
   ]);
   const online = agents.items.filter((agent) => agent.state === 'online');
   const findings: Finding[] = [
@@ -71,6 +72,7 @@ async function checkInstallation(client: Client): Promise<Finding[]> {
           sentence: 'no online agent has the host role; start one with --host',
         },
   ];
+  for (const item of advice.items) findings.push({ ...item, level: 'weak' });
   for (const item of repositories.items)
     if (item.problem)
       findings.push({ subject: `repository ${item.name}`, level: 'broken', sentence: item.problem });

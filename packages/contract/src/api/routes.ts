@@ -250,6 +250,13 @@ export const routes = {
     }),
   }),
 
+  listAdvice: route({
+    ...read,
+    path: '/api/v1/advice',
+    summary: 'What in the workflows could do harm when a machine is lost, and what to write',
+    answer: pageOf(z.object({ subject: z.string(), sentence: z.string() })),
+  }),
+
   listAgents: route({ ...read, path: '/api/v1/agents', summary: 'Agents', answer: pageOf(resource.agent) }),
   pauseAgent: route({
     ...change,

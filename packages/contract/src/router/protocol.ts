@@ -56,6 +56,8 @@ export const sync = z.object({
   /** The answer may wait this long for a newer snapshot. */
   waitMs: z.int().min(0).max(20_000),
   bye: z.boolean().default(false),
+  /** Workers of the same router that died without a word. */
+  gone: z.array(z.uuid()).default([]),
 });
 
 export const syncAnswer = z.object({ snapshot: snapshot.nullable() });

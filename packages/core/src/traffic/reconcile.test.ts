@@ -258,4 +258,9 @@ test('a ceiling counts what still drains, and starts fill what is left of it', (
   const started = (ceiling: number | null) =>
     kinds(reconcile(view({ wanted, instances, ceiling }))).filter((kind) => kind === 'start').length;
   expect([started(null), started(4), started(3), started(2)]).toEqual([2, 2, 1, 0]);
+  const hot = { name: 'previous' as const, release: 'r0', replicas: 1, share: 0 };
+  const beside = [instance('a'), instance('h', { release: 'r0', group: 'previous' })];
+  expect(kinds(reconcile(view({ wanted: [...wanted, hot], instances: beside, ceiling: 3 })))).toEqual(
+    expect.arrayContaining(['start', 'start']),
+  );
 });

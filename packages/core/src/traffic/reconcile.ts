@@ -38,7 +38,7 @@ export interface Host {
 export interface FleetView {
   readonly wanted: readonly WantedGroup[];
   readonly access: CandidateAccess;
-  /** At most so many instances at once, draining ones included; null: no limit. */
+  /** At most so many instances of a rollout's releases at once, draining ones included; null: no limit. */
   readonly ceiling: number | null;
   readonly instances: readonly Instance[];
   readonly hosts: readonly Host[];
@@ -127,7 +127,9 @@ function compareText(a: string, b: string): number {
 function startMissing(view: FleetView, keep: Assigned['keep']): FleetEffect[] {
   const load = new Map(view.hosts.map((host) => [host.agent, 0]));
   for (const { instance } of keep) load.set(instance.agent, (load.get(instance.agent) ?? 0) + 1);
-  let room = view.ceiling === null ? Infinity : view.ceiling - view.instances.filter(hasProcess).length;
+  // The hot previous fleet stands beside a rollout and is none of its instances.
+  const counted = view.instances.filter((instance) => hasProcess(instance) && instance.group !== 'previous');
+  let room = view.ceiling === null ? Infinity : view.ceiling - counted.length;
   return view.wanted.flatMap((group) => {
     const held = keep.filter((entry) => entry.group === group.name).length;
     const missing = Math.max(0, Math.min(room, group.replicas - held));

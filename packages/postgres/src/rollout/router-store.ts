@@ -17,6 +17,11 @@ export async function noteWorker(sql: Queryable, sync: Sync): Promise<boolean> {
     await sql.query('DELETE FROM router_worker WHERE id = $1', [sync.workerId]);
     return true;
   }
+  if (sync.gone.length > 0)
+    await sql.query('DELETE FROM router_worker WHERE router_id = $1 AND id = ANY ($2)', [
+      sync.routerId,
+      sync.gone,
+    ]);
   const before = await sql.query<{ revision: number; busy: boolean }>(
     `SELECT revision, in_flight <> '{}' AS busy FROM router_worker WHERE id = $1`,
     [sync.workerId],
@@ -34,7 +39,11 @@ export async function noteWorker(sql: Queryable, sync: Sync): Promise<boolean> {
       JSON.stringify(sync.inFlight),
     ],
   );
-  return before.rows[0]?.revision !== sync.acknowledged.revision || (before.rows[0]?.busy ?? false);
+  return (
+    sync.gone.length > 0 ||
+    before.rows[0]?.revision !== sync.acknowledged.revision ||
+    (before.rows[0]?.busy ?? false)
+  );
 }
 
 export async function workersOf(sql: Queryable, environment: string): Promise<readonly RouterWorker[]> {

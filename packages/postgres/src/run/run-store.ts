@@ -271,3 +271,19 @@ async function updateJob(sql: Queryable, job: Job): Promise<void> {
 export async function requestJobCancel(sql: Queryable, jobId: string): Promise<void> {
   await sql.query('UPDATE job SET cancel = true WHERE id = $1', [jobId]);
 }
+
+export interface RecentDefinition {
+  readonly repository: string;
+  readonly definition: WorkflowDefinition;
+}
+
+/** The newest definition of each workflow among a repository's last runs. */
+export async function recentDefinitions(sql: Queryable): Promise<readonly RecentDefinition[]> {
+  const found = await sql.query<RecentDefinition>(
+    `SELECT repository.name AS repository, latest.definition FROM repository, LATERAL (
+       SELECT DISTINCT ON (workflow) workflow, definition FROM (
+         SELECT workflow, definition, number FROM run WHERE repository_id = repository.id ORDER BY number DESC LIMIT 20) recent
+       ORDER BY workflow, number DESC) latest ORDER BY repository.name, latest.workflow`,
+  );
+  return found.rows;
+}

@@ -17,6 +17,8 @@ export interface LinkOptions {
   readonly environment: string;
   readonly routerId: string;
   readonly workerId: string;
+  /** Workers that died before this one took their place: said until a controller has heard it. */
+  readonly gone: readonly string[];
   readonly counter: Counter;
   readonly inFlight: () => { readonly [instance: string]: number };
   readonly apply: (snapshot: Snapshot) => void;
@@ -35,9 +37,11 @@ export class ControllerLink {
   private loops: Promise<void>[] = [];
   private reporting: Promise<void> | undefined;
   private draining = false;
+  private gone: readonly string[];
 
   constructor(options: LinkOptions, start: Snapshot | null) {
     this.options = options;
+    this.gone = options.gone;
     if (start) this.take(start);
   }
 
@@ -119,9 +123,11 @@ export class ControllerLink {
       intervals: batch,
       waitMs: how.waitMs,
       bye: how.bye ?? false,
+      gone: [...this.gone],
     };
     const answer = await this.post(body, how);
     counter.forget(batch);
+    this.gone = [];
     return answer;
   }
 

@@ -181,6 +181,26 @@ test('a request in flight on a leaving instance finishes and is counted until th
   await expect.poll(() => table.draining()).toEqual({});
 });
 
+test('an instance that leaves, comes back and leaves again is counted for both times', async () => {
+  const finish: (() => void)[] = [];
+  const slow = await instance((_incoming, response) => finish.push(() => response.end('late')));
+  const { port, table } = await router([slow]);
+  const both: Promise<Answer>[] = [];
+  for (let time = 0; time < 2; time += 1) {
+    table.swap(snapshotOf([slow]));
+    both.push(call(port));
+    await expect.poll(() => finish.length).toBe(time + 1);
+    table.swap(snapshotOf([]));
+  }
+  expect(Object.values(table.draining())).toEqual([2]);
+  finish[1]?.();
+  await both[1];
+  await expect.poll(() => Object.values(table.draining())).toEqual([1]);
+  finish[0]?.();
+  expect(await both[0]).toMatchObject({ status: 200, text: 'late' });
+  await expect.poll(() => table.draining()).toEqual({});
+});
+
 test('failures and latencies are counted by group and second', async () => {
   const bad = await instance((_incoming, response) => {
     response.statusCode = 500;

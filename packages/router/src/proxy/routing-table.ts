@@ -24,7 +24,8 @@ const NOBODY: ReadonlySet<string> = new Set();
 export class RoutingTable {
   private snapshot: Snapshot | null = null;
   private readonly instances = new Map<string, Instance>();
-  private readonly leaving = new Map<string, Instance>();
+  /** By object, not by id: an instance that comes back and leaves again is another one with its own requests. */
+  private readonly leaving = new Set<Instance>();
   private readonly choice = new SmoothChoice();
   private turn = 0;
   private closing = false;
@@ -58,8 +59,8 @@ export class RoutingTable {
     for (const [id, instance] of this.instances) {
       if (named.has(id)) continue;
       this.instances.delete(id);
-      this.leaving.set(id, instance);
-      void instance.release().finally(() => this.leaving.delete(id));
+      this.leaving.add(instance);
+      void instance.release().finally(() => this.leaving.delete(instance));
     }
   }
 
@@ -112,8 +113,10 @@ export class RoutingTable {
 
   /** What is in flight on instances that a snapshot has let go of: the drain waits for these. */
   draining(): { readonly [instance: string]: number } {
-    const busy = [...this.leaving].filter(([, instance]) => instance.inFlight > 0);
-    return Object.fromEntries(busy.map(([id, instance]) => [id, instance.inFlight]));
+    const busy: Record<string, number> = {};
+    for (const { inFlight, upstream } of this.leaving)
+      if (inFlight > 0) busy[upstream.id] = (busy[upstream.id] ?? 0) + inFlight;
+    return busy;
   }
 
   isLeaving(instance: Instance): boolean {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { outwardSteps } from '@holdfast/core/pipeline/outward.ts';
 import type { AgentView } from '@holdfast/core/pipeline/ports.ts';
 import { findAgent, listAgents, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
 import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
@@ -11,6 +12,7 @@ import {
   type RepositoryRow,
   removeRepository,
 } from '@holdfast/postgres/run/repository-store.ts';
+import { recentDefinitions } from '@holdfast/postgres/run/run-store.ts';
 import { checkUrl } from '../../git/git.ts';
 import type { Handlers } from '../bind.ts';
 import { repositoryView, time } from './views.ts';
@@ -23,6 +25,16 @@ function stateOf(agent: AgentView) {
 }
 
 export const installationHandlers: Handlers = {
+  listAdvice: async ({ database }) => ({
+    items: (await recentDefinitions(database)).flatMap(({ repository, definition }) =>
+      outwardSteps(definition).map(({ job, step, tool }) => ({
+        subject: `${repository} ${definition.path}`,
+        sentence: `step ${step} of job ${job} reaches outside (${tool}) and would run again when its agent is lost; say HOLDFAST_ON_LOST: ask under its env`,
+      })),
+    ),
+    next: null,
+  }),
+
   listRepositories: async ({ database }) => ({
     items: (await listRepositories(database)).map(repositoryView),
     next: null,
