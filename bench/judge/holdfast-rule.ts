@@ -9,6 +9,7 @@ export { baselineShare } from '@holdfast/core/rollout/fleet.ts';
 
 /** The defaults of contract/src/config/holdfast-yaml.ts. */
 const RULE: Rule = {
+  metrics: [],
   method: 'sequential',
   plainForMs: 0,
   alpha: 0.01,

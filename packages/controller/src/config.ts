@@ -24,6 +24,8 @@ export interface ControllerConfig {
   readonly databaseConnections: number;
   /** How many jobs of one repository may be with agents at a time. */
   readonly jobsPerRepository: number;
+  /** Where metrics of analyses may be asked for, as origins. */
+  readonly metricsOrigins: readonly string[];
 }
 
 export type BlobPlace =
@@ -72,6 +74,7 @@ export function readControllerConfig(
     timers: readTimers(env),
     logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
     slackWebhook: slack ?? null,
+    metricsOrigins: originsOf(env.HOLDFAST_METRICS_ORIGINS),
     webhook: env.HOLDFAST_WEBHOOK_URL
       ? {
           url: env.HOLDFAST_WEBHOOK_URL,
@@ -131,4 +134,16 @@ export function parseListen(text: string): { readonly host: string; readonly por
   if (!match || Number(match[2]) > 65_535)
     throw new HoldfastError('usageInvalid', `expected HOST:PORT, found ${text}`);
   return { host: match[1] || '127.0.0.1', port: Number(match[2]) };
+}
+
+function originsOf(text: string | undefined): readonly string[] {
+  return (text ?? '').split(',').flatMap((given) => {
+    const word = given.trim();
+    if (word === '') return [];
+    if (URL.canParse(word)) return [new URL(word).origin];
+    throw new HoldfastError(
+      'usageInvalid',
+      `expected HOLDFAST_METRICS_ORIGINS as addresses such as http://prometheus:9090, found ${word}`,
+    );
+  });
 }

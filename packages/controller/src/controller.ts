@@ -18,6 +18,7 @@ import type { BlobStore } from './blob/blob-store.ts';
 import { directoryStore } from './blob/directory-store.ts';
 import { s3Store } from './blob/s3-store.ts';
 import type { ControllerConfig } from './config.ts';
+import { sampleMetrics } from './environments/sample-metrics.ts';
 import { watchEnvironment } from './environments/watch-environment.ts';
 import { ensureAdminToken } from './first-start.ts';
 import { GitMirrors } from './git/mirrors.ts';
@@ -180,6 +181,7 @@ function dutyHandlers(services: Services): { readonly [kind: string]: DutyHandle
     inbox: (duty) => readInbox(services, duty),
     controllerJob: (duty) => performControllerJob(services, duty),
     environment: (duty) => watchEnvironment(services, duty),
+    metrics: (duty) => sampleMetrics(services, duty),
     liveness: async () => {
       const { pipeline: store, config, hints, log } = services;
       await lookAtAgents({ store, tools: services, timers: config.timers, hint: hints.send, log });

@@ -19,3 +19,15 @@ CREATE TABLE approval (
   at              timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (environment_id, digest, token_id)
 );
+
+-- What a provider said of a metric of the user's own, one row a moment; `judged`: counted as evidence.
+CREATE TABLE metric_sample (
+  rollout_id  uuid NOT NULL REFERENCES rollout ON DELETE CASCADE,
+  metric      text NOT NULL,
+  second      bigint NOT NULL,
+  candidate   double precision,
+  baseline    double precision,
+  problem     text,
+  judged      boolean NOT NULL DEFAULT false,
+  PRIMARY KEY (rollout_id, metric, second)
+);

@@ -74,8 +74,8 @@ export function describeRollout(rollout: RolloutView): string {
   if (needed > 0)
     lines.push(`  approvals: ${given.length} of ${needed}${given.map(({ name }) => `, ${name}`).join('')}`);
   for (const metric of rollout.judgement?.metrics ?? []) {
-    const scale = metric.metric === 'errorRate' ? 100 : 1;
-    const unit = metric.metric === 'errorRate' ? 'pp' : 'ms';
+    const scale = metric.unit === 'ms' ? 1 : 100;
+    const unit = { rate: 'pp', ms: 'ms', share: '%' }[metric.unit];
     const interval = metric.interval
       ? ` in [${(metric.interval[0] * scale).toFixed(2)}, ${(metric.interval[1] * scale).toFixed(2)}]`
       : '';

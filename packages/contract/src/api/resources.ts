@@ -92,6 +92,8 @@ export const artifact = z.object({
 
 export const metricVerdict = z.object({
   metric: z.string(),
+  /** rate: a fraction of requests · ms · share: relative to the baseline's value. */
+  unit: z.enum(['rate', 'ms', 'share']).default('rate'),
   verdict: z.string(),
   candidate: z.number().nullable(),
   baseline: z.number().nullable(),

@@ -42,6 +42,33 @@ const plain = z.strictObject({
   for: duration.prefault('5m').describe('The threshold is passed at every look for so long.'),
 });
 
+const metric = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z][A-Za-z0-9-]{0,39}$/, 'expected a short name that begins with a small letter'),
+    provider: z.enum(['prometheus', 'json']),
+    url: z
+      .url({ protocol: /^https?$/ })
+      .describe('prometheus: its address; json: what is asked, with {{release}} in it.'),
+    query: z
+      .string()
+      .min(1)
+      .describe('prometheus: PromQL with one value; json: the path to the number, such as data.rate.'),
+    token: z.string().optional().describe('Sent as a bearer token; ${{ secrets.NAME }} is filled in.'),
+    direction: z.enum(['increase', 'decrease', 'either']).describe('The direction that does harm.'),
+    margin: share.describe("As a share of the baseline's value."),
+    interval: duration.prefault('30s').describe('Between two samples.'),
+  })
+  .refine(
+    ({ provider, url }) =>
+      provider === 'prometheus' || url.includes('{{release}}') || url.includes('%7B%7Brelease%7D%7D'),
+    {
+      error: 'a json metric has no past to compare with: its url needs {{release}}',
+      path: ['url'],
+    },
+  );
+
 const analysis = z.strictObject({
   dwell: duration
     .optional()
@@ -68,11 +95,7 @@ const analysis = z.strictObject({
   whenUndecided: z.enum(['advance', 'hold', 'abort']).default('advance'),
   minimumRequests: z.int().min(1).default(100).describe('Fewer on the candidate: insufficientData.'),
   whenInsufficient: z.enum(['probe', 'hold', 'abort']).default('probe'),
-  metrics: z
-    .undefined({
-      error: 'metrics of other providers are not supported by this version of Holdfast; remove this key',
-    })
-    .optional(),
+  metrics: z.array(metric).max(10).default([]).describe("Metrics of the user's own, beside errors and p95."),
 });
 
 const section = z.strictObject({

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Order } from '@holdfast/contract/agent/protocol.ts';
 import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.ts';
-import { secretAt } from '@holdfast/postgres/access/secret-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { findRelease, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
 import { type EnvironmentRow, environmentById } from '@holdfast/postgres/rollout/environment-store.ts';
 import { type InstanceRow, instancesOf, ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
 import type { Services } from '../services.ts';
-import { SECRET_REFERENCE, secretMissing, secretPurpose } from '../vault/secret-references.ts';
+import { fillSecrets } from '../vault/fill-secrets.ts';
 
 /** What this agent should host, complete: an instance that is not listed is to be stopped. */
 export async function ordersOf(services: Services, sql: Queryable, agentId: string): Promise<Order[]> {
@@ -92,24 +91,4 @@ async function sessionOf(
   if (!session) return null;
   const { body = '' } = await fillSecrets(services, sql, { release, env: { body: session.login.body } });
   return { login: { ...session.login, body }, next: probeOf(session.next) };
-}
-
-/** The versions frozen with the release, not the newest: a changed secret is another release. */
-async function fillSecrets(
-  services: Services,
-  sql: Queryable,
-  { release, env }: { readonly release: ReleaseRow; readonly env: Record<string, string> },
-): Promise<Record<string, string>> {
-  const opened = new Map<string, string>();
-  for (const [name, { repository, version }] of Object.entries(release.secret_versions)) {
-    const secret = await secretAt(sql, repository, name, version);
-    if (!secret) throw secretMissing(name);
-    opened.set(name, services.vault.open(secretPurpose(repository, name, version), secret.sealed));
-  }
-  return Object.fromEntries(
-    Object.entries(env).map(([key, text]) => [
-      key,
-      text.replace(SECRET_REFERENCE, (_, name: string) => opened.get(name) ?? ''),
-    ]),
-  );
 }

@@ -1,4 +1,5 @@
 import { newId } from '@holdfast/contract/id.ts';
+import { addMetric } from '@holdfast/core/analysis/evidence.ts';
 import { decide } from '@holdfast/core/rollout/decide.ts';
 import {
   isFinal,
@@ -27,6 +28,7 @@ import {
   setDesired,
   setExcludedBy,
 } from '@holdfast/postgres/rollout/instance-store.ts';
+import { takeSamples } from '@holdfast/postgres/rollout/metric-store.ts';
 import { liveRollout, saveRollout, takeRequests } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { takeUnjudged } from '@holdfast/postgres/rollout/router-store.ts';
 import { announce } from '../notify/announce.ts';
@@ -66,7 +68,10 @@ async function look(services: Services, sql: Queryable, environment: Environment
   const before = (await liveRollout(sql, environment.id))?.data ?? null;
   const intervals = await takeUnjudged(sql, nameOf(environment));
   const view = await gather(sql, environment, before);
-  const rollout = before ? { ...before, evidence: collectEvidence(before, intervals) } : null;
+  const samples = before ? await takeSamples(sql, before.id) : [];
+  const rollout = before
+    ? { ...before, evidence: samples.reduce(addMetric, collectEvidence(before, intervals)) }
+    : null;
   const decided = rollout ? await decideAll(sql, { environment, rollout, view }) : null;
   if (before && decided) {
     await saveRollout(sql, before, decided.rollout);

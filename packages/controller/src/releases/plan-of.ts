@@ -4,7 +4,7 @@ import type { RolloutPlan, RolloutStep } from '@holdfast/core/rollout/rollout.ts
 import { blueGreenSteps } from '@holdfast/core/rollout/strategies/blue-green.ts';
 import { canarySteps } from '@holdfast/core/rollout/strategies/canary.ts';
 import { rollingSteps } from '@holdfast/core/rollout/strategies/rolling.ts';
-import type { Route } from '@holdfast/core/traffic/traffic.ts';
+import { type Route, WHOLE } from '@holdfast/core/traffic/traffic.ts';
 
 /** The chance to abort a healthy release, over its whole rollout and all metrics. */
 const ALPHA = 0.01;
@@ -27,6 +27,11 @@ export function planOf(config: EnvironmentConfig): RolloutPlan {
     warmupMs: analysis.warmup,
     deadlineMs: analysis.deadline,
     rule: {
+      metrics: (analysis.metrics ?? []).map(({ name, direction, margin }) => ({
+        name,
+        direction,
+        margin: margin / WHOLE,
+      })),
       method: analysis.plain ? 'plain' : strategy.kind === 'blueGreen' ? 'before' : 'sequential',
       plainForMs: analysis.plain?.for ?? 0,
       alpha: ALPHA,

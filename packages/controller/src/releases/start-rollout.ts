@@ -65,6 +65,7 @@ export async function startDeploy(
   });
   const environment = (await lockEnvironment(sql, made.id)) as EnvironmentRow;
   await checkHold(sql, environment, request);
+  checkMetrics(services, request.config);
   const release = await insertRelease(sql, {
     id: newId(),
     environment_id: environment.id,
@@ -79,6 +80,18 @@ export async function startDeploy(
   return { id, number: release.number };
 }
 
+/** Controllers ask only where they were told they may: a repository must not make them ask elsewhere. */
+function checkMetrics({ config }: Services, { strategy }: EnvironmentConfig): void {
+  for (const { name, url } of strategy.analysis.metrics ?? []) {
+    const { origin } = new URL(url);
+    if (config.metricsOrigins.includes(origin)) continue;
+    throw new HoldfastError(
+      'configInvalid',
+      `metric ${name}: controllers may not ask ${origin}; start them with HOLDFAST_METRICS_ORIGINS=${origin}`,
+    );
+  }
+}
+
 async function checkHold(sql: Queryable, environment: EnvironmentRow, request: DeployRequest): Promise<void> {
   if (environment.hold === null) return;
   const abandoned = environment.previous ? await findRelease(sql, environment.previous) : null;
@@ -91,8 +104,10 @@ async function checkHold(sql: Queryable, environment: EnvironmentRow, request: D
 }
 
 /** Every text of the configuration in which a secret may be named. */
-function textsOf({ target, readiness }: EnvironmentConfig): Record<string, string> {
-  return { ...target.env, ...(readiness.session ? { 'session login': readiness.session.login.body } : {}) };
+function textsOf({ target, readiness, strategy }: EnvironmentConfig): Record<string, string> {
+  const tokens = (strategy.analysis.metrics ?? []).map(({ name, token }) => [`metric ${name}`, token ?? '']);
+  const login = readiness.session ? { 'session login': readiness.session.login.body } : {};
+  return { ...target.env, ...login, ...Object.fromEntries(tokens) };
 }
 
 async function freezeSecrets(sql: Queryable, request: DeployRequest): Promise<ReleaseRow['secret_versions']> {
@@ -208,6 +223,7 @@ async function begin(sql: Queryable, { environment, kind, release, askedBy }: Be
   const rollout = before ? { ...fresh, evidence: await evidenceBefore(sql, environment, now) } : fresh;
   await insertRollout(sql, rollout, askedBy);
   await ensureDuty(sql, 'environment', environment.id);
+  if (plan.rule.metrics.length > 0) await ensureDuty(sql, 'metrics', rollout.id);
   await hastenDuty(sql, 'environment', environment.id);
   await appendEvent(sql, {
     topic: 'rollout',

@@ -1,4 +1,5 @@
 import type { Histogram } from './histogram.ts';
+import type { Running } from './running.ts';
 
 /**
  * What the judge sees and says. All evidence is carried through every step of one rollout; α, the
@@ -33,7 +34,34 @@ export interface Sample {
 export const METHODS = ['sequential', 'before', 'plain'] as const;
 export type Method = (typeof METHODS)[number];
 
+/** A metric of the user's own: how it may move, and how far, as a share of the baseline's value. */
+export interface MetricRule {
+  readonly name: string;
+  /** The direction that does harm. */
+  readonly direction: 'increase' | 'decrease' | 'either';
+  readonly margin: number;
+}
+
+/** What a provider said of one metric. */
+export interface MetricSample {
+  readonly metric: string;
+  readonly candidate: number | null;
+  readonly baseline: number | null;
+  /** Why there is no value; null: there is one. */
+  readonly problem: string | null;
+}
+
+export interface MetricEvidence {
+  /** Relative differences where both arms were sampled at the same moment. */
+  readonly pairs: Running;
+  /** Values as they were: of the candidate's time, and of before it or of the baseline. */
+  readonly candidate: Running;
+  readonly before: Running;
+  readonly problem: string | null;
+}
+
 export interface Rule {
+  readonly metrics: readonly MetricRule[];
   readonly method: Method;
   /** plain: how long the threshold must be passed, looked at every ten seconds. */
   readonly plainForMs: number;
@@ -67,6 +95,7 @@ export interface Evidence {
   readonly candidate: ArmTotals;
   readonly stable: ArmTotals;
   readonly baseline: ArmTotals;
+  readonly metrics: { readonly [name: string]: MetricEvidence };
   /** The last minutes in slices of ten seconds, for the plain rule; empty under the others. */
   readonly recent: readonly Slice[];
 }
@@ -76,9 +105,11 @@ export interface Slice extends Sample {
   readonly slice: number;
 }
 
-/** One metric's judgement. Rates as fractions, latencies in ms. */
+/** One metric's judgement. Rates as fractions, latencies in ms, others relative to the baseline. */
 export interface MetricVerdict {
-  readonly metric: 'errorRate' | 'latency';
+  /** errorRate, latency, or the name of a metric of the user's own. */
+  readonly metric: string;
+  readonly unit: 'rate' | 'ms' | 'share';
   readonly verdict: Verdict;
   readonly candidate: number | null;
   readonly baseline: number | null;

@@ -1,6 +1,15 @@
-import type { ArmSample, ArmTotals, Evidence, Rule, Sample } from './analysis.ts';
+import type {
+  ArmSample,
+  ArmTotals,
+  Evidence,
+  MetricEvidence,
+  MetricSample,
+  Rule,
+  Sample,
+} from './analysis.ts';
 import { firstFailures, NOBODY } from './failed-users.ts';
 import { countAbove, mergeHistograms, quantileMs } from './histogram.ts';
+import { addValue, NO_VALUES } from './running.ts';
 import { addSplit, startLogRatios } from './split-process.ts';
 
 const NOTHING: ArmTotals = { units: 0, failedUnits: 0, requests: 0, latency: {} };
@@ -26,8 +35,32 @@ export function noEvidence(): Evidence {
     candidate: NOTHING,
     stable: NOTHING,
     baseline: NOTHING,
+    metrics: {},
     recent: [],
   };
+}
+
+const NO_METRIC: MetricEvidence = {
+  pairs: NO_VALUES,
+  candidate: NO_VALUES,
+  before: NO_VALUES,
+  problem: null,
+};
+
+/** A pair tells of the difference at one moment; a lone value of its own time. */
+export function addMetric(
+  evidence: Evidence,
+  { metric, candidate, baseline, problem }: MetricSample,
+): Evidence {
+  const before = evidence.metrics[metric] ?? NO_METRIC;
+  const paired = candidate !== null && baseline !== null && baseline !== 0;
+  const after: MetricEvidence = {
+    pairs: paired ? addValue(before.pairs, (candidate - baseline) / Math.abs(baseline)) : before.pairs,
+    candidate: candidate === null ? before.candidate : addValue(before.candidate, candidate),
+    before: baseline === null ? before.before : addValue(before.before, baseline),
+    problem,
+  };
+  return { ...evidence, metrics: { ...evidence.metrics, [metric]: after } };
 }
 
 export function addSample(evidence: Evidence, sample: Sample, rule: Rule): Evidence {
@@ -40,6 +73,7 @@ export function addSample(evidence: Evidence, sample: Sample, rule: Rule): Evide
     candidate: addArm(evidence.candidate, sample.candidate),
     stable: addArm(evidence.stable, sample.stable),
     baseline: addArm(evidence.baseline, sample.baseline),
+    metrics: evidence.metrics,
     recent: evidence.recent,
   };
 }

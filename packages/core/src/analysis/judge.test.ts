@@ -13,6 +13,7 @@ const special = {
       : (x - 0.5) * Math.log(x) - x + 0.9189385332046727 + 1 / (12 * x) - 1 / (360 * x ** 3),
 };
 const RULE: Rule = {
+  metrics: [],
   method: 'sequential',
   plainForMs: 300_000,
   alpha: 0.01,

@@ -38,6 +38,7 @@ const PLAN: RolloutPlan = {
   warmupMs: 0,
   deadlineMs: 5_000,
   rule: {
+    metrics: [],
     method: 'sequential',
     plainForMs: 0,
     alpha: 0.01,

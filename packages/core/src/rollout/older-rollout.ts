@@ -27,7 +27,7 @@ export function currentRollout(kept: Rollout): Rollout {
     preview: null,
     automatic: true,
     approvals: 0,
-    rule: { ...plan.rule, method: 'sequential', plainForMs: 0 },
+    rule: { ...plan.rule, metrics: [], method: 'sequential', plainForMs: 0 },
   };
   return {
     ...kept,

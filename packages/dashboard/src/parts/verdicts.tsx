@@ -12,7 +12,7 @@ export function Verdicts({ judgement }: { readonly judgement: RolloutView['judge
       {judgement.metrics.map((metric) => (
         <article key={metric.metric} className="panel verdict">
           <div className="title small">
-            <h2>{metric.metric === 'errorRate' ? 'Error rate' : 'Latency, p95'}</h2>
+            <h2>{TITLES[metric.metric] ?? metric.metric}</h2>
             <Badge state={metric.verdict} />
           </div>
           <p>{metric.sentence}.</p>
@@ -31,9 +31,12 @@ export function Verdicts({ judgement }: { readonly judgement: RolloutView['judge
   );
 }
 
+const TITLES: { readonly [metric: string]: string } = { errorRate: 'Error rate', latency: 'Latency, p95' };
+
 function figure(metric: Metric, value: number | null): string {
   if (value === null) return '–';
-  return metric.metric === 'errorRate' ? `${(value * 100).toFixed(2)} pp` : `${value.toFixed(0)} ms`;
+  if (metric.unit === 'ms') return `${value.toFixed(0)} ms`;
+  return `${(value * 100).toFixed(2)} ${metric.unit === 'rate' ? 'pp' : '%'}`;
 }
 
 /** Where the difference lies: zero, the allowed margin, the interval and the estimate on one line. */

@@ -25,6 +25,7 @@ export function judgeBefore(
   const verdict: Verdict = worse ? 'worse' : fine ? 'notWorse' : 'undecided';
   return {
     metric: 'errorRate',
+    unit: 'rate',
     verdict,
     candidate: rateC,
     baseline: rateS,

@@ -30,6 +30,7 @@ export function judgeErrorRate(
   const verdict: Verdict = worse ? 'worse' : fine ? 'notWorse' : 'undecided';
   return {
     metric: 'errorRate',
+    unit: 'rate',
     verdict,
     candidate: rateC,
     baseline: rateS,

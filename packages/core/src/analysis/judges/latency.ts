@@ -22,7 +22,8 @@ export function judgeLatency(
   const own = quantileMs(candidate, rule.latencyQuantile);
   const n = { candidate: countOf(candidate), baseline: countOf(baseline) };
   const base = {
-    metric: 'latency' as const,
+    metric: 'latency',
+    unit: 'ms' as const,
     candidate: own,
     baseline: q,
     estimate: own === null || q === null ? null : own - q,

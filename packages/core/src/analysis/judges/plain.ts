@@ -13,6 +13,7 @@ export function judgePlainErrors(evidence: Evidence, rule: Rule & { readonly sha
   const rate = ({ units, failedUnits }: ArmSample) => (units === 0 ? null : failedUnits / units);
   return judgePlain(evidence, rule, {
     metric: 'errorRate',
+    unit: 'rate',
     margin: rule.errorIncrease,
     valueOf: rate,
     words: (value) => `${(value * 100).toFixed(2)} % of requests failed`,
@@ -25,6 +26,7 @@ export function judgePlainLatency(
 ): MetricVerdict {
   return judgePlain(evidence, rule, {
     metric: 'latency',
+    unit: 'ms',
     margin: rule.latencyIncreaseMs,
     valueOf: ({ latency }) => quantileMs(latency, rule.latencyQuantile),
     words: (value) => `p${Math.round(rule.latencyQuantile * 100)} is ${value.toFixed(0)} ms`,
@@ -33,6 +35,7 @@ export function judgePlainLatency(
 
 interface Plain {
   readonly metric: MetricVerdict['metric'];
+  readonly unit: MetricVerdict['unit'];
   readonly margin: number;
   readonly valueOf: (arm: ArmSample) => number | null;
   readonly words: (value: number) => string;
@@ -53,6 +56,7 @@ function judgePlain(
   const { candidate, baseline } = last;
   return {
     metric: plain.metric,
+    unit: plain.unit,
     verdict,
     candidate,
     baseline,
