@@ -12,7 +12,7 @@ interface Open {
   failed: number;
   units: Set<number> | null;
   failedUnits: Set<number> | null;
-  latency: Record<string, number>;
+  readonly latency: Map<number, number>;
   readonly group: Pick<TrafficGroup, 'name' | 'release'>;
 }
 
@@ -26,6 +26,8 @@ const KEPT_SECONDS = 600;
 export class Counter {
   private second = 0;
   private open = new Map<string, Open>();
+  /** Nearly always the next one, too. */
+  private last: Open | null = null;
   private waiting: Interval[] = [];
   private readonly clock: () => number;
 
@@ -45,8 +47,8 @@ export class Counter {
       entry.units?.add(answer.bucket);
       if (answer.failed) entry.failedUnits?.add(answer.bucket);
     }
-    const bucket = String(bucketOf(answer.ms));
-    entry.latency[bucket] = (entry.latency[bucket] ?? 0) + 1;
+    const bucket = bucketOf(answer.ms);
+    entry.latency.set(bucket, (entry.latency.get(bucket) ?? 0) + 1);
   }
 
   /** Closed seconds, oldest first; the same again until they are forgotten. */
@@ -67,23 +69,29 @@ export class Counter {
       this.waiting.push({ second: this.second, groups: [...this.open.values()].map(close) });
       if (this.waiting.length > KEPT_SECONDS) this.waiting.shift();
       this.open = new Map();
+      this.last = null;
     }
     this.second = now;
   }
 
   private entryOf(group: Pick<TrafficGroup, 'name' | 'release'>, sticky: boolean): Open {
+    if (this.last?.group === group) return this.last;
     const key = `${group.name} ${group.release}`;
     const known = this.open.get(key);
-    if (known) return known;
+    if (known) {
+      this.last = known;
+      return known;
+    }
     const made: Open = {
       requests: 0,
       failed: 0,
       units: sticky ? new Set() : null,
       failedUnits: sticky ? new Set() : null,
-      latency: {},
-      group: { name: group.name, release: group.release },
+      latency: new Map(),
+      group,
     };
     this.open.set(key, made);
+    this.last = made;
     return made;
   }
 }
@@ -97,6 +105,6 @@ function close(open: Open): GroupCounts {
     units: open.units?.size ?? open.requests,
     failedUnits: open.failedUnits?.size ?? open.failed,
     failedUsers: open.failedUnits ? [...open.failedUnits] : null,
-    latency: open.latency,
+    latency: Object.fromEntries(open.latency),
   };
 }

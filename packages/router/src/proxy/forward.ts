@@ -24,6 +24,8 @@ export interface Exchange {
   readonly extraHeaders: readonly string[];
 }
 
+/** Node writes a string of this size and the head before it in one piece; for a buffer it gathers pieces (writev). */
+const SMALL_BYTES = 8 * 1024;
 const MALFORMED = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']);
 
 export function forward(exchange: Exchange, instance: Instance): Promise<Outcome> {
@@ -44,6 +46,13 @@ export function forward(exchange: Exchange, instance: Instance): Promise<Outcome
   });
 }
 
+/** latin1 has a character for each byte and back: the body is not changed by being a string. */
+function endWith(response: ServerResponse, last: Buffer | null): void {
+  if (last === null) response.end();
+  else if (last.length <= SMALL_BYTES) response.end(last.toString('latin1'), 'latin1');
+  else response.end(last);
+}
+
 class Relay implements Dispatcher.DispatchHandler {
   private readonly exchange: Exchange;
   private readonly settle: (outcome: Outcome) => void;
@@ -52,7 +61,9 @@ class Relay implements Dispatcher.DispatchHandler {
   private firstByteMs = 0;
   private status = 0;
   private settled = false;
-  private readonly resume = () => this.controller?.resume();
+  /** Of the body's announced length, what has not come yet. */
+  private left = -1;
+  private last: Buffer | null = null;
 
   constructor(exchange: Exchange, settle: (outcome: Outcome) => void) {
     this.exchange = exchange;
@@ -69,19 +80,28 @@ class Relay implements Dispatcher.DispatchHandler {
     const { response, extraHeaders } = this.exchange;
     this.status = status;
     this.firstByteMs = performance.now() - this.startedAt;
-    response.writeHead(status, [
-      ...answerHeaders((controller.rawHeaders ?? []) as Buffer[]),
-      ...extraHeaders,
-    ]);
-    response.on('drain', this.resume);
+    const { headers, length } = answerHeaders((controller.rawHeaders ?? []) as Buffer[]);
+    headers.push(...extraHeaders);
+    response.writeHead(status, headers);
+    this.left = length;
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.exchange.response.write(chunk)) controller.pause();
+    this.left -= chunk.length;
+    // The parser tells of the end in the same breath: node writes the last part together with it.
+    if (this.left === 0) this.last = chunk;
+    else this.pass(controller, chunk);
+  }
+
+  private pass(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { response } = this.exchange;
+    if (response.write(chunk)) return;
+    controller.pause();
+    response.once('drain', () => controller.resume());
   }
 
   onResponseEnd(): void {
-    this.exchange.response.end();
+    endWith(this.exchange.response, this.last);
     this.finish({ kind: 'answered', status: this.status, firstByteMs: this.firstByteMs });
   }
 
@@ -104,7 +124,6 @@ class Relay implements Dispatcher.DispatchHandler {
   private finish(outcome: Outcome): void {
     if (this.settled) return;
     this.settled = true;
-    this.exchange.response.off('drain', this.resume);
     this.settle(outcome);
   }
 }

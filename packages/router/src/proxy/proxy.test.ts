@@ -58,7 +58,10 @@ async function router(ports: readonly number[]) {
     now: () => performance.now(),
     random: () => 0.5,
   });
-  const server = createServer((incoming, response) => void proxy.handle(incoming, response));
+  const server = createServer(
+    { optimizeEmptyRequests: true },
+    (incoming, response) => void proxy.handle(incoming, response),
+  );
   server.on('upgrade', (incoming, client, head) =>
     handleUpgrade(table, incoming, { client, head, random: () => 0.5, preview: false }),
   );
@@ -152,6 +155,52 @@ test('a large body streams through in both directions', async () => {
   const body = 'y'.repeat(3_000_000);
   const answer = await call(port, { method: 'POST', body });
   expect(answer.text.length).toBe(body.length);
+});
+
+test('an answer of a known length arrives byte by byte as it was sent, whatever its pieces', async () => {
+  const bytes = Buffer.from(Array.from({ length: 40_000 }, (_, index) => index % 256));
+  const pieces = [[7_000], [20_000], [1, 39_999], [9_000, 1, 100], [0]];
+  const app = await instance((incoming, response) => {
+    const sizes = pieces[Number(new URL(incoming.url ?? '', 'http://x').searchParams.get('n'))] as number[];
+    const ends = sizes.map((_, index) => sizes.slice(0, index + 1).reduce((sum, size) => sum + size, 0));
+    response.writeHead(200, { 'content-length': ends.at(-1) });
+    ends.forEach((end, index) => {
+      setTimeout(() => response.write(bytes.subarray(end - (sizes[index] ?? 0), end)), 20 * index);
+    });
+    setTimeout(() => response.end(), 20 * ends.length);
+  });
+  const { port } = await router([app]);
+  for (const [n, sizes] of pieces.entries()) {
+    const whole = sizes.reduce((sum, size) => sum + size, 0);
+    const answer = await fetch(`http://127.0.0.1:${port}/x?n=${n}`);
+    expect(Buffer.from(await answer.arrayBuffer()).equals(bytes.subarray(0, whole))).toBe(true);
+    const head = await fetch(`http://127.0.0.1:${port}/x?n=${n}`, { method: 'HEAD' });
+    expect(head.headers.get('content-length')).toBe(String(whole));
+  }
+});
+
+test('fields that an answer says speak of its own connection are not passed on', async () => {
+  const app = await instance((_incoming, response) => {
+    response.writeHead(200, { connection: 'keep-alive, X-Hop', 'x-hop': '1', 'x-end': '2' }).end('ok');
+  });
+  const { port } = await router([app]);
+  const { headers } = await fetch(`http://127.0.0.1:${port}/`);
+  expect([headers.get('x-hop'), headers.get('x-end')]).toEqual([null, '2']);
+});
+
+test('an instance is not left working for a client that has gone', async () => {
+  const gone: string[] = [];
+  const slow = await instance((incoming, response) => {
+    if (incoming.url === '/begun') response.writeHead(200, { 'content-length': 10 }).write('begun');
+    incoming.resume();
+    response.on('close', () => gone.push(incoming.url ?? ''));
+  });
+  const { port } = await router([slow]);
+  const silent = connect(port, '127.0.0.1', () => silent.write('GET /silent HTTP/1.1\r\nhost: x\r\n\r\n'));
+  setTimeout(() => silent.destroy(), 100);
+  const begun = connect(port, '127.0.0.1', () => begun.write('GET /begun HTTP/1.1\r\nhost: x\r\n\r\n'));
+  begun.once('data', () => begun.destroy());
+  await expect.poll(() => gone.toSorted()).toEqual(['/begun', '/silent']);
 });
 
 test('a request in flight on a leaving instance finishes and is counted until then', async () => {

@@ -4,7 +4,7 @@ import type { Counter } from './counter.ts';
 import { forward, type Outcome } from './forward.ts';
 import { matchesRoute } from './match-route.ts';
 import { Mirror } from './mirror.ts';
-import { type RequestBody, readBody } from './request-body.ts';
+import { hasBody, NO_BODY, type RequestBody, readBody } from './request-body.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { Claim, RoutingTable } from './routing-table.ts';
 import { type Bucket, bucketFor } from './sticky.ts';
@@ -24,8 +24,16 @@ export interface ProxyOptions {
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const TRIES = 3;
 const NOBODY: ReadonlySet<string> = new Set();
+const NOTHING: readonly string[] = [];
 /** A client that leaves after waiting this long left because of the instance. */
 const PATIENT_CLIENT_MS = 5_000;
+
+/** What is asked for, and by whom. */
+interface Asked {
+  readonly user: Bucket;
+  readonly body: RequestBody;
+  readonly toCandidate: boolean;
+}
 
 export class ReverseProxy {
   private readonly options: ProxyOptions;
@@ -48,25 +56,32 @@ export class ReverseProxy {
     this.budget.noteRequest(now());
     const user = bucketFor(request, sticky, random);
     const toCandidate = preview || matchesRoute(request, table.current?.access.routes ?? []);
+    // Most requests have no body: their instance is asked at once, without a turn of waiting.
+    await (hasBody(request)
+      ? this.readThenTry(request, response, { user, toCandidate })
+      : this.tryInstances(request, response, { user, toCandidate, body: NO_BODY }));
+  }
+
+  private async readThenTry(
+    request: IncomingMessage,
+    response: ServerResponse,
+    asked: Omit<Asked, 'body'>,
+  ): Promise<void> {
     const body = await readBody(request).catch(() => null);
     // A client that broke off while sending is owed nothing; one that sends too slowly is told.
     if (body === null) return void response.destroy();
     if (body === 'tooSlow') return refuse(response, 408, 'the request body came too slowly');
-    await this.tryInstances(request, response, { user, body, toCandidate });
+    await this.tryInstances(request, response, { ...asked, body });
   }
 
   private async tryInstances(
     request: IncomingMessage,
     response: ServerResponse,
-    {
-      user,
-      body,
-      toCandidate,
-    }: { readonly user: Bucket; readonly body: RequestBody; readonly toCandidate: boolean },
+    { user, body, toCandidate }: Asked,
   ): Promise<void> {
     const { table, counter, limits, now } = this.options;
     const idempotent = IDEMPOTENT.has(request.method ?? 'GET');
-    const exclude = new Set<string>();
+    let exclude = NOBODY;
     for (let tried = 1; ; tried += 1) {
       // With nobody else to try, the same instance may be tried again.
       const claim =
@@ -79,7 +94,7 @@ export class ReverseProxy {
       }
       if (tried === 1 && claim.group.name !== 'candidate') this.mirror.offer(request, user.bucket);
       const startedAt = now();
-      const extraHeaders = user.setCookie ? ['set-cookie', user.setCookie] : [];
+      const extraHeaders = user.setCookie ? ['set-cookie', user.setCookie] : NOTHING;
       const outcome = await forward({ request, response, body, idempotent, extraHeaders }, claim.instance);
       claim.instance.end();
       const again = this.mayRetry(outcome, { tried, idempotent, body });
@@ -88,7 +103,7 @@ export class ReverseProxy {
       // A retry hides a failure from the user, not from the judge.
       if (again) counter.count(claim.group, { failed: true, ms: now() - startedAt, bucket: user.bucket });
       if (!again) return this.conclude({ response, claim, outcome, user, startedAt, counter });
-      exclude.add(claim.instance.upstream.id);
+      exclude = new Set([...exclude, claim.instance.upstream.id]);
     }
   }
 

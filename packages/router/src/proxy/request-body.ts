@@ -11,6 +11,7 @@ export interface RequestBody {
   open(): Buffer | AsyncIterable<Buffer> | null;
 }
 
+export const NO_BODY: RequestBody = { replayable: true, open: () => null };
 const BUFFERED_BYTES = 64 * 1024;
 /** Between two chunks of a body, and for the whole of a small one: slow clients hold no instance. */
 const BODY_PATIENCE_MS = 30_000;
@@ -19,11 +20,21 @@ export async function readBody(
   request: IncomingMessage,
   patienceMs = BODY_PATIENCE_MS,
 ): Promise<RequestBody | 'tooSlow'> {
-  const length = Number(request.headers['content-length'] ?? 0);
-  const chunked = request.headers['transfer-encoding'] !== undefined;
-  if (length === 0 && !chunked) return { replayable: true, open: () => null };
-  if (!chunked && length <= BUFFERED_BYTES) return readSmall(request, patienceMs);
+  if (!hasBody(request)) return NO_BODY;
+  if (!isChunked(request) && lengthOf(request) <= BUFFERED_BYTES) return readSmall(request, patienceMs);
   return new StreamedBody(request, patienceMs);
+}
+
+export function hasBody(request: IncomingMessage): boolean {
+  return lengthOf(request) !== 0 || isChunked(request);
+}
+
+function lengthOf(request: IncomingMessage): number {
+  return Number(request.headers['content-length'] ?? 0);
+}
+
+function isChunked(request: IncomingMessage): boolean {
+  return request.headers['transfer-encoding'] !== undefined;
 }
 
 async function readSmall(request: IncomingMessage, patienceMs: number): Promise<RequestBody | 'tooSlow'> {

@@ -1,5 +1,5 @@
 import { groupOfBucket, SmoothChoice } from '@holdfast/core/traffic/split.ts';
-import type { Snapshot, TrafficGroup } from '@holdfast/core/traffic/traffic.ts';
+import type { Snapshot, TrafficGroup, Upstream } from '@holdfast/core/traffic/traffic.ts';
 import { Instance } from './instance.ts';
 
 /**
@@ -20,6 +20,11 @@ export interface Route {
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
+
+/** The first of two that are equally busy. */
+function lessBusy(one: Instance | null, other: Instance): Instance {
+  return one !== null && one.inFlight <= other.inFlight ? one : other;
+}
 
 export class RoutingTable {
   private snapshot: Snapshot | null = null;
@@ -69,15 +74,21 @@ export class RoutingTable {
     if (!this.snapshot) return null;
     const { groups } = this.snapshot;
     const first = this.firstGroup(route, groups);
-    const order = first ? [first, ...groups.filter((group) => group !== first && group.share > 0)] : groups;
-    for (const group of order) {
-      const instance = this.pick(group, route, now);
-      if (instance) {
-        instance.begin();
-        return { group, instance };
-      }
+    const claimed = first && this.claimOf(first, route, now);
+    if (claimed) return claimed;
+    for (const group of groups) {
+      if (group === first || (first && group.share <= 0)) continue;
+      const other = this.claimOf(group, route, now);
+      if (other) return other;
     }
     return null;
+  }
+
+  private claimOf(group: TrafficGroup, route: Route, now: number): Claim | null {
+    const instance = this.pick(group, route, now);
+    if (!instance) return null;
+    instance.begin();
+    return { group, instance };
   }
 
   private firstGroup({ bucket, toCandidate }: Route, groups: readonly TrafficGroup[]): TrafficGroup | null {
@@ -96,19 +107,18 @@ export class RoutingTable {
   }
 
   private pick(group: TrafficGroup, route: Pick<Route, 'exclude'>, now: number): Instance | null {
-    const alive = group.upstreams.flatMap(({ id }) => {
-      const instance = this.instances.get(id);
-      return instance && !route.exclude.has(id) ? [instance] : [];
-    });
-    const warm = alive.filter((instance) => !instance.isCool(now));
-    const choices = warm.length > 0 ? warm : alive;
     this.turn += 1;
-    let best: Instance | null = null;
-    for (let offset = 0; offset < choices.length; offset += 1) {
-      const instance = choices[(this.turn + offset) % choices.length] as Instance;
-      if (best === null || instance.inFlight < best.inFlight) best = instance;
+    let warm: Instance | null = null;
+    let cool: Instance | null = null;
+    const { upstreams } = group;
+    for (let offset = 0; offset < upstreams.length; offset += 1) {
+      const { id } = upstreams[(this.turn + offset) % upstreams.length] as Upstream;
+      const instance = route.exclude.has(id) ? undefined : this.instances.get(id);
+      if (!instance) continue;
+      if (instance.isCool(now)) cool = lessBusy(cool, instance);
+      else warm = lessBusy(warm, instance);
     }
-    return best;
+    return warm ?? cool;
   }
 
   /** What is in flight on instances that a snapshot has let go of: the drain waits for these. */
