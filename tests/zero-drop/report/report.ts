@@ -54,7 +54,8 @@ export function reportOf(options: Options, played: readonly Played[], tookSecond
 function rowOf(played: Played): Row {
   const { scenario, totals, kills, strikes } = played;
   const excused = new Set(kills.flatMap(({ lost }) => lost));
-  const failures = (totals?.failures ?? []).filter(({ id }) => !excused.has(id));
+  const all = totals?.failures ?? [];
+  const failures = all.filter(({ id }) => !excused.has(id));
   const each = (count: (kind: Kind) => number) =>
     Object.fromEntries(KINDS.map((kind) => [kind, count(kind)])) as Record<Kind, number>;
   const row = {
@@ -71,7 +72,7 @@ function rowOf(played: Played): Row {
     fresh: totals?.fresh ?? 0,
     cameBack: totals?.cameBack ?? 0,
     // Of very many failures only the first are kept as examples; all are counted.
-    failed: sum(KINDS.map((kind) => totals?.kinds[kind].failed ?? 0)) - excused.size,
+    failed: sum(KINDS.map((kind) => totals?.kinds[kind].failed ?? 0)) - (all.length - failures.length),
     hung: sum(KINDS.map((kind) => totals?.kinds[kind].hung ?? 0)),
     duplicated: played.duplicated.length,
     lost: sum(kills.map(({ lost }) => lost.length)),

@@ -15,6 +15,8 @@ import { drained, follow, type Stage } from './stage.ts';
  */
 const AFTERMATH_MS = 3_000;
 const DEATH_LIMIT_MS = 1_000;
+/** How long a client may not have heard yet that a kept connection is gone. */
+export const HEARD_MS = 250;
 
 export const INSTANCE_KILLED: Scenario = {
   name: 'instance-killed',
@@ -52,12 +54,14 @@ async function killInstance(stage: Stage): Promise<Kill> {
   const group = shimOf(stage, victim);
   const { from, to } = killNow(-group);
   await sleep(AFTERMATH_MS);
-  const flights = await load.window(from, to);
+  const flights = await load.window(from, to + HEARD_MS);
   journals.read();
   const begun = journals.begunOn(victim.id);
+  // A message on a WebSocket goes with it, also one sent before its client has heard that it is gone.
   const wasOn = ({ id, carrier }: Flight) => begun.has(id) || (carrier !== null && begun.has(carrier));
   // Sent to it and not read yet: no journal knows it. Others know what they were given instead.
-  const unread = ({ id, problem }: Flight) => problem !== null && journals.reached(id).length === 0;
+  const unread = ({ id, problem, startedAt }: Flight) =>
+    problem !== null && startedAt <= to && journals.reached(id).length === 0;
   const on = flights.filter((flight) => wasOn(flight) || unread(flight));
   return killOf(`instance ${victim.id}`, { on, at: from });
 }

@@ -4,7 +4,7 @@ import { until } from '../../chaos/until.ts';
 import { treeOf } from '../../patroni/cluster/process-table.ts';
 import { nowMs } from '../clock.ts';
 import type { Flight } from '../load/flight.ts';
-import { killNow, killOf } from './instance-killed.ts';
+import { HEARD_MS, killNow, killOf } from './instance-killed.ts';
 import type { Kill, Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
@@ -13,8 +13,6 @@ import type { Stage } from './stage.ts';
  * before.
  */
 const AFTERMATH_MS = 3_000;
-/** How long a client may not have heard yet that a kept connection is gone. */
-const HEARD_MS = 250;
 const KILLS = 3;
 const WORKERS_BACK_LIMIT_MS = 20_000;
 
