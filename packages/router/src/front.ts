@@ -39,6 +39,8 @@ const CERTIFICATE_LOOK_MS = 1_000;
 export class Front {
   readonly server: Server;
   private readonly watch: NodeJS.Timeout | undefined;
+  /** Connections that the server no longer counts as its own. */
+  private readonly upgraded = new Set<Duplex>();
 
   constructor({ tls, log, onRequest, onUpgrade }: FrontOptions) {
     const options = { ...LIMITS, shouldUpgradeCallback: isWebSocket };
@@ -48,7 +50,11 @@ export class Front {
       this.server = server;
       this.watch = watchPair(tls, log, (pair) => server.setSecureContext(pair));
     }
-    this.server.on('upgrade', onUpgrade);
+    this.server.on('upgrade', (request, client, head) => {
+      this.upgraded.add(client);
+      client.once('close', () => this.upgraded.delete(client));
+      onUpgrade(request, client, head);
+    });
     this.server.on('clientError', answerClientError);
   }
 
@@ -59,7 +65,10 @@ export class Front {
   /** Takes no new connection; resolves when the last one is gone, at the latest after `limitMs`. */
   async close(limitMs: number): Promise<void> {
     clearInterval(this.watch);
-    const limit = setTimeout(() => this.server.closeAllConnections(), limitMs);
+    const limit = setTimeout(() => {
+      this.server.closeAllConnections();
+      for (const client of this.upgraded) client.destroy();
+    }, limitMs);
     await new Promise<void>((done) => this.server.close(() => done()));
     clearTimeout(limit);
   }

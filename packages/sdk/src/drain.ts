@@ -26,10 +26,17 @@ export class ServerDrain {
       this.inFlight.add(response);
       response.once('close', () => this.inFlight.delete(response));
     });
-    server.prependListener('upgrade', (_request: IncomingMessage, socket: Duplex) => {
-      this.upgraded.add(socket);
-      socket.once('close', () => this.upgraded.delete(socket));
-    });
+    // Not a listener: with one, Node hands over every Upgrade, also to an app that would have ignored it.
+    const emit = server.emit.bind(server);
+    server.emit = (event: string, ...given: unknown[]) => {
+      if (event === 'upgrade') this.follow(given[1] as Duplex);
+      return emit(event, ...given);
+    };
+  }
+
+  private follow(socket: Duplex): void {
+    this.upgraded.add(socket);
+    socket.once('close', () => this.upgraded.delete(socket));
   }
 
   /** Still takes requests: whoever routes here may not have heard yet. */

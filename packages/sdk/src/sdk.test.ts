@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,6 +80,22 @@ test('plain http, Express and Fastify answer the same', async () => {
     expect(answer.status).toBe(ready ? 200 : 503);
     expect(await answer.json()).toMatchObject({ ready });
   }
+});
+
+test('an app without WebSockets answers an Upgrade as it did before', async () => {
+  const address = await listen(
+    createHoldfast(quiet).http(createServer((_request, response) => response.end('app'))),
+  );
+  const { port } = new URL(address);
+  const text = await new Promise<string>((done) => {
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\nupgrade: h2c\r\nconnection: Upgrade\r\n\r\n');
+    socket.once('data', (chunk) => {
+      done(String(chunk));
+      socket.destroy();
+    });
+  });
+  expect(text).toMatch(/^HTTP\/1.1 200/);
 });
 
 /** An app in its own process, as it is run: slow answers, WebSockets, and a note at its end. */

@@ -42,8 +42,8 @@ export async function askReadiness(
 
 /**
  * A user who is logged in while the traffic moves must stay so: log in on the stable release, go on
- * here. null: it does, or there is nothing to log in on. A login that the stable release refuses is
- * said, too: a check that cannot begin proves nothing.
+ * here. null: it does, or the check could not begin. A stable release that lets nobody in proves
+ * nothing against its successor, which may be the way back or the mending.
  */
 export async function askSession(
   port: number,
@@ -57,10 +57,7 @@ export async function askSession(
     headers,
     ...(method === 'GET' ? {} : { body }),
   });
-  const login =
-    typeof begun === 'string' ? `failed: ${begun}` : `answered ${begun.status}, expected ${status}`;
-  if (typeof begun === 'string' || begun.status !== status)
-    return `the session check could not log in on the stable release: ${path} ${login}`;
+  if (typeof begun === 'string' || begun.status !== status) return null;
   const failure = await askProbe(port, session.next, { timeoutMs, headers: { cookie: begun.cookies } });
   return (
     failure &&

@@ -1,6 +1,6 @@
 import { SCOPES } from '@holdfast/core/access/access.ts';
 import { ATTEMPT_STATES, RUN_STATES } from '@holdfast/core/pipeline/pipeline.ts';
-import { ROLLOUT_STATES, STRATEGIES } from '@holdfast/core/rollout/rollout.ts';
+import { HELD_FOR, ROLLOUT_STATES, STRATEGIES } from '@holdfast/core/rollout/rollout.ts';
 import { z } from 'zod';
 
 /** What the API shows. Times are RFC 3339 in UTC; shares are basis points of 10,000. */
@@ -144,8 +144,8 @@ export const rollout = z.object({
       candidates: z.int(),
     }),
   ),
-  /** Why it is held: a gate, a verdict or too few replicas; null: it is not. */
-  heldFor: z.enum(['gate', 'verdict', 'capacity']).nullable(),
+  /** Why it is held: a gate, too few replicas, a verdict, or harm; null: it is not. */
+  heldFor: z.enum(HELD_FOR).nullable(),
   approvals: z.object({
     needed: z.int(),
     digest: z.string().nullable(),

@@ -161,6 +161,14 @@ const PACE = {
 
 export const strategy = section
   .superRefine((given, context) => {
+    if (given.kind === 'blueGreen' && given.analysis.plain)
+      context.addIssue({
+        code: 'custom',
+        continue: false,
+        path: ['analysis', 'plain'],
+        message:
+          'needs a stable release that serves at the same time, and after a switch none does; remove it',
+      });
     for (const [key, kind] of Object.entries(BELONGS))
       if (given[key as keyof typeof BELONGS] !== undefined && given.kind !== kind)
         context.addIssue({

@@ -49,7 +49,11 @@ async function peerOf(sql: Queryable, environment: EnvironmentRow, row: Instance
   const { stable } = environment;
   if (stable === null || stable === row.release_id || row.state !== 'starting') return null;
   const serving = (await instancesOf(sql, environment.id)).find(
-    (instance) => instance.release_id === stable && instance.state === 'ready' && instance.port !== null,
+    (instance) =>
+      instance.release_id === stable &&
+      instance.desired === 'run' &&
+      instance.state === 'ready' &&
+      instance.port !== null,
   );
   return serving ? { host: serving.host, port: serving.port as number } : null;
 }

@@ -28,7 +28,9 @@ export async function gather(
   environment: EnvironmentRow,
   rollout: Rollout | null,
 ): Promise<FleetView> {
-  const servedId = rollout?.candidate ?? environment.stable;
+  // What waits for people or for a freeze to end has no say yet.
+  const waits = rollout?.state === 'planned' || rollout?.state === 'awaitingApproval';
+  const servedId = (waits ? environment.stable : null) ?? rollout?.candidate ?? environment.stable;
   const served = servedId ? await findRelease(sql, servedId) : null;
   const config = served?.config ?? environment.config;
   const hosts = await listHosts(sql, config.target.hosts.labels);
@@ -84,7 +86,10 @@ async function countedWorkers(sql: Queryable, environment: EnvironmentRow): Prom
 }
 
 /** What a rollout may know besides the fleet, asked of the database only where its state uses it. */
-export type Circumstances = Pick<Observation, 'requestsPerSecond' | 'blocked' | 'approvals'>;
+export type Circumstances = Pick<
+  Observation,
+  'requestsPerSecond' | 'blocked' | 'approvals' | 'stableReplicas'
+>;
 
 export async function circumstancesOf(
   sql: Queryable,
@@ -94,6 +99,7 @@ export async function circumstancesOf(
   const waits = rollout.state === 'planned' || rollout.state === 'awaitingApproval';
   const weighs = rollout.plan.safeRps !== null && (rollout.state === 'ready' || rollout.state === 'held');
   const release = waits ? ((await findRelease(sql, rollout.candidate)) as ReleaseRow) : null;
+  const stable = rollout.stable ? await findRelease(sql, rollout.stable) : null;
   const approved =
     release && rollout.plan.approvals > 0
       ? await approvalsOf(sql, environment.id, contentDigest(release))
@@ -102,6 +108,7 @@ export async function circumstancesOf(
     requestsPerSecond: weighs ? await requestsPerSecond(sql, nameOf(environment)) : null,
     blocked: release ? blockedBy(environment, release.config, new Date(await databaseNow(sql))) : null,
     approvals: approved.length,
+    stableReplicas: stable?.config.target.replicas ?? rollout.plan.replicas,
   };
 }
 

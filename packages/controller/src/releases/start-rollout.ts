@@ -4,7 +4,7 @@ import { newId } from '@holdfast/contract/id.ts';
 import { addBefore, noEvidence } from '@holdfast/core/analysis/evidence.ts';
 import { retained } from '@holdfast/core/release/release.ts';
 import { planned } from '@holdfast/core/rollout/begin.ts';
-import { isFinal, type Rollout } from '@holdfast/core/rollout/rollout.ts';
+import type { Rollout, RolloutState } from '@holdfast/core/rollout/rollout.ts';
 import { currentSecrets } from '@holdfast/postgres/access/secret-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
@@ -46,6 +46,8 @@ export interface DeployRequest {
   readonly commit: string | null;
   /** When the asking run began; null: a person asks now, which lifts a hold. */
   readonly automatedSince: Date | null;
+  /** The token of the person who asks; null: automation does. */
+  readonly token: string | null;
 }
 
 export async function startDeploy(
@@ -76,7 +78,8 @@ export async function startDeploy(
     repository_id: request.repository?.id ?? null,
     commit: request.commit ?? request.artifact.commit,
   });
-  const id = await begin(sql, { environment, kind: 'release', release, askedBy: request.askedBy });
+  const { askedBy, token } = request;
+  const id = await begin(sql, { environment, kind: 'release', release, askedBy, token });
   return { id, number: release.number };
 }
 
@@ -136,26 +139,32 @@ export async function startRollback(
     return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
   const environment = (await lockEnvironment(sql, request.environment.id)) as EnvironmentRow;
   const { target, kind } = await rollbackTarget(sql, environment, request.to);
-  const id = await begin(sql, { environment, kind, release: target, askedBy: request.askedBy });
+  const id = await begin(sql, { environment, kind, release: target, askedBy: request.askedBy, token: null });
   await setHold(sql, environment.id, `rolled back to release ${target.number} by hand`);
   return { id, number: target.number };
 }
 
+const RETRIABLE: readonly RolloutState[] = ['aborted', 'failed', 'superseded'];
+
 /** The same release again, after its rollout was aborted or failed. */
 export async function startRetry(
   sql: Queryable,
-  { row, askedBy }: { readonly row: RolloutRow; readonly askedBy: string },
+  {
+    row,
+    askedBy,
+    token,
+  }: { readonly row: RolloutRow; readonly askedBy: string; readonly token: string | null },
 ): Promise<string> {
   const known = await rolloutAskedBy(sql, askedBy);
   if (known) return known.id;
   const environment = (await lockEnvironment(sql, row.environment_id)) as EnvironmentRow;
-  if (!isFinal(row.state) || environment.stable === row.candidate)
+  if (!RETRIABLE.includes(row.state) || environment.stable === row.candidate)
     throw new HoldfastError(
       'rolloutRefused',
       `the rollout is ${row.state} and cannot be retried, expected aborted, failed or superseded`,
     );
   const release = (await findRelease(sql, row.candidate)) as ReleaseRow;
-  return begin(sql, { environment, kind: 'release', release, askedBy });
+  return begin(sql, { environment, kind: 'release', release, askedBy, token });
 }
 
 async function rollbackTarget(
@@ -207,16 +216,19 @@ interface Beginning {
   readonly kind: Rollout['kind'];
   readonly release: ReleaseRow;
   readonly askedBy: string;
+  /** Of the person who asks; null: automation does. */
+  readonly token: string | null;
 }
 
-async function begin(sql: Queryable, { environment, kind, release, askedBy }: Beginning): Promise<string> {
+async function begin(sql: Queryable, beginning: Beginning): Promise<string> {
+  const { environment, kind, release, askedBy, token } = beginning;
   const now = await databaseNow(sql);
   for (const live of await liveRollouts(sql, environment.id))
     await supersede(sql, live, { by: release.number, now });
   const { stable } = environment;
   const plan = planOf(release.config);
   const fresh = planned(
-    { id: newId(), environment: environment.id, kind, candidate: release.id, stable, plan },
+    { id: newId(), environment: environment.id, kind, candidate: release.id, stable, askedBy: token, plan },
     now,
   );
   const before = plan.baseline === 'before' && stable !== null;

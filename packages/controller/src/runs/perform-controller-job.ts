@@ -241,6 +241,7 @@ async function beginDeploy(
         repository,
         commit: at.row.commit,
         automatedSince: at.row.created_at,
+        token: null,
       }),
     );
     return LOOK_MS;

@@ -57,6 +57,8 @@ export interface MetricEvidence {
   /** Values as they were: of the candidate's time, and of before it or of the baseline. */
   readonly candidate: Running;
   readonly before: Running;
+  /** The values that came last: the same again is the same reading, not another. */
+  readonly last: readonly [number | null, number | null];
   readonly problem: string | null;
 }
 
@@ -126,6 +128,8 @@ export interface Judgement {
   readonly verdict: Verdict;
   /** Harm of several times the margin would show by now, and what was seen speaks against it. */
   readonly wouldShow: boolean;
+  /** Nothing but metrics that have said nothing (their provider is away) stands between it and notWorse. */
+  readonly onlySilent: boolean;
   readonly metrics: readonly MetricVerdict[];
   readonly sentence: string;
 }

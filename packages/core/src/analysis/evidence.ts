@@ -44,8 +44,12 @@ const NO_METRIC: MetricEvidence = {
   pairs: NO_VALUES,
   candidate: NO_VALUES,
   before: NO_VALUES,
+  last: [null, null],
   problem: null,
 };
+
+const ZERO_BASELINE =
+  'the baseline is 0, and a margin relative to it says nothing; ask for a value that is not';
 
 /** A pair tells of the difference at one moment; a lone value of its own time. */
 export function addMetric(
@@ -53,12 +57,16 @@ export function addMetric(
   { metric, candidate, baseline, problem }: MetricSample,
 ): Evidence {
   const before = evidence.metrics[metric] ?? NO_METRIC;
+  // Asked more often than it is measured, a provider repeats itself; that is no further evidence.
+  const again = problem === null && before.last[0] === candidate && before.last[1] === baseline;
+  if (again && before.problem === null) return evidence;
   const paired = candidate !== null && baseline !== null && baseline !== 0;
   const after: MetricEvidence = {
     pairs: paired ? addValue(before.pairs, (candidate - baseline) / Math.abs(baseline)) : before.pairs,
     candidate: candidate === null ? before.candidate : addValue(before.candidate, candidate),
     before: baseline === null ? before.before : addValue(before.before, baseline),
-    problem,
+    last: [candidate, baseline],
+    problem: candidate !== null && baseline === 0 ? ZERO_BASELINE : problem,
   };
   return { ...evidence, metrics: { ...evidence.metrics, [metric]: after } };
 }

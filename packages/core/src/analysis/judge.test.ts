@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ArmSample, Rule, Sample } from './analysis.ts';
 import { proportionInterval, RARE } from './confidence-sequence.ts';
-import { addRecent, addSample, noEvidence } from './evidence.ts';
+import { addMetric, addRecent, addSample, noEvidence } from './evidence.ts';
 import { firstFailures } from './failed-users.ts';
 import { bucketOf, countAbove, quantileMs } from './histogram.ts';
 import { judge } from './judge.ts';
@@ -208,4 +208,42 @@ test('the plain rule wants its threshold passed at every look for its whole dura
   expect(MINUTES(6, 3, 20).sentence).toContain('over the threshold at every look for 300 s');
   expect(MINUTES(6, 0, 80)).toMatchObject({ verdict: 'worse' });
   expect(MINUTES(6, 0, 60).verdict).toBe('notWorse');
+});
+
+test('ordinary failures of all users do not hide the harm that comes later', () => {
+  const next = random(3);
+  let evidence = noEvidence();
+  const side = (units: number, rate: number): ArmSample => {
+    const failedUsers: number[] = [];
+    for (let unit = 0; unit < units; unit += 1)
+      if (next() < rate) failedUsers.push(Math.floor(next() * 10_000));
+    return { units, failedUnits: failedUsers.length, requests: units, latency: {}, failedUsers };
+  };
+  const second = (rate: number) => {
+    const stable = side(1_800, 0.02);
+    evidence = addSample(evidence, { candidate: side(200, rate), stable, baseline: stable }, RULE);
+  };
+  for (let count = 0; count < 300; count += 1) second(0.02);
+  expect(judge(evidence, RULE, special).verdict).not.toBe('worse');
+  for (let count = 0; count < 30; count += 1) second(0.2);
+  expect(judge(evidence, RULE, special).verdict).toBe('worse');
+}, 20_000);
+
+test('a metric of the user: readings that repeat are one, what varies is judged, silence proves nothing', () => {
+  const rule: Rule = { ...RULE, metrics: [{ name: 'orders', direction: 'decrease', margin: 0.05 }] };
+  const told = (values: readonly (readonly [number, number])[]) =>
+    values.reduce(
+      (evidence, [candidate, baseline]) =>
+        addMetric(evidence, { metric: 'orders', candidate, baseline, problem: null }),
+      noEvidence(),
+    );
+  const verdictOf = (values: readonly (readonly [number, number])[]) =>
+    judge(told(values), rule, special).metrics.find(({ metric }) => metric === 'orders')?.verdict;
+  const noisy = (level: number) =>
+    Array.from({ length: 20 }, (_, at) => [level + (at % 5) / 5, 100] as const);
+  expect(verdictOf(noisy(60))).toBe('worse');
+  expect(verdictOf(noisy(99))).toBe('notWorse');
+  expect(verdictOf(Array.from({ length: 50 }, () => [60, 100] as const))).toBe('undecided');
+  const zero = judge(told([[50, 0]]), rule, special).metrics.find(({ metric }) => metric === 'orders');
+  expect(zero?.sentence).toContain('the baseline is 0');
 });

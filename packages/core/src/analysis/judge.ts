@@ -49,9 +49,15 @@ export function judge(evidence: Evidence, rule: Rule, special: SpecialFunctions)
       rule.method === 'sequential' &&
       harmWouldShow(evidence, rule) &&
       metrics.every((metric) => metric.unit !== 'share' || speaksAgainstHarm(metric)),
+    onlySilent:
+      verdict === 'undecided' && metrics.every((metric) => metric.verdict === 'notWorse' || isSilent(metric)),
     metrics,
     sentence: sentenceOf(verdict, metrics, { evidence, rule }),
   };
+}
+
+function isSilent({ unit, interval }: MetricVerdict): boolean {
+  return unit === 'share' && interval === null;
 }
 
 /** A metric of the user's own holds a release until its deadline unless it has spoken, and not of harm. */

@@ -96,7 +96,7 @@ function overloadsOf(plan: RolloutPlan, facts: Facts): readonly string[] {
     complaint: null,
   });
   const blank = planned(
-    { id: '', environment: '', kind: 'release', candidate: 'new', stable: 'old', plan },
+    { id: '', environment: '', kind: 'release', candidate: 'new', stable: 'old', askedBy: null, plan },
     0,
   );
   return [...plan.steps.keys(), plan.steps.length].flatMap((index) => {
@@ -109,6 +109,7 @@ function overloadsOf(plan: RolloutPlan, facts: Facts): readonly string[] {
         candidate: fleet(step.candidates),
         baseline: fleet(fresh),
         stable: fleet(plan.replicas),
+        stableReplicas: plan.replicas,
         requestsPerSecond: facts.requestsPerSecond,
         blocked: null,
         approvals: 0,

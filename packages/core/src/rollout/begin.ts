@@ -3,7 +3,7 @@ import type { Rollout } from './rollout.ts';
 
 /** A rollout as it is when it is asked for. `now`: database clock, ms. */
 export function planned(
-  given: Pick<Rollout, 'id' | 'environment' | 'kind' | 'candidate' | 'stable' | 'plan'>,
+  given: Pick<Rollout, 'id' | 'environment' | 'kind' | 'candidate' | 'stable' | 'plan' | 'askedBy'>,
   now: number,
 ): Rollout {
   return {
@@ -18,6 +18,7 @@ export function planned(
     opened: null,
     hurried: false,
     overruled: false,
+    promoted: false,
     supersededBy: null,
     trafficSince: null,
     evidence: noEvidence(),

@@ -3,7 +3,8 @@ import { planned } from './begin.ts';
 import { decide } from './decide.ts';
 import { desire, type EnvironmentView } from './desire.ts';
 import { checkRollout } from './invariants.ts';
-import type { ArmFleet, Observation, Rollout, RolloutEvent, RolloutPlan } from './rollout.ts';
+import { currentRollout } from './older-rollout.ts';
+import type { ArmFleet, Observation, Rollout, RolloutEvent, RolloutPlan, RolloutStep } from './rollout.ts';
 import { blueGreenSteps } from './strategies/blue-green.ts';
 import { canarySteps } from './strategies/canary.ts';
 import { rollingSteps } from './strategies/rolling.ts';
@@ -56,7 +57,15 @@ const PLAN: RolloutPlan = {
 };
 
 const ROLLOUT: Rollout = planned(
-  { id: 'rollout', environment: 'env', kind: 'release', candidate: 'r2', stable: 'r1', plan: PLAN },
+  {
+    id: 'rollout',
+    environment: 'env',
+    kind: 'release',
+    candidate: 'r2',
+    stable: 'r1',
+    askedBy: null,
+    plan: PLAN,
+  },
   0,
 );
 
@@ -68,6 +77,7 @@ const ALL_READY: Observation = {
   candidate: fleet(4),
   baseline: fleet(4),
   stable: fleet(4),
+  stableReplicas: 4,
   requestsPerSecond: null,
   blocked: null,
   approvals: 0,
@@ -323,7 +333,7 @@ test('blue-green waits at its gate with a preview, switches at once, and goes ba
     { name: 'candidate', replicas: 4, share: 0 },
     { name: 'previous' },
   ]);
-  run.do({ kind: 'advance', full: false });
+  run.do({ kind: 'advance', full: false }).tick();
   expect(run.rollout).toMatchObject({ state: 'shifting', weight: 10_000 });
   run.until('analysing').do({ kind: 'abort', reason: 'by hand' });
   expect(desire(ENVIRONMENT, run.rollout).groups[0]).toMatchObject({
@@ -394,7 +404,7 @@ test('harm waits for a person where the environment says so, and a person may le
   const run = new Driver({ plan: { ...BLUE_GREEN, automatic: false } }).until('held');
   run.do({ kind: 'advance', full: false }).until('analysing');
   run.feed({ n: 400, failed: 40 }, { n: 9_000, failed: 9 }).tick();
-  expect(run.rollout).toMatchObject({ state: 'held', heldFor: 'verdict' });
+  expect(run.rollout).toMatchObject({ state: 'held', heldFor: 'harm' });
   run.do({ kind: 'advance', full: false }).until('done');
 });
 
@@ -405,4 +415,90 @@ test('a newer release takes over when the older one has let go, not before', () 
   expect(run.rollout.state).toBe('aborting');
   expect(run.tick().rollout).toMatchObject({ state: 'superseded', reason: 'superseded by release 9' });
   expect(new Driver().until('starting').do({ kind: 'supersede', by: '9' }).rollout.state).toBe('superseded');
+});
+
+const CRASHING = { candidate: fleet(4, { crashed: 3, complaint: 'it exited with code 1' }) };
+
+test('held after the switch for its harm, an abort gives stable back what it was', () => {
+  const run = new Driver({ plan: { ...PLAN, automatic: false } }).until('soaking').tick(CRASHING);
+  expect(run.rollout).toMatchObject({ state: 'held', heldFor: 'harm' });
+  run.do({ kind: 'abort', reason: 'by hand' });
+  expect(run.effects).toContain('restoreStable');
+  expect(run.tick().rollout.state).toBe('aborted');
+});
+
+test('a person may let a crashing candidate go on', () => {
+  const run = new Driver({ plan: { ...PLAN, automatic: false } }).until('analysing').tick(CRASHING);
+  expect(run.rollout.heldFor).toBe('harm');
+  run.do({ kind: 'advance', full: true });
+  expect(run.tick(CRASHING).rollout.state).toBe('promoting');
+});
+
+test('what moves everything at once is watched, too, and marked as not judged', () => {
+  const one = {
+    ...ROLLING_PLAN,
+    replicas: 1,
+    ceiling: 2,
+    steps: rollingSteps({ batch: 1, surge: 1, minAvailable: 1, dwellMs: 0 }, 1),
+  };
+  const single = new Driver({ plan: one }).until('soaking');
+  expect(single.rollout.unjudged).toBe(true);
+  expect(single.tick(CRASHING).rollout.state).toBe('aborting');
+  const pushed = new Driver({ plan: BLUE_GREEN })
+    .until('held')
+    .do({ kind: 'advance', full: true })
+    .until('soaking');
+  expect(pushed.tick(CRASHING).rollout.state).toBe('aborting');
+});
+
+test('an aborted rolling update waits for as many of stable as stable has', () => {
+  const run = new Driver({ plan: ROLLING_PLAN }).until('analysing').do({ kind: 'abort', reason: 'no' });
+  run.tick({ stable: fleet(4), stableReplicas: 6 });
+  expect(run.rollout.weight).toBeGreaterThan(0);
+  expect(run.tick({ stable: fleet(6), stableReplicas: 6 }).rollout.weight).toBe(0);
+});
+
+test('a larger or smaller stable fleet is shrunk in its own proportion', () => {
+  const run = new Driver({ plan: ROLLING_PLAN }).until('starting');
+  const large = desire({ ...ENVIRONMENT, replicas: 8, keepHot: false }, run.rollout);
+  expect(large.groups[0]).toMatchObject({ name: 'stable', replicas: 8 });
+  expect(large.ceiling).toBe(9);
+  run.until('analysing');
+  expect(desire({ ...ENVIRONMENT, replicas: 8, keepHot: false }, run.rollout).groups[0]?.replicas).toBe(6);
+  expect(desire({ ...ENVIRONMENT, replicas: 2, keepHot: false }, run.rollout).groups[0]?.replicas).toBe(2);
+});
+
+test('an opened gate still asks whether the replicas carry the step', () => {
+  const [first] = TEXTBOOK.steps;
+  const plan = { ...TEXTBOOK, steps: [{ ...(first as RolloutStep), gate: true }] };
+  const busy = { requestsPerSecond: 1_100, stable: fleet(24), candidate: fleet(1) };
+  const run = new Driver({ plan }).tick(busy).tick(busy).tick(busy);
+  expect(run.rollout.heldFor).toBe('gate');
+  run.do({ kind: 'advance', full: false }).tick(busy);
+  expect(run.rollout.heldFor).toBe('capacity');
+});
+
+test('harm seen while a batch starts is held without stopping more of stable, and the batch is not skipped', () => {
+  const run = new Driver({ plan: { ...ROLLING_PLAN, automatic: false } }).until('analysing');
+  while (run.rollout.state !== 'starting') run.tick();
+  run.tick({ candidate: fleet(1, { crashed: 3 }) });
+  expect(run.rollout).toMatchObject({ state: 'held', heldFor: 'harm', step: 1 });
+  expect(desire({ ...ENVIRONMENT, keepHot: false }, run.rollout).groups[0]?.replicas).toBe(3);
+  run.do({ kind: 'advance', full: false });
+  expect(run.rollout).toMatchObject({ state: 'starting', step: 1 });
+});
+
+test('the former fleet stays until the rollout is done, whatever is kept afterwards', () => {
+  const run = new Driver().until('soaking');
+  const after = { stable: 'r2', previous: 'r1', replicas: 4, keepHot: false };
+  expect(desire(after, run.rollout).groups.map(({ name }) => name)).toEqual(['candidate', 'previous']);
+  run.until('done');
+  expect(desire(after, run.rollout).groups.map(({ name }) => name)).toEqual(['stable']);
+});
+
+test('what a controller of 0.2 dropped is gathered anew', () => {
+  const { rollout } = new Driver().until('analysing');
+  const { failedUsers: _, metrics: __, ...older } = rollout.evidence;
+  const kept = currentRollout({ ...rollout, evidence: older as Rollout['evidence'] });
+  expect(kept.evidence.failedUsers).toHaveLength(2_500);
 });

@@ -10,7 +10,6 @@ import {
   isFinal,
   type Observation,
   type Rollout,
-  type RolloutEffect,
   type RolloutEvent,
   type RolloutRefusal,
   type RolloutState,
@@ -37,7 +36,7 @@ export function decide(
     case 'abort':
       // Asked twice is asked once: the patience with mute routers does not begin again.
       if (rollout.state === 'aborting') return stay(rollout);
-      if (rollout.state === 'soaking')
+      if (rollout.promoted && rollout.heldFor !== 'harm')
         return unfit(rollout, 'aborted; roll back instead: the release is stable already');
       return abort(rollout, event.reason, world.now);
     case 'reject':
@@ -67,8 +66,8 @@ function tick(
     : before;
   const harm = harmOf(rollout, seen);
   if (harm !== null) {
-    if (rollout.plan.automatic) return retreat(rollout, harm, now);
-    if (rollout.state !== 'held') return hold(rollout, 'verdict', { now, reason: harm });
+    if (rollout.plan.automatic) return abort(rollout, harm, now);
+    if (rollout.heldFor !== 'harm') return hold(rollout, 'harm', { now, reason: harm });
   }
   switch (rollout.state) {
     case 'planned':
@@ -119,19 +118,11 @@ function isWatched(rollout: Rollout): boolean {
 }
 
 function harmOf(rollout: Rollout, seen: Observation): string | null {
-  if (!isWatched(rollout)) return null;
+  if (!isWatched(rollout) || rollout.overruled) return null;
   if (seen.candidate.crashed >= CRASHES_TOLERATED)
     return `the candidate keeps crashing: ${seen.candidate.complaint ?? 'no reason given'}`;
-  const { judgement, overruled } = rollout;
-  return judgement?.verdict === 'worse' && !overruled ? judgement.sentence : null;
-}
-
-/** Soaking, the candidate is stable already: the former release becomes it again. */
-function retreat(rollout: Rollout, reason: string, now: number): Result<RolloutDecision, RolloutRefusal> {
-  const moved = abort(rollout, reason, now);
-  if (!moved.ok || rollout.state !== 'soaking' || rollout.stable === null) return moved;
-  const back: RolloutEffect = { kind: 'restoreStable', release: rollout.stable, instead: rollout.candidate };
-  return accept({ rollout: moved.value.rollout, effects: [back, ...moved.value.effects] });
+  const { judgement } = rollout;
+  return judgement?.verdict === 'worse' ? judgement.sentence : null;
 }
 
 function plannedTick(
@@ -184,15 +175,12 @@ function readyTick(
 ): Result<RolloutDecision, RolloutRefusal> {
   if (rollout.kind === 'rollback') return to({ ...rollout, weight: WHOLE }, 'rollingBack', { now });
   if (isWhole(rollout) || rollout.step >= rollout.plan.steps.length) return to(rollout, 'promoting', { now });
-  if (rollout.opened !== rollout.step) {
-    if (currentStep(rollout.plan, rollout.step).gate) {
-      const reason = 'the gate before this step is closed: look at it, then holdfast rollout advance';
-      return hold(rollout, 'gate', { now, reason });
-    }
-    const too = overload(rollout, seen);
-    if (too !== null) return hold(rollout, 'capacity', { now, reason: too });
+  if (rollout.opened !== rollout.step && currentStep(rollout.plan, rollout.step).gate) {
+    const reason = 'the gate before this step is closed: look at it, then holdfast rollout advance';
+    return hold(rollout, 'gate', { now, reason });
   }
-  return shift(rollout, now);
+  const too = overload(rollout, seen);
+  return too === null ? shift(rollout, now) : hold(rollout, 'capacity', { now, reason: too });
 }
 
 /** Capacity may come back by itself; a gate and a verdict wait for a person. */
@@ -214,6 +202,7 @@ function analysingTick(
   if (judgement?.verdict === 'notWorse') return next(rollout, now);
   if (judgement?.wouldShow && plan.whenUndecided === 'advance') return next(rollout, now);
   if (elapsed < plan.deadlineMs) return stay(rollout);
+  if (judgement?.verdict === 'undecided' && judgement.onlySilent) return next(rollout, now);
   if (judgement?.verdict === 'undecided')
     return byPolicy(rollout, plan.whenUndecided, { now, why: 'undecided at the deadline' });
   if (plan.whenInsufficient !== 'probe')
@@ -248,7 +237,7 @@ function promotingTick(
   const { plan } = rollout;
   if (rollout.weight < WHOLE) {
     if (seen.candidate.ready >= plan.replicas)
-      return accept({ rollout: { ...rollout, weight: WHOLE }, effects: [] });
+      return accept({ rollout: everything(rollout, now), effects: [] });
     if (now - rollout.stateSince < plan.readinessDeadlineMs) return stay(rollout);
     return giveUp(
       rollout,
@@ -261,6 +250,17 @@ function promotingTick(
     : stay(rollout);
 }
 
+/** What comes here without a step before it (one batch, or by hand) was never looked at with less. */
+function everything(rollout: Rollout, now: number): Rollout {
+  const first = rollout.trafficSince === null && !isWhole(rollout);
+  return {
+    ...rollout,
+    weight: WHOLE,
+    trafficSince: first ? now : rollout.trafficSince,
+    unjudged: rollout.unjudged || first,
+  };
+}
+
 function abortingTick(
   rollout: Rollout,
   seen: Observation,
@@ -269,7 +269,7 @@ function abortingTick(
   const { plan } = rollout;
   const elapsed = now - rollout.stateSince;
   if (rollout.weight > 0) {
-    const whole = seen.stable.ready >= plan.replicas || elapsed >= plan.readinessDeadlineMs;
+    const whole = seen.stable.ready >= seen.stableReplicas || elapsed >= plan.readinessDeadlineMs;
     return stay(whole ? { ...rollout, weight: 0, stateSince: now } : rollout);
   }
   const released = seen.routers.published && seen.routers.acknowledged;

@@ -1,7 +1,7 @@
 import type { WantedGroup } from '../traffic/reconcile.ts';
 import { type CandidateAccess, NO_ACCESS, WHOLE } from '../traffic/traffic.ts';
 import { baselineShare } from './fleet.ts';
-import { currentStep, isWhole, wantedReplicas } from './plan.ts';
+import { currentStep, hasMoved, isWhole, wantedReplicas } from './plan.ts';
 import { isFinal, type Rollout, type RolloutState } from './rollout.ts';
 
 /**
@@ -39,10 +39,16 @@ export function desire(environment: EnvironmentView, rollout: Rollout | null): D
     groups.push({ name: 'baseline', release: stable, ...arms.baseline });
   if (candidate !== null && arms.candidate.replicas > 0)
     groups.push({ name: 'candidate', release: candidate, ...arms.candidate });
-  const kept = previous !== null && previous !== stable && environment.keepHot;
+  // Until it is done a release may have to go back at once, whatever is kept afterwards.
+  const needed = live?.promoted === true && live.plan.strategy !== 'rolling';
+  const kept = previous !== null && previous !== stable && (environment.keepHot || needed);
   if (kept && !groups.some((group) => group.release === previous))
     groups.push({ name: 'previous', release: previous, replicas, share: 0 });
-  return { groups, access: live ? accessOf(live) : NO_ACCESS, ceiling: live ? ceilingOf(live) : null };
+  return {
+    groups,
+    access: live ? accessOf(live) : NO_ACCESS,
+    ceiling: live ? ceilingOf(live, replicas) : null,
+  };
 }
 
 interface Arm {
@@ -105,12 +111,15 @@ function stepArms(rollout: Rollout, replicas: number): Arms {
   };
 }
 
+const MOVED: readonly RolloutState[] = ['analysing', 'held'];
+
 /** Rolling shrinks stable as the candidate grows; the others keep it whole. */
 function stableIn(rollout: Rollout, replicas: number): number {
   if (isWhole(rollout) || rollout.plan.strategy !== 'rolling') return replicas;
   const step = currentStep(rollout.plan, rollout.step);
-  const moved = rollout.heldFor === 'verdict' || settled(rollout) === 'analysing';
-  return moved ? step.stable : step.stableMeanwhile;
+  const kept = hasMoved(rollout) && MOVED.includes(settled(rollout)) ? step.stable : step.stableMeanwhile;
+  // Counted in the candidate's replicas; stable may have been planned with more or fewer.
+  return Math.min(replicas, Math.ceil((kept * replicas) / rollout.plan.replicas));
 }
 
 /** With fewer of stable left than its share needs, the candidate's instances take their part of it. */
@@ -129,11 +138,13 @@ function accessOf(rollout: Rollout): CandidateAccess {
   if (!seen.includes(state)) return NO_ACCESS;
   const preview = rollout.weight < WHOLE ? plan.preview : null;
   // A gate is there to look first: whoever is routed by name may, before any share moves.
-  const moved = state === 'shifting' || state === 'analysing' || rollout.heldFor === 'verdict';
+  const moved = hasMoved(rollout);
   const { routes, mirror } = currentStep(plan, rollout.step);
   return { preview, routes, mirror: moved ? mirror : 0 };
 }
 
-function ceilingOf(rollout: Rollout): number | null {
-  return isWhole(rollout) || rollout.state === 'aborting' ? null : rollout.plan.ceiling;
+/** The surge is beyond whichever release has more replicas. */
+function ceilingOf({ plan, state, ...rollout }: Rollout, replicas: number): number | null {
+  if (plan.ceiling === null || state === 'aborting' || isWhole({ ...rollout, plan, state })) return null;
+  return plan.ceiling + Math.max(0, replicas - plan.replicas);
 }

@@ -27,14 +27,20 @@ export function unfit(rollout: Rollout, verb: string): Result<RolloutDecision, R
   return refuse({ code: 'rolloutStateUnfit', sentence: `the rollout is ${at} and cannot be ${verb} now` });
 }
 
-/** Rolling has taken instances from stable: the candidate serves on until they are back. */
+/**
+ * Rolling has taken instances from stable: the candidate serves on until they are back. Where the
+ * candidate is stable already, the former release becomes it again.
+ */
 export function abort(
   rollout: Rollout,
   reason: string,
   now: number,
 ): Result<RolloutDecision, RolloutRefusal> {
   const weight = rollout.plan.strategy === 'rolling' ? rollout.weight : 0;
-  return to({ ...rollout, weight, heldFor: null }, 'aborting', { now, reason });
+  const moved = to({ ...rollout, weight, heldFor: null, promoted: false }, 'aborting', { now, reason });
+  if (!moved.ok || !rollout.promoted || rollout.stable === null) return moved;
+  const back: RolloutEffect = { kind: 'restoreStable', release: rollout.stable, instead: rollout.candidate };
+  return accept({ rollout: moved.value.rollout, effects: [back, ...moved.value.effects] });
 }
 
 export function hold(
@@ -42,7 +48,7 @@ export function hold(
   heldFor: HeldFor,
   why: { readonly now: number; readonly reason: string },
 ): Result<RolloutDecision, RolloutRefusal> {
-  return to({ ...rollout, heldFor }, 'held', why);
+  return to({ ...rollout, heldFor, pausedFrom: null }, 'held', why);
 }
 
 export function shift(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
@@ -76,5 +82,5 @@ export function finish(
     { kind: 'makeStable', release: rollout.candidate },
     ...moved.value.effects,
   ];
-  return accept({ rollout: moved.value.rollout, effects });
+  return accept({ rollout: { ...moved.value.rollout, promoted: true }, effects });
 }

@@ -6,7 +6,9 @@ import type { Rollout, RolloutPlan, RolloutStep } from './rollout.ts';
 type OlderStep = Pick<RolloutStep, 'weight' | 'dwellMs'> & Partial<RolloutStep>;
 
 export function currentRollout(kept: Rollout): Rollout {
-  if (kept.plan.strategy !== undefined) return kept;
+  // A controller of 0.2 that held the duty in between has dropped what it does not know of.
+  const complete = kept.evidence.failedUsers !== undefined && kept.evidence.metrics !== undefined;
+  if (kept.plan.strategy !== undefined) return complete ? kept : { ...kept, evidence: noEvidence() };
   const { plan } = kept;
   const steps = (plan.steps as readonly OlderStep[]).map((step) => ({
     gate: false,
@@ -38,6 +40,8 @@ export function currentRollout(kept: Rollout): Rollout {
     opened: null,
     hurried: false,
     overruled: false,
+    promoted: kept.state === 'soaking',
+    askedBy: null,
     supersededBy: null,
   };
 }

@@ -25,6 +25,11 @@ function wholeStep(plan: RolloutPlan): RolloutStep {
   };
 }
 
+/** Whether the traffic of the step that is under way has moved, not only that of the one before. */
+export function hasMoved(rollout: Rollout): boolean {
+  return rollout.trafficSince !== null && rollout.weight >= currentStep(rollout.plan, rollout.step).weight;
+}
+
 /** Without a stable release, and on the way back, there is one step: everything. */
 export function isWhole(rollout: Rollout): boolean {
   return rollout.stable === null || rollout.kind === 'rollback';

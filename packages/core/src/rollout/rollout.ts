@@ -97,8 +97,12 @@ export interface RolloutPlan {
   readonly approvals: number;
 }
 
-/** gate: a person opens it · verdict: the policy says hold · capacity: the replicas cannot carry the step. */
-export type HeldFor = 'gate' | 'verdict' | 'capacity';
+/**
+ * gate: a person opens it · capacity: the replicas cannot carry the step · verdict: the policy says hold
+ * · harm: it does harm, and a person wants to decide.
+ */
+export const HELD_FOR = ['gate', 'capacity', 'verdict', 'harm'] as const;
+export type HeldFor = (typeof HELD_FOR)[number];
 
 export interface Rollout {
   readonly id: string;
@@ -117,12 +121,16 @@ export interface Rollout {
   readonly startedAt: number;
   readonly pausedFrom: RolloutState | null;
   readonly heldFor: HeldFor | null;
-  /** The last step that a person let through, or pushed through against its capacity. */
+  /** The last step whose gate a person opened. */
   readonly opened: number | null;
   /** A person wants the remaining batches without their dwell. */
   readonly hurried: boolean;
   /** A person saw that it does harm and let it go on. */
   readonly overruled: boolean;
+  /** The candidate is the environment's stable release already. */
+  readonly promoted: boolean;
+  /** Who asked for it, where it was a person; approvals are others'. */
+  readonly askedBy: string | null;
   /** The release that takes this one's place once it has let go; null: none. */
   readonly supersededBy: string | null;
   /** First moment at which the candidate got traffic; samples count from `warmupMs` later. */
@@ -139,6 +147,8 @@ export interface Observation {
   readonly candidate: ArmFleet;
   readonly baseline: ArmFleet;
   readonly stable: ArmFleet;
+  /** How many instances the stable release has when it is whole: its own number, not the candidate's. */
+  readonly stableReplicas: number;
   /** Over the last minute, all arms together; null: nothing was measured. */
   readonly requestsPerSecond: number | null;
   /** Why nothing may start now: a freeze, or no allowed window; null: it may. */

@@ -1,9 +1,13 @@
 import type { Result } from '../kernel/result.ts';
 import { abort, next, type RolloutDecision, shift, stay, to, unfit } from './moves.ts';
+import { hasMoved } from './plan.ts';
 import type { RolloutWorld } from './ports.ts';
 import type { Rollout, RolloutRefusal, RolloutState } from './rollout.ts';
 
-/** What people do to a rollout. Each fits some states and is refused in others, in a sentence. */
+/**
+ * What people do to a rollout. Each fits some states and is refused in others, in a sentence.
+ */
+
 /** What has no traffic, or is stable already, ends at once; otherwise it lets go first. */
 export function supersede(
   rollout: Rollout,
@@ -11,7 +15,7 @@ export function supersede(
   now: number,
 ): Result<RolloutDecision, RolloutRefusal> {
   const reason = `superseded by release ${by}`;
-  const over = rollout.weight === 0 || rollout.state === 'soaking' || rollout.stable === null;
+  const over = rollout.weight === 0 || rollout.promoted || rollout.stable === null;
   if (over && rollout.state !== 'aborting') return to(rollout, 'superseded', { now, reason });
   const replaced = { ...rollout, supersededBy: by };
   return rollout.state === 'aborting' ? stay(replaced) : abort(replaced, reason, now);
@@ -44,15 +48,19 @@ export function advance(
   const fit: readonly RolloutState[] = ['shifting', 'analysing', 'held'];
   if (!fit.includes(rollout.state)) return unfit(rollout, 'advanced');
   const reason = full ? 'advanced to the whole traffic by hand' : null;
-  const by = { ...rollout, overruled: rollout.overruled || rollout.judgement?.verdict === 'worse' };
+  const harmful = rollout.heldFor === 'harm' || rollout.judgement?.verdict === 'worse';
+  const by = { ...rollout, overruled: rollout.overruled || harmful };
   // Rolling has no second fleet to jump to: it goes through its batches without waiting.
   if (full && rollout.plan.strategy === 'rolling') return onward({ ...by, hurried: true, reason }, now);
   const last = rollout.plan.steps.length;
   return full ? to({ ...by, heldFor: null, step: last, reason }, 'promoting', { now }) : onward(by, now);
 }
 
-/** Held before its step, the step begins; after it, the next one does. */
-export function onward(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
-  const before = rollout.heldFor === 'gate' || rollout.heldFor === 'capacity';
-  return before ? shift({ ...rollout, opened: rollout.step }, now) : next(rollout, now);
+/** An opened gate leads to the other questions of its step; a step whose traffic has not moved is not passed. */
+function onward(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
+  const { heldFor, step } = rollout;
+  if (heldFor === 'gate') return to({ ...rollout, heldFor: null, opened: step }, 'ready', { now });
+  if (heldFor === 'capacity') return shift(rollout, now);
+  if (heldFor === 'harm' && !hasMoved(rollout)) return to({ ...rollout, heldFor: null }, 'starting', { now });
+  return next(rollout, now);
 }

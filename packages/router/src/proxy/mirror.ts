@@ -18,6 +18,8 @@ export interface MirrorOptions {
 }
 
 const MOST_IN_FLIGHT = 50;
+/** A stream has no end of its own. */
+const LONGEST_MS = 5_000;
 const SAFE = new Set(['GET', 'HEAD']);
 
 export class Mirror {
@@ -36,7 +38,9 @@ export class Mirror {
     const startedAt = now();
     let status = 0;
     let firstByteMs = 0;
+    let late: NodeJS.Timeout | undefined;
     const end = (answered: boolean) => {
+      clearTimeout(late);
       claim.instance.end();
       const failed = !answered || status >= 500;
       counter.count(claim.group, { failed, ms: answered ? firstByteMs : now() - startedAt, bucket });
@@ -49,7 +53,9 @@ export class Mirror {
         body: null,
       },
       {
-        onRequestStart: () => {},
+        onRequestStart: (controller) => {
+          late = setTimeout(() => controller.abort(new Error('a copy took too long')), LONGEST_MS);
+        },
         onResponseStart: (_controller, code) => {
           if (code < 200) return;
           status = code;
@@ -57,7 +63,8 @@ export class Mirror {
         },
         onResponseData: () => {},
         onResponseEnd: () => end(true),
-        onResponseError: () => end(false),
+        // An answer that had begun and was cut for its length says nothing against the candidate.
+        onResponseError: () => end(status > 0),
       },
     );
   }

@@ -355,3 +355,16 @@ test('copies of safe requests reach the candidate, are counted for it, and never
     )
     .not.toHaveLength(0);
 });
+
+test('a client that resets while its handshake is refused ends nothing but itself', async () => {
+  const { port } = await router([]);
+  for (let n = 0; n < 20; n += 1) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('GET /ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n', () =>
+      socket.resetAndDestroy(),
+    );
+  }
+  await new Promise((done) => setTimeout(done, 200));
+  expect((await call(port)).status).toBe(503);
+});

@@ -29,6 +29,8 @@ export interface Upgrade {
 }
 
 export function handleUpgrade(table: RoutingTable, request: IncomingMessage, upgrade: Upgrade): void {
+  // Node has taken its own listener off: without one, a client that resets would end the worker.
+  upgrade.client.on('error', () => upgrade.client.destroy());
   const { access, sticky } = table.current ?? { access: NO_ACCESS, sticky: { kind: 'none' as const } };
   const { bucket } = bucketFor(request, sticky, upgrade.random);
   const toCandidate = upgrade.preview || matchesRoute(request, access.routes);

@@ -41,20 +41,20 @@ export function fillRelease(text: string, release: NamedRelease | null): string 
 
 /** No redirects: the address was allowed, where it points to was not. */
 export async function askJson(url: string, token: string | undefined): Promise<unknown> {
-  let answer: Response;
   try {
-    answer = await fetch(url, {
+    const answer = await fetch(url, {
       headers: { accept: 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
+    if (!answer.ok) throw new ProviderProblem(`it answered ${answer.status}`);
+    return parse(await readLimited(answer));
   } catch (error) {
+    if (error instanceof ProviderProblem) throw error;
     const late = (error as Error).name === 'TimeoutError';
     const cause = (error as { cause?: { code?: string } }).cause?.code;
     throw new ProviderProblem(late ? `no answer within ${TIMEOUT_MS / 1_000} s` : (cause ?? 'no answer'));
   }
-  if (!answer.ok) throw new ProviderProblem(`it answered ${answer.status}`);
-  return parse(await readLimited(answer));
 }
 
 async function readLimited(answer: Response): Promise<string> {

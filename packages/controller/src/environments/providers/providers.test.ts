@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { json } from './json.ts';
 import { prometheus } from './prometheus.ts';
-import type { MetricConfig, NamedRelease } from './provider.ts';
+import { type MetricConfig, type NamedRelease, ProviderProblem } from './provider.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(() => {
@@ -70,6 +70,17 @@ test.each([
 ])('Prometheus: %s is a problem in a sentence', async (_name, answer, sentence) => {
   const url = await provider(() => answer);
   await expect(prometheus.now(metric(url, 'a'), null)).rejects.toThrow(sentence);
+});
+
+test('an answer that breaks off is a problem like another', async () => {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-length': 100 }).write('{"a"');
+    setTimeout(() => response.destroy(), 50);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  closers.push(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await expect(prometheus.now(metric(url, 'a'), null)).rejects.toBeInstanceOf(ProviderProblem);
 });
 
 test('JSON: the path leads to the number, and own members only', async () => {

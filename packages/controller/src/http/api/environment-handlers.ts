@@ -66,7 +66,7 @@ export const environmentHandlers: Handlers = {
   planDeploy: async ({ database }, { params }) =>
     describePlan(database, await requireEnvironment(database, params)),
 
-  deploy: async (services, { params, body, id }) => {
+  deploy: async (services, { params, body, id, caller }) => {
     const artifact = await artifactNamed(services.database, body.artifact);
     const environment = await requireEnvironment(services.database, params);
     await verifyArtifact(services, artifact);
@@ -84,6 +84,7 @@ export const environmentHandlers: Handlers = {
         repository,
         commit: artifact.commit,
         automatedSince: null,
+        token: caller.id,
       }),
     );
     services.hints.send('duty');
@@ -124,10 +125,10 @@ export const environmentHandlers: Handlers = {
     return { points: pointsOf(intervals, row.candidate) };
   },
 
-  steerRollout: async ({ database, hints }, { params, body, id }) => {
+  steerRollout: async ({ database, hints }, { params, body, id, caller }) => {
     const { row } = await requireRollout(database, params.id);
     if (params.verb === 'retry') {
-      await database.transaction((sql) => startRetry(sql, { row, askedBy: `api ${id}` }));
+      await database.transaction((sql) => startRetry(sql, { row, askedBy: `api ${id}`, token: caller.id }));
       hints.send('duty');
       return { did: `rollout ${row.id}: its release is being rolled out again` };
     }
@@ -147,6 +148,11 @@ export const environmentHandlers: Handlers = {
     const { row, environment } = await requireRollout(database, params.id);
     const release = (await findRelease(database, row.candidate)) as ReleaseRow;
     checkApprover(release, caller.name);
+    if (params.answer === 'approve' && row.data.askedBy === caller.id)
+      throw new HoldfastError(
+        'approverUnfit',
+        `${caller.name} asked for this rollout; another person approves it`,
+      );
     const name = nameOf(environment);
     if (params.answer === 'reject') {
       const request: RolloutRequest = { id, kind: 'reject', by: caller.name };

@@ -37,15 +37,18 @@ export function judgeMetric(evidence: Evidence, rule: MetricRule, alpha: number)
   return { ...base, verdict, estimate: mean, interval, sentence: sentenceOf(verdict, mean, rule) };
 }
 
+/** Values that do not vary at all are rounded, not certain. */
+const LEAST_RADIUS = 0.005;
+
 function differenceOf(
   { pairs, candidate, before }: MetricEvidence,
   alpha: number,
 ): { readonly mean: number; readonly radius: number } | null {
-  if (pairs.n > 0) return { mean: pairs.mean, radius: meanRadius(pairs, alpha) };
+  if (pairs.n > 0) return { mean: pairs.mean, radius: Math.max(meanRadius(pairs, alpha), LEAST_RADIUS) };
   if (candidate.n === 0 || before.n === 0 || before.mean === 0) return null;
   const scale = Math.abs(before.mean);
   const radius = meanRadius(candidate, alpha / 2) + meanRadius(before, alpha / 2);
-  return { mean: (candidate.mean - before.mean) / scale, radius: radius / scale };
+  return { mean: (candidate.mean - before.mean) / scale, radius: Math.max(radius / scale, LEAST_RADIUS) };
 }
 
 /** The least and the most harm in an interval of differences. */
