@@ -59,9 +59,9 @@ async function killInstance(stage: Stage): Promise<Kill> {
   const begun = journals.begunOn(victim.id);
   // A message on a WebSocket goes with it, also one sent before its client has heard that it is gone.
   const wasOn = ({ id, carrier }: Flight) => begun.has(id) || (carrier !== null && begun.has(carrier));
-  // Sent to it and not read yet: no journal knows it. Others know what they were given instead.
-  const unread = ({ id, problem, startedAt }: Flight) =>
-    problem !== null && startedAt <= to && journals.reached(id).length === 0;
+  // Sent to it and not read, also before the router has heard that it is gone: no journal knows it. Others
+  // know what they were given instead.
+  const unread = ({ id, problem }: Flight) => problem !== null && journals.reached(id).length === 0;
   const on = flights.filter((flight) => wasOn(flight) || unread(flight));
   return killOf(`instance ${victim.id}`, { on, at: from });
 }

@@ -36,11 +36,11 @@ async function killWorker({ installation, load }: Stage): Promise<Kill> {
   const clients = clientPorts(installation.port, [holder, worker]);
   const { from, to } = killNow(worker);
   await sleep(AFTERMATH_MS);
-  const isOn = ({ localPort, startedAt, kept }: Flight) =>
+  const isOn = ({ localPort, startedAt, kept, problem }: Flight) =>
     // Until its client has heard that the connection is gone it may send on it.
     (localPort !== null && clients.has(localPort) && startedAt < to + HEARD_MS) ||
-    // Connected between the look and the kill: nobody can say to whom.
-    (!kept && startedAt >= seenAt && startedAt <= to);
+    // Connected between the look and the kill: nobody can say to whom; of kept ones, those that ended badly.
+    ((!kept || problem !== null) && startedAt >= seenAt && startedAt <= to);
   const on = (await load.window(from, to + HEARD_MS)).filter(isOn);
   await until('the holder to have forked another worker', () => workersOf(holder).length >= before.length, {
     limitMs: WORKERS_BACK_LIMIT_MS,
