@@ -1,3 +1,4 @@
+import { type Client, createClient } from '@holdfast/contract/api/client.ts';
 import type { EnvironmentView, RolloutView } from '@holdfast/contract/api/resources.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePorts, until } from '../../tools/demo/machine.ts';
@@ -204,6 +205,21 @@ test('a canary waits for approval and gate; who asks by header gets it, copies r
   });
   await reach('canary', 'done');
   expect(await ask(ports.canary)).toBe('v2');
+});
+
+test('who asks for a rollout does not approve it; another person does, and may reject it', async () => {
+  const { items } = await bench.machine.client('listArtifacts', { query: { name: 'app' } });
+  const { rollout: id } = await bench.machine.client('deploy', {
+    params: at('canary'),
+    body: { artifact: `app@${items.at(-1)?.digest}` },
+  });
+  await reach('canary', 'awaitingApproval');
+  const answer = (client: Client, word: 'approve' | 'reject') =>
+    client('answerRollout', { params: { id, answer: word } });
+  await expect(answer(bench.machine.client, 'approve')).rejects.toMatchObject({ code: 'approverUnfit' });
+  const { text } = await bench.machine.client('createToken', { body: { name: 'ada', scopes: ['write'] } });
+  await answer(createClient({ controllers: bench.machine.addresses, token: text }), 'reject');
+  expect((await reach('canary', 'aborted')).reason).toBe('rejected by ada');
 });
 
 test('a frozen environment starts nothing but a way back; an aborted release is tried again by hand', async () => {

@@ -120,3 +120,23 @@ test('a renewed certificate serves new connections, and those that stand go on',
   await new Promise((done) => standing.once('close', done));
   expect(back).toContain('scheme https');
 });
+
+test('a WebSocket that stays does not keep a front from closing at its limit', async () => {
+  const front = new Front({
+    tls: null,
+    log: pino({ level: 'silent' }),
+    onRequest: () => {},
+    onUpgrade: (_request, client) => {
+      client.on('error', () => {});
+      client.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');
+    },
+  });
+  await front.listen('127.0.0.1', 0);
+  const socket = connect((front.server.address() as { port: number }).port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write('GET /ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');
+  await new Promise((done) => socket.once('data', done));
+  const startedAt = performance.now();
+  await front.close(200);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+});

@@ -109,7 +109,13 @@ const rollback = z.strictObject({
 });
 
 const approvals = z.strictObject({
-  count: z.int().min(1).max(10).describe('People who must approve a digest before it starts.'),
+  count: z
+    .int()
+    .min(1)
+    .max(10)
+    .describe(
+      'Approvals that exactly this artifact, configuration and secrets need before it starts, by tokens other than the one that asked.',
+    ),
   from: z
     .array(z.string().min(1))
     .default([])
