@@ -19,7 +19,8 @@ export class LogStream {
   private sent = 0;
   private total = 0;
   private closed = false;
-  private delivering = false;
+  /** On its way, and not taken yet. */
+  private carried: string | null = null;
   private readonly pump: Promise<void>;
 
   constructor(send: SendChunk) {
@@ -44,11 +45,16 @@ export class LogStream {
     return this.total - this.sent;
   }
 
-  /** What is not on its way yet, if it is little: it goes with the report of the step's end. */
+  /**
+   * What no controller has taken, if it is little: it goes with the report of the step's end, so that
+   * a result is never known without its log. A chunk that is on its way is said again: the longer one
+   * at an offset is kept.
+   */
   takeTail(): Pick<LogAppend, 'offset' | 'text'> | null {
     const waiting = this.backlog;
-    if (this.delivering || waiting === 0 || waiting > TAIL_BYTES) return null;
-    const tail = { offset: this.sent, text: this.parts.splice(0).join('') };
+    if (waiting === 0 || waiting > TAIL_BYTES) return null;
+    const tail = { offset: this.sent, text: (this.carried ?? '') + this.parts.splice(0).join('') };
+    this.carried = null;
     this.sent = this.total;
     return tail;
   }
@@ -56,6 +62,7 @@ export class LogStream {
   /** Resolves when everything is taken, or after `patienceMs`. */
   async close(patienceMs: number): Promise<void> {
     this.closed = true;
+    if (this.backlog === 0) return;
     await Promise.race([this.pump, sleep(patienceMs, undefined, { ref: false })]);
   }
 
@@ -79,26 +86,27 @@ export class LogStream {
   }
 
   private async deliver(text: string): Promise<void> {
-    this.delivering = true;
-    await this.sendUntilTaken(text);
-    this.delivering = false;
-  }
-
-  private async sendUntilTaken(text: string): Promise<void> {
-    for (let failures = 0; ; failures += 1) {
-      try {
-        await this.send({ offset: this.sent, text });
+    this.carried = text;
+    for (let failures = 0; this.carried === text; failures += 1) {
+      const problem = await this.send({ offset: this.sent, text }).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      // The tail took it along.
+      if (this.carried !== text) return;
+      if (problem === null) {
         this.sent += Buffer.byteLength(text);
-        return;
-      } catch (error) {
-        // Refused for good (fenced, over a limit): the spool is the record, nobody waits for more.
-        if (error instanceof HoldfastError && error.kind !== 'unavailable' && error.kind !== 'internal') {
-          this.parts = [];
-          this.sent = this.total;
-          return;
-        }
-        await sleep(Math.min(1_000, 100 * 2 ** failures));
-      }
+        this.carried = null;
+      } else if (isRefused(problem)) {
+        this.parts = [];
+        this.sent = this.total;
+        this.carried = null;
+      } else await sleep(Math.min(1_000, 100 * 2 ** failures));
     }
   }
+}
+
+/** For good (fenced, over a limit): the spool is the record, nobody waits for more. */
+function isRefused(error: unknown): boolean {
+  return error instanceof HoldfastError && error.kind !== 'unavailable' && error.kind !== 'internal';
 }
