@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { atLeast, atMost, type Bound } from './bound.ts';
 import { ratio } from './latency.ts';
+import { type CutOverFigures, measureCutOvers } from './router/cut-overs.ts';
 import { CONNECTIONS } from './router/load.ts';
 import { measureProxy, mergeRounds, type ProxyFigures } from './router/measure-proxy.ts';
 import { profileRouter } from './router/profile.ts';
@@ -37,7 +39,9 @@ export async function measureRouter({
   }
   const proxies = Object.fromEntries([...rounds].map(([name, figures]) => [name, mergeRounds(figures)]));
   const profile = await profileRouter(workbench, { upstream, seconds: Math.ceil(seconds / 2) });
-  return { ratios: ratiosOf(proxies), connections: CONNECTIONS, proxies, profile };
+  const cutOvers = await measureCutOvers(workbench, { program: UPSTREAM, seconds });
+  const ratios = ratiosOf(proxies);
+  return { bounds: boundsOf(ratios, cutOvers), ratios, connections: CONNECTIONS, cutOvers, proxies, profile };
 }
 
 /** Requests per CPU second: above 1 Holdfast needs less. p99 at each one's own half load: below 1 Holdfast is faster. */
@@ -52,6 +56,20 @@ function ratiosOf(proxies: { readonly [name: string]: ProxyFigures }) {
       others.map(([name, other]) => [name, ratio(own.half.p99Ms, other.half.p99Ms)]),
     ),
   };
+}
+
+/** Issue 4; p99 of a machine that others use is noise, so the median of the rounds counts. */
+function boundsOf(
+  { requestsPerCpuSecondOver: over }: ReturnType<typeof ratiosOf>,
+  cutOvers: CutOverFigures,
+): readonly Bound[] {
+  return [
+    atLeast('requests per CPU second over Caddy', over.caddy ?? 0, 1.5),
+    atLeast('requests per CPU second over HAProxy', over.haproxy ?? 0, 0.25),
+    atLeast('requests per CPU second over bare undici', over['bare-undici'] ?? 0, 0.8),
+    atMost('p99 during cut-overs over p99 without', cutOvers.p99Ratio, 1.2),
+    atMost('requests that failed during cut-overs', cutOvers.failed, 0),
+  ];
 }
 
 function requireTools(): void {

@@ -207,6 +207,26 @@ test('a canary waits for approval and gate; who asks by header gets it, copies r
   expect(await ask(ports.canary)).toBe('v2');
 });
 
+test('a plan says what each strategy would do here, and checks the artifact it is given', async () => {
+  const { items } = await bench.machine.client('listArtifacts', { query: { name: 'app' } });
+  const plan = (name: Name, artifact?: string) =>
+    bench.machine.client('planDeploy', { params: at(name), query: artifact ? { artifact } : {} });
+  expect(await plan('rolling')).toMatchObject({
+    strategy: 'rolling',
+    replicas: 4,
+    steps: [{ weight: 2_500 }, {}, {}],
+  });
+  expect(await plan('blue')).toMatchObject({
+    strategy: 'blueGreen',
+    steps: [{ weight: 10_000, gate: true }],
+  });
+  const { sentences } = await plan('canary', `app@${items[0]?.digest}`);
+  expect(sentences.at(-1)).toContain('this installation signed them');
+  await expect(plan('canary', `app@sha256:${'0'.repeat(64)}`)).rejects.toMatchObject({
+    code: 'artifactUnknown',
+  });
+});
+
 test('who asks for a rollout does not approve it; another person does, and may reject it', async () => {
   const { items } = await bench.machine.client('listArtifacts', { query: { name: 'app' } });
   const { rollout: id } = await bench.machine.client('deploy', {

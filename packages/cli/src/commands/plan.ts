@@ -8,11 +8,12 @@ export function addPlan(program: Command): void {
   program
     .command('plan')
     .argument('<environment>', 'APP/ENV')
-    .description('what a rollout would do, and whether the traffic can judge it')
-    .action(async (name: string, _options: unknown, command: Command) => {
+    .option('--artifact <name@digest>', 'check its bytes and its signature, too')
+    .description('what a rollout would do, and whether the traffic can judge it and the replicas carry it')
+    .action(async (name: string, options: { artifact?: string }, command: Command) => {
       const client = connect(command);
       const { app, environment } = await environmentNamed(client, name);
-      const plan = await client('planDeploy', { params: { app, environment } });
+      const plan = await client('planDeploy', { params: { app, environment }, query: options });
       if (globals(command).json) return printJson(plan);
       say(
         `${plan.environment}: ${plan.strategy}, ${plan.replicas} replicas: ${[...plan.steps.map((step) => `${step.gate ? '‖' : ''}${formatShare(step.weight)} on ${step.replicas}`), ...(plan.strategy === 'blueGreen' ? [] : ['100%'])].join(' → ')}`,

@@ -186,6 +186,9 @@ export const routes = {
     path: '/api/v1/environments/:app/:environment/plan',
     summary: 'What a rollout would do and whether the traffic can judge it',
     params: inEnvironment,
+    query: z.object({
+      artifact: z.string().optional().describe('NAME@DIGEST; its bytes and its signature are checked.'),
+    }),
     answer: resource.plan,
   }),
   deploy: route({

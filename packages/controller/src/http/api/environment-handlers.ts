@@ -63,8 +63,14 @@ export const environmentHandlers: Handlers = {
     };
   },
 
-  planDeploy: async ({ database }, { params }) =>
-    describePlan(database, await requireEnvironment(database, params)),
+  planDeploy: async (services, { params, query }) => {
+    const { database } = services;
+    const plan = await describePlan(database, await requireEnvironment(database, params));
+    if (query.artifact === undefined) return plan;
+    await verifyArtifact(services, await artifactNamed(database, query.artifact));
+    const checked = `The bytes of ${query.artifact} have this digest, and this installation signed them.`;
+    return { ...plan, sentences: [...plan.sentences, checked] };
+  },
 
   deploy: async (services, { params, body, id, caller }) => {
     const artifact = await artifactNamed(services.database, body.artifact);
