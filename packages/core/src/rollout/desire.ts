@@ -144,7 +144,8 @@ function accessOf(rollout: Rollout): CandidateAccess {
 }
 
 /** The surge is beyond whichever release has more replicas. */
-function ceilingOf({ plan, state, ...rollout }: Rollout, replicas: number): number | null {
-  if (plan.ceiling === null || state === 'aborting' || isWhole({ ...rollout, plan, state })) return null;
+function ceilingOf(rollout: Rollout, replicas: number): number | null {
+  const { plan, state } = rollout;
+  if (plan.ceiling === null || state === 'aborting' || isWhole(rollout)) return null;
   return plan.ceiling + Math.max(0, replicas - plan.replicas);
 }
