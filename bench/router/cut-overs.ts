@@ -10,7 +10,7 @@ import { startRouter } from './proxies/holdfast.ts';
  * both.
  */
 const ROUNDS = 5;
-const EVERY_MS = 1_000;
+const EVERY_MS = 2_000;
 /** Fifty connections that think 4 ms: about half of what one worker does here. */
 const THINK_MS = 4;
 
