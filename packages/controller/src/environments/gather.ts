@@ -15,22 +15,26 @@ import { databaseNow } from '../releases/start-rollout.ts';
 import { blockedBy } from './blocked.ts';
 import { stickinessOf } from './stickiness.ts';
 
-/** What the duty of an environment looks at before it asks for a decision. */
-export const ROUTER_LOST_MS = 300_000;
+const ROUTER_LOST_MS = 300_000;
 const ABANDON_AFTER_MS = 2_000;
 
 export function nameOf(environment: Pick<EnvironmentRow, 'app' | 'name'>): string {
   return `${environment.app}/${environment.name}`;
 }
 
+/** What waits for people or for a freeze to end has no say yet. */
+function waits({ state }: Rollout): boolean {
+  return state === 'planned' || state === 'awaitingApproval';
+}
+
+/** What the duty of an environment looks at before it asks for a decision. */
 export async function gather(
   sql: Queryable,
   environment: EnvironmentRow,
   rollout: Rollout | null,
 ): Promise<FleetView> {
-  // What waits for people or for a freeze to end has no say yet.
-  const waits = rollout?.state === 'planned' || rollout?.state === 'awaitingApproval';
-  const servedId = (waits ? environment.stable : null) ?? rollout?.candidate ?? environment.stable;
+  const yielding = rollout !== null && waits(rollout) ? environment.stable : null;
+  const servedId = yielding ?? rollout?.candidate ?? environment.stable;
   const served = servedId ? await findRelease(sql, servedId) : null;
   const config = served?.config ?? environment.config;
   const hosts = await listHosts(sql, config.target.hosts.labels);
@@ -94,11 +98,10 @@ export type Circumstances = Pick<
 export async function circumstancesOf(
   sql: Queryable,
   environment: EnvironmentRow,
-  rollout: Rollout,
+  { rollout, now }: { readonly rollout: Rollout; readonly now: number },
 ): Promise<Circumstances> {
-  const waits = rollout.state === 'planned' || rollout.state === 'awaitingApproval';
   const weighs = rollout.plan.safeRps !== null && (rollout.state === 'ready' || rollout.state === 'held');
-  const release = waits ? ((await findRelease(sql, rollout.candidate)) as ReleaseRow) : null;
+  const release = waits(rollout) ? ((await findRelease(sql, rollout.candidate)) as ReleaseRow) : null;
   const stable = rollout.stable ? await findRelease(sql, rollout.stable) : null;
   const approved =
     release && rollout.plan.approvals > 0
@@ -106,7 +109,7 @@ export async function circumstancesOf(
       : [];
   return {
     requestsPerSecond: weighs ? await requestsPerSecond(sql, nameOf(environment)) : null,
-    blocked: release ? blockedBy(environment, release.config, new Date(await databaseNow(sql))) : null,
+    blocked: release ? blockedBy(environment, release.config, new Date(now)) : null,
     approvals: approved.length,
     stableReplicas: stable?.config.target.replicas ?? rollout.plan.replicas,
   };

@@ -111,7 +111,7 @@ async function decideAll(
   const published = !reconcile(view).some((effect) => effect.kind === 'publish');
   const world = { now: view.now, special: specialFunctions };
   const requests: readonly RolloutEvent[] = await takeRequests(sql, rollout.id);
-  const circumstances = await circumstancesOf(sql, environment, rollout);
+  const circumstances = await circumstancesOf(sql, environment, { rollout, now: view.now });
   const seen = { ...circumstances, published: published && requests.length === 0 };
   const events: readonly RolloutEvent[] = [
     ...requests,

@@ -130,7 +130,8 @@ export function addBefore(evidence: Evidence, stable: ArmSample): Evidence {
 }
 
 export const SLICE_SECONDS = 10;
-const WINDOW_SLICES = 6;
+/** The minute that the plain rule looks at. */
+export const WINDOW_SLICES = 6;
 
 /** Keeps what the plain rule looks at: its duration, and the minute before. */
 export function addRecent(

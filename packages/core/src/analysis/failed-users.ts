@@ -1,13 +1,5 @@
 import type { ArmSample, Sample } from './analysis.ts';
 
-/**
- * Where users are sticky, a user's failure is evidence once per rollout. A user who always fails
- * fails again every minute, and each of those says only that he was drawn into that arm: counted
- * each time, 2 % of such users end a quarter of the healthy releases (bench judge, clustered).
- *
- * The set of users is a string of hexadecimal digits, four buckets a digit: it is saved with the
- * rollout at every look.
- */
 /** Buckets of users: 0..9999, as the router draws them. */
 const BUCKETS = 10_000;
 const DIGITS = BUCKETS / 4;
@@ -20,7 +12,16 @@ export interface FirstFailures {
   readonly known: string;
 }
 
-/** Arms that do not know their users count every failure. */
+/**
+ * Where users are sticky, a user's failure is evidence once per rollout. A user who always fails
+ * fails again every minute, and each of those says only that he was drawn into that arm: counted
+ * each time, 2 % of such users end a quarter of the healthy releases (bench judge, clustered).
+ *
+ * The set of users is a string of hexadecimal digits, four buckets a digit: it is saved with the
+ * rollout at every look.
+ *
+ * Arms that do not know their users count every failure.
+ */
 export function firstFailures(known: string, { candidate, stable }: Sample): FirstFailures {
   if (candidate.failedUsers === null && stable.failedUsers === null)
     return { candidate: candidate.failedUnits, stable: stable.failedUnits, known };

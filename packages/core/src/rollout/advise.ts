@@ -2,8 +2,7 @@ import { formatDuration, formatShare } from '../kernel/quantity.ts';
 import { WHOLE } from '../traffic/traffic.ts';
 import { planned } from './begin.ts';
 import { overload } from './capacity.ts';
-import { baselineShare, replicasFor } from './fleet.ts';
-import { currentStep } from './plan.ts';
+import { currentStep, wantedReplicas } from './plan.ts';
 import type { ArmFleet, RolloutPlan, Strategy } from './rollout.ts';
 
 /**
@@ -101,13 +100,13 @@ function overloadsOf(plan: RolloutPlan, facts: Facts): readonly string[] {
   );
   return [...plan.steps.keys(), plan.steps.length].flatMap((index) => {
     const step = currentStep(plan, index);
-    const fresh = plan.baseline === 'fresh' ? replicasFor(baselineShare(step.weight), plan.replicas) : 0;
+    const wanted = wantedReplicas({ ...blank, step: index });
     const sentence = overload(
       // Stable as it is today is no excuse here: a plan says what does not fit.
       { ...blank, step: index, weight: WHOLE },
       {
-        candidate: fleet(step.candidates),
-        baseline: fleet(fresh),
+        candidate: fleet(wanted.candidate),
+        baseline: fleet(wanted.baseline),
         stable: fleet(plan.replicas),
         stableReplicas: plan.replicas,
         requestsPerSecond: facts.requestsPerSecond,

@@ -1,7 +1,6 @@
 import { formatShare } from '../kernel/quantity.ts';
 import { WHOLE } from '../traffic/traffic.ts';
-import { baselineShare } from './fleet.ts';
-import { currentStep } from './plan.ts';
+import { currentStep, freshShare } from './plan.ts';
 import type { Observation, Rollout } from './rollout.ts';
 
 /** The last minute's mean is not the next second's: a replica may be asked for this much more. */
@@ -23,7 +22,7 @@ export function overload(rollout: Rollout, seen: Observation): string | null {
   const rate = seen.requestsPerSecond;
   if (safeRps === null || rate === null || rate === 0) return null;
   const step = currentStep(rollout.plan, rollout.step);
-  const fresh = rollout.plan.baseline === 'fresh' ? baselineShare(step.weight) : 0;
+  const fresh = freshShare(rollout.plan, step);
   const left = WHOLE - step.weight - fresh;
   const now = perReplica(rate, {
     name: 'stable',

@@ -18,7 +18,6 @@ import { advance, pause, resume, supersede } from './steer.ts';
 
 /** An abort does not wait longer than this for a mute router: it fails over to stable by itself. */
 const ABORT_PATIENCE_MS = 2_000;
-
 const CRASHES_TOLERATED = 3;
 
 export function decide(
@@ -81,17 +80,13 @@ function tick(
     case 'held':
       return heldTick(rollout, seen, now);
     case 'shifting':
-      return seen.routers.published && seen.routers.acknowledged
-        ? to(rollout, 'analysing', { now })
-        : stay(rollout);
+      return routersFollow(seen) ? to(rollout, 'analysing', { now }) : stay(rollout);
     case 'analysing':
       return analysingTick(rollout, seen, now);
     case 'promoting':
       return promotingTick(rollout, seen, now);
     case 'rollingBack':
-      return seen.routers.published && seen.routers.acknowledged
-        ? finish(rollout, 'rolledBack', now)
-        : stay(rollout);
+      return routersFollow(seen) ? finish(rollout, 'rolledBack', now) : stay(rollout);
     case 'soaking':
       return now - rollout.stateSince >= rollout.plan.soakMs ? to(rollout, 'done', { now }) : stay(rollout);
     case 'aborting':
@@ -99,6 +94,11 @@ function tick(
     default:
       return stay(rollout);
   }
+}
+
+/** What is wanted is published, and every router that counts acts on it. */
+function routersFollow({ routers }: Observation): boolean {
+  return routers.published && routers.acknowledged;
 }
 
 /** Wherever the candidate has traffic, harm ends the rollout, not only while a step is analysed. */
@@ -245,9 +245,7 @@ function promotingTick(
       now,
     );
   }
-  return seen.routers.published && seen.routers.acknowledged
-    ? finish(rollout, 'soaking', now)
-    : stay(rollout);
+  return routersFollow(seen) ? finish(rollout, 'soaking', now) : stay(rollout);
 }
 
 /** What comes here without a step before it (one batch, or by hand) was never looked at with less. */
@@ -272,7 +270,7 @@ function abortingTick(
     const whole = seen.stable.ready >= seen.stableReplicas || elapsed >= plan.readinessDeadlineMs;
     return stay(whole ? { ...rollout, weight: 0, stateSince: now } : rollout);
   }
-  const released = seen.routers.published && seen.routers.acknowledged;
+  const released = routersFollow(seen);
   if (!released && elapsed < ABORT_PATIENCE_MS) return stay(rollout);
   return to(rollout, rollout.supersededBy === null ? 'aborted' : 'superseded', { now });
 }

@@ -35,6 +35,11 @@ export function isWhole(rollout: Rollout): boolean {
   return rollout.stable === null || rollout.kind === 'rollback';
 }
 
+/** Of a step's traffic, what a baseline of its own takes; 0 where stable itself is compared with. */
+export function freshShare(plan: RolloutPlan, step: RolloutStep): number {
+  return plan.baseline === 'fresh' ? baselineShare(step.weight) : 0;
+}
+
 export interface Wanted {
   readonly candidate: number;
   readonly baseline: number;
@@ -45,6 +50,5 @@ export function wantedReplicas(rollout: Rollout): Wanted {
   const { plan } = rollout;
   if (isWhole(rollout)) return { candidate: plan.replicas, baseline: 0 };
   const step = currentStep(plan, rollout.step);
-  const baseline = plan.baseline === 'fresh' ? replicasFor(baselineShare(step.weight), plan.replicas) : 0;
-  return { candidate: step.candidates, baseline };
+  return { candidate: step.candidates, baseline: replicasFor(freshShare(plan, step), plan.replicas) };
 }

@@ -1,13 +1,6 @@
 import type { ArmSample, Evidence, MetricVerdict, Rule, Sample, Slice, Verdict } from '../analysis.ts';
-import { mergeSamples, SLICE_SECONDS } from '../evidence.ts';
+import { mergeSamples, SLICE_SECONDS, WINDOW_SLICES } from '../evidence.ts';
 import { quantileMs } from '../histogram.ts';
-
-/**
- * "More than the margin for five minutes": every ten seconds the last minute is looked at, and
- * worse means that every look of the duration was over the threshold. A look at fewer requests
- * than the minimum is no look. No statistics: reference/rollouts.md §2.5 says how often it is wrong.
- */
-const WINDOW_SLICES = 6;
 
 export function judgePlainErrors(evidence: Evidence, rule: Rule & { readonly share: number }): MetricVerdict {
   const rate = ({ units, failedUnits }: ArmSample) => (units === 0 ? null : failedUnits / units);
@@ -41,6 +34,11 @@ interface Plain {
   readonly words: (value: number) => string;
 }
 
+/**
+ * "More than the margin for five minutes": every ten seconds the last minute is looked at, and
+ * worse means that every look of the duration was over the threshold. A look at fewer requests
+ * than the minimum is no look. No statistics: reference/rollouts.md §2.5 says how often it is wrong.
+ */
 function judgePlain(
   evidence: Evidence,
   rule: Rule & { readonly share: number },
