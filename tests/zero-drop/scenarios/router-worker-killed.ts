@@ -2,7 +2,6 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../chaos/until.ts';
 import { treeOf } from '../../patroni/cluster/process-table.ts';
-import { nowMs } from '../clock.ts';
 import type { Flight } from '../load/flight.ts';
 import { HEARD_MS, killNow, killOf } from './instance-killed.ts';
 import type { Kill, Scenario } from './scenario.ts';
@@ -32,15 +31,18 @@ async function killWorker({ installation, load }: Stage): Promise<Kill> {
   const holder = installation.routerPid;
   const before = workersOf(holder);
   const worker = busiestOf(before, installation.port);
-  const seenAt = nowMs();
+  const others = before.filter((pid) => pid !== worker);
+  // The others first: what one of them takes later is counted as nobody's, never the other way round.
+  const elsewhere = clientPorts(installation.port, others);
   const clients = clientPorts(installation.port, [holder, worker]);
   const { from, to } = killNow(worker);
   await sleep(AFTERMATH_MS);
-  const isOn = ({ localPort, startedAt, kept, problem }: Flight) =>
+  const isOn = ({ localPort, startedAt, problem }: Flight) =>
     // Until its client has heard that the connection is gone it may send on it.
     (localPort !== null && clients.has(localPort) && startedAt < to + HEARD_MS) ||
-    // Connected between the look and the kill: nobody can say to whom; of kept ones, those that ended badly.
-    ((!kept || problem !== null) && startedAt >= seenAt && startedAt <= to);
+    // Still in the kernel's queue at the look, or not yet connected: nobody can say who took it. Of these,
+    // the ones that ended badly.
+    (problem !== null && startedAt <= to && (localPort === null || !elsewhere.has(localPort)));
   const on = (await load.window(from, to + HEARD_MS)).filter(isOn);
   await until('the holder to have forked another worker', () => workersOf(holder).length >= before.length, {
     limitMs: WORKERS_BACK_LIMIT_MS,
