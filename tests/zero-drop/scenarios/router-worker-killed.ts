@@ -29,8 +29,13 @@ export const ROUTER_WORKER_KILLED: Scenario = {
 
 async function killWorker({ installation, load }: Stage): Promise<Kill> {
   const holder = installation.routerPid;
+  const busiest = () => busiestOf(workersOf(holder), installation.port);
+  // One that has just been forked, or that nobody has come to, would show nothing.
+  await until('a worker to hold connections', () => clientPorts(installation.port, [busiest()]).size > 0, {
+    limitMs: WORKERS_BACK_LIMIT_MS,
+  });
   const before = workersOf(holder);
-  const worker = busiestOf(before, installation.port);
+  const worker = busiest();
   const others = before.filter((pid) => pid !== worker);
   // The others first: what one of them takes later is counted as nobody's, never the other way round.
   const elsewhere = clientPorts(installation.port, others);
