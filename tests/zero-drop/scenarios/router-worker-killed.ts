@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../chaos/until.ts';
 import { treeOf } from '../../patroni/cluster/process-table.ts';
+import { nowMs } from '../clock.ts';
 import type { Flight } from '../load/flight.ts';
 import { HEARD_MS, killNow, killOf } from './instance-killed.ts';
 import type { Kill, Scenario } from './scenario.ts';
@@ -29,13 +30,8 @@ export const ROUTER_WORKER_KILLED: Scenario = {
 
 async function killWorker({ installation, load }: Stage): Promise<Kill> {
   const holder = installation.routerPid;
-  const busiest = () => busiestOf(workersOf(holder), installation.port);
-  // One that has just been forked, or that nobody has come to, would show nothing.
-  await until('a worker to hold connections', () => clientPorts(installation.port, [busiest()]).size > 0, {
-    limitMs: WORKERS_BACK_LIMIT_MS,
-  });
+  const worker = await busiestOf({ installation, load });
   const before = workersOf(holder);
-  const worker = busiest();
   const others = before.filter((pid) => pid !== worker);
   // The others first: what one of them takes later is counted as nobody's, never the other way round.
   const elsewhere = clientPorts(installation.port, others);
@@ -55,10 +51,23 @@ async function killWorker({ installation, load }: Stage): Promise<Kill> {
   return killOf(`worker ${worker}`, { on, at: from });
 }
 
-/** Workers accept by themselves, and the first to wake takes most: killing an idle one would show nothing. */
-function busiestOf(workers: readonly number[], port: number): number {
-  const held = (worker: number) => clientPorts(port, [worker]).size;
-  return [...workers].sort((a, b) => held(b) - held(a))[0] as number;
+/**
+ * The worker that carries most of what is under way. Workers accept by themselves, and one may hold many
+ * idle connections: killing it would show nothing.
+ */
+async function busiestOf({ installation, load }: Pick<Stage, 'installation' | 'load'>): Promise<number> {
+  let busiest = { worker: 0, carries: 0 };
+  const look = async () => {
+    const open = await load.window(nowMs(), nowMs());
+    const ports = new Set(open.flatMap(({ localPort }) => localPort ?? []));
+    for (const worker of workersOf(installation.routerPid)) {
+      const carries = [...clientPorts(installation.port, [worker])].filter((port) => ports.has(port)).length;
+      if (carries > busiest.carries) busiest = { worker, carries };
+    }
+    return busiest.carries > 0;
+  };
+  await until('a worker to carry requests', look, { limitMs: WORKERS_BACK_LIMIT_MS });
+  return busiest.worker;
 }
 
 function workersOf(holder: number): readonly number[] {
