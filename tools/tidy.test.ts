@@ -24,14 +24,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   core: [],
   contract: ['core'],
   workflow: ['core', 'contract'],
+  migration: ['core', 'contract'],
   postgres: ['core', 'contract'],
   router: ['core', 'contract'],
   sdk: [],
   agent: ['core', 'contract', 'workflow'],
-  cli: ['core', 'contract'],
+  cli: ['core', 'contract', 'migration'],
   dashboard: ['core', 'contract'],
   supervisor: ['core', 'contract', 'postgres'],
-  controller: ['core', 'contract', 'workflow', 'postgres'],
+  controller: ['core', 'contract', 'workflow', 'postgres', 'migration'],
   testkit: ['core', 'contract', 'postgres'],
 };
 
@@ -43,6 +44,7 @@ const CORE_ORDER: Record<string, readonly string[]> = {
   release: ['kernel'],
   access: ['kernel'],
   pipeline: ['kernel'],
+  migration: ['kernel'],
   rollout: ['kernel', 'analysis', 'traffic', 'release'],
 };
 

@@ -27,6 +27,11 @@ export const ERRORS = {
     'holdfast.yaml has an unknown key, a wrong unit or an impossible value.',
     'Go to the named line; docs/reference/config.md lists every key.',
   ),
+  migrationInvalid: define(
+    'invalid',
+    'A schema change cannot be read: SQL with an error, an unknown key of migration.yaml, or files that no tool names so.',
+    'Go to the named line; docs/guides/rename-a-column.md shows the files.',
+  ),
   workflowInvalid: define(
     'invalid',
     'A workflow file is broken or uses something unknown.',

@@ -1,0 +1,83 @@
+/**
+ * What the linter may know of the database: its version, and of each table what decides whether a
+ * statement is quick. `null` for a table means that nobody has looked, or that there is none.
+ */
+export interface Catalog {
+  /** Major version, such as 15. */
+  readonly serverVersion: number;
+  /** 14.2 has 140002. */
+  readonly serverVersionNumber: number;
+  /** Conversion between timestamp and timestamptz is free where the session's zone is UTC. */
+  readonly utc: boolean;
+  readonly live: boolean;
+  table(name: string): TableFacts | null;
+  /** The table that an index belongs to. */
+  indexTable(name: string): string | null;
+  /** Of a function of the user's own; null: unknown. */
+  volatility(name: string): 'immutable' | 'stable' | 'volatile' | null;
+  /** A domain whose values are checked. */
+  isConstrainedDomain(name: string): boolean | null;
+}
+
+export interface TableFacts {
+  readonly name: string;
+  readonly kind: 'table' | 'partitioned' | 'view' | 'materializedView';
+  readonly rows: number;
+  readonly bytes: number;
+  /** Written rows and reads since the statistics were reset; how busy it is. */
+  readonly writes: number;
+  readonly reads: number;
+  readonly columns: readonly ColumnFacts[];
+  readonly constraints: readonly ConstraintFacts[];
+  readonly indexes: readonly IndexFacts[];
+  readonly defaultPartition: string | null;
+  readonly partitions: readonly string[];
+}
+
+export interface ColumnFacts {
+  readonly name: string;
+  /** As format_type prints it. */
+  readonly type: string;
+  readonly notNull: boolean;
+  readonly default: string | null;
+  readonly generated: boolean;
+  readonly identity: boolean;
+}
+
+export interface ConstraintFacts {
+  readonly name: string;
+  readonly kind: 'check' | 'foreign' | 'primary' | 'unique' | 'exclusion' | 'notNull' | 'trigger';
+  readonly columns: readonly string[];
+  readonly validated: boolean;
+  /** As pg_get_constraintdef prints it. */
+  readonly definition: string;
+  /** For a foreign key: the other table. */
+  readonly references: string | null;
+}
+
+export interface IndexFacts {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly unique: boolean;
+  readonly primary: boolean;
+  readonly valid: boolean;
+  readonly partial: boolean;
+}
+
+/** For files on their own: nothing is known, and the worst is assumed. */
+export function unknownCatalog(serverVersion = 14): Catalog {
+  return {
+    serverVersion,
+    serverVersionNumber: serverVersion * 10_000,
+    utc: false,
+    live: false,
+    table: () => null,
+    indexTable: () => null,
+    volatility: () => null,
+    isConstrainedDomain: () => null,
+  };
+}
+
+export function columnOf(table: TableFacts | null, name: string | undefined): ColumnFacts | null {
+  return table?.columns.find((column) => column.name === name) ?? null;
+}

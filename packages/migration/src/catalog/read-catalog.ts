@@ -1,0 +1,78 @@
+import type { Catalog, TableFacts } from './catalog.ts';
+
+/** Whatever answers a query: a client of pg, or one of its transactions. */
+export interface Sql {
+  query<Row>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<{ readonly rows: Row[]; readonly rowCount: number | null }>;
+}
+
+interface CatalogRow {
+  readonly version: number;
+  readonly zone: string;
+  readonly tables: readonly (TableFacts & { readonly names: readonly string[] })[] | null;
+  readonly indexes: Record<string, string> | null;
+  readonly functions: Record<string, 'immutable' | 'stable' | 'volatile'> | null;
+  readonly domains: Record<string, boolean> | null;
+}
+
+/** One look at the live catalog. Reads system tables only; takes no lock on a user's table. */
+export async function readCatalog(sql: Sql): Promise<Catalog> {
+  const found = await sql.query<CatalogRow>(LOOK);
+  const row = found.rows[0] as CatalogRow;
+  const tables = new Map(
+    (row.tables ?? []).flatMap((table) => table.names.map((name) => [name, table] as const)),
+  );
+  return {
+    serverVersion: Math.floor(row.version / 10_000),
+    serverVersionNumber: row.version,
+    utc: /^(?:UTC|Etc\/UTC|GMT|Zulu|Etc\/GMT)$/i.test(row.zone),
+    live: true,
+    table: (name) => tables.get(name) ?? null,
+    indexTable: (name) => row.indexes?.[name] ?? null,
+    volatility: (name) => row.functions?.[name] ?? null,
+    isConstrainedDomain: (name) => row.domains?.[name] ?? null,
+  };
+}
+
+/** A table answers to its name with its schema, and without it where the search path finds it. */
+const LOOK = `
+WITH relation AS (
+  SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples, pg_table_is_visible(c.oid) AS visible
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'holdfast') AND n.nspname NOT LIKE 'pg\\_%'
+), named AS (
+  SELECT oid, CASE WHEN visible THEN ARRAY[relname::text, nspname || '.' || relname] ELSE ARRAY[nspname || '.' || relname] END AS names,
+    CASE WHEN visible THEN relname::text ELSE nspname || '.' || relname END AS name, relkind, reltuples FROM relation
+)
+SELECT current_setting('server_version_num')::int AS version, current_setting('TimeZone') AS zone,
+  (SELECT json_agg(json_build_object(
+     'name', t.name, 'names', t.names,
+     'kind', CASE t.relkind WHEN 'p' THEN 'partitioned' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materializedView' ELSE 'table' END,
+     'rows', greatest(t.reltuples, coalesce(s.n_live_tup, 0), 0), 'bytes', CASE WHEN t.relkind IN ('r', 'm') THEN pg_table_size(t.oid) ELSE 0 END,
+     'writes', coalesce(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0), 'reads', coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0),
+     'columns', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
+         'default', pg_get_expr(d.adbin, d.adrelid), 'generated', a.attgenerated <> '', 'identity', a.attidentity <> '') ORDER BY a.attnum), '[]')
+       FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
+     'constraints', (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'kind', CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign' WHEN 'p' THEN 'primary'
+         WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion' WHEN 'n' THEN 'notNull' ELSE 'trigger' END, 'validated', k.convalidated, 'definition', pg_get_constraintdef(k.oid),
+         'columns', (SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)),
+         'references', (SELECT r.name FROM named r WHERE r.oid = k.confrelid))), '[]')
+       FROM pg_constraint k WHERE k.conrelid = t.oid),
+     'indexes', (SELECT coalesce(json_agg(json_build_object('name', ic.relname, 'unique', i.indisunique, 'primary', i.indisprimary, 'valid', i.indisvalid, 'partial', i.indpred IS NOT NULL,
+         'columns', (SELECT coalesce(json_agg(a.attname ORDER BY p.place), '[]') FROM unnest(i.indkey::int[]) WITH ORDINALITY p (number, place)
+           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = p.number WHERE p.place <= i.indnkeyatts))), '[]')
+       FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid WHERE i.indrelid = t.oid),
+     'partitions', (SELECT coalesce(json_agg(r.name), '[]') FROM pg_inherits h JOIN named r ON r.oid = h.inhrelid WHERE h.inhparent = t.oid),
+     'defaultPartition', (SELECT r.name FROM pg_partitioned_table p JOIN named r ON r.oid = p.partdefid WHERE p.partrelid = t.oid)))
+   FROM named t LEFT JOIN pg_stat_all_tables s ON s.relid = t.oid) AS tables,
+  (SELECT json_object_agg(key, name) FROM (
+     SELECT CASE WHEN spelled = 1 THEN ic.relname::text ELSE n.nspname || '.' || ic.relname END AS key, t.name
+     FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_namespace n ON n.oid = ic.relnamespace JOIN named t ON t.oid = i.indrelid
+       CROSS JOIN (VALUES (1), (2)) spelling (spelled) WHERE spelled = 2 OR pg_table_is_visible(ic.oid)) k) AS indexes,
+  (SELECT json_object_agg(proname, volatile) FROM (
+     SELECT p.proname, CASE min(CASE p.provolatile WHEN 'v' THEN 0 WHEN 's' THEN 1 ELSE 2 END) WHEN 0 THEN 'volatile' WHEN 1 THEN 'stable' ELSE 'immutable' END AS volatile
+     FROM pg_proc p GROUP BY p.proname) f) AS functions,
+  (SELECT json_object_agg(typname, checked) FROM (
+     SELECT t.typname, bool_or(EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = t.oid)) AS checked FROM pg_type t WHERE t.typtype = 'd' GROUP BY t.typname) d) AS domains`;

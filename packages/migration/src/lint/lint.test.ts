@@ -1,0 +1,162 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Catalog, type TableFacts, unknownCatalog } from '../catalog/catalog.ts';
+import { loadParser } from '../sql/parse-sql.ts';
+import { hinders } from './finding.ts';
+import { lint } from './lint.ts';
+import { sarifReport } from './report/sarif.ts';
+import { textReport } from './report/text.ts';
+import { RULES } from './rules.ts';
+
+beforeAll(loadParser);
+
+const file = (text: string, phase: 'expand' | 'backfill' | 'contract' | 'plain' = 'expand') => ({
+  path: '0007/expand.sql',
+  text,
+  phase,
+});
+
+/** A server on which the rule's own bad example is bad. */
+function catalogFor(rule: string): Catalog {
+  if (rule === 'index-corruption') return { ...unknownCatalog(14), live: true, serverVersionNumber: 140_002 };
+  return unknownCatalog();
+}
+
+describe.each(RULES.map((rule) => [rule.name, rule] as const))('%s', (name, rule) => {
+  test('finds its bad example', () => {
+    const phase = name.startsWith('backfill') ? 'backfill' : 'expand';
+    const found = lint(file(rule.bad, phase), catalogFor(name));
+    expect(found.map((finding) => finding.rule)).toContain(name);
+    expect(found.every(({ message }) => !message.includes('undefined'))).toBe(true);
+  });
+
+  test('lets its good example pass', () => {
+    const found = lint(file(rule.good, rule.goodPhase ?? 'expand'), catalogFor(name));
+    expect(found.filter((finding) => finding.rule === name || hinders(finding))).toEqual([]);
+  });
+
+  test('rewrites into what has no finding itself', () => {
+    const found = lint(file(rule.bad), catalogFor(name)).find((finding) => finding.rule === name);
+    for (const [phase, statements] of Object.entries(found?.instead ?? {})) {
+      const again = lint(file(statements.join(';\n'), phase as 'expand'), catalogFor(name));
+      expect(again.filter(hinders), statements.join(';\n')).toEqual([]);
+    }
+  });
+});
+
+test('what the file itself creates nobody uses yet', () => {
+  const text =
+    'CREATE TABLE a (id bigint); CREATE INDEX i ON a (id); ALTER TABLE a ALTER COLUMN id SET NOT NULL;';
+  expect(lint(file(text), unknownCatalog())).toEqual([]);
+});
+
+test('a table that may have been there before is not new', () => {
+  const text = 'CREATE TABLE IF NOT EXISTS a (id bigint); CREATE INDEX i ON a (id);';
+  expect(lint(file(text), unknownCatalog()).map(({ rule }) => rule)).toEqual(['create-index']);
+});
+
+test('now() as a default is quick, a volatile function is not, an unknown one counts as volatile', () => {
+  const rules = (fallback: string) =>
+    lint(file(`ALTER TABLE a ADD COLUMN b timestamptz DEFAULT ${fallback}`), unknownCatalog()).map(
+      ({ rule }) => rule,
+    );
+  expect(rules('now()')).toEqual([]);
+  expect(rules('CURRENT_TIMESTAMP')).toEqual([]);
+  expect(rules('clock_timestamp()')).toEqual(['add-column-volatile-default']);
+  expect(rules('my_own()')).toEqual(['add-column-volatile-default']);
+});
+
+test('a finding is accepted with a reason, and only with one', () => {
+  const why = lint(
+    file('-- holdfast-accept drop-column: nobody ever read it\nALTER TABLE a DROP COLUMN b;'),
+    unknownCatalog(),
+  );
+  expect(why.map(({ rule, accepted }) => [rule, accepted])).toEqual([['drop-column', 'nobody ever read it']]);
+  expect(why.some(hinders)).toBe(false);
+  const none = lint(file('-- holdfast-accept drop-column\nALTER TABLE a DROP COLUMN b;'), unknownCatalog());
+  expect(none.map(({ rule }) => rule)).toEqual(['drop-column', 'acceptance']);
+  expect(none.some(hinders)).toBe(true);
+  const unknown = lint(file('-- holdfast-accept drop-colum: typo\nSELECT 1;'), unknownCatalog());
+  expect(unknown[0]?.message).toBe('there is no rule drop-colum');
+});
+
+test('findings have the place of the statement, also behind multi-byte text and comments', () => {
+  const text = "-- ä\nSELECT 'öß';\n\n  /* ü */ CREATE INDEX i\n    ON a (b);";
+  const [found] = lint(file(text), unknownCatalog());
+  expect(found?.place).toEqual({ file: '0007/expand.sql', line: 4, column: 11 });
+  expect(found?.statement).toBe('CREATE INDEX i\n    ON a (b)');
+});
+
+test('a syntax error names the line and the column', () => {
+  expect(() => lint(file("SELECT 'ä';\nALTER TABEL a;"), unknownCatalog())).toThrow(
+    '0007/expand.sql:2:7: syntax error at or near "TABEL"',
+  );
+});
+
+const table: TableFacts = {
+  name: 'orders',
+  kind: 'table',
+  rows: 5_000_000,
+  bytes: 800_000_000,
+  writes: 12,
+  reads: 40,
+  columns: [
+    {
+      name: 'name',
+      type: 'character varying(20)',
+      notNull: false,
+      default: null,
+      generated: false,
+      identity: false,
+    },
+  ],
+  constraints: [
+    {
+      name: 'c',
+      kind: 'check',
+      columns: ['email'],
+      validated: true,
+      definition: 'CHECK ((email IS NOT NULL))',
+      references: null,
+    },
+  ],
+  indexes: [],
+  defaultPartition: null,
+  partitions: [],
+};
+const live = (facts: Partial<TableFacts> = {}): Catalog => ({
+  ...unknownCatalog(15),
+  live: true,
+  table: (name) => (name === 'orders' ? { ...table, ...facts } : null),
+});
+
+test('a live catalog knows what is proved, what is small, and what stays as it is', () => {
+  const rules = (text: string, catalog = live()) =>
+    lint(file(text), catalog).map(({ rule, severity }) => `${severity} ${rule}`);
+  expect(rules('ALTER TABLE orders ALTER COLUMN email SET NOT NULL')).toEqual([]);
+  expect(rules('ALTER TABLE orders ALTER COLUMN name TYPE varchar(40)')).toEqual([]);
+  expect(rules('ALTER TABLE orders ALTER COLUMN name TYPE text')).toEqual([]);
+  expect(rules('ALTER TABLE orders ALTER COLUMN name TYPE varchar(10)')).toEqual([
+    'error change-column-type',
+  ]);
+  expect(rules('CREATE INDEX i ON orders (name)')).toEqual(['error create-index']);
+  expect(rules('CREATE INDEX i ON orders (name)', live({ rows: 100, bytes: 16_384 }))).toEqual([
+    'note create-index',
+  ]);
+});
+
+test('the reports say where, what is locked, how big it is and what to write', () => {
+  const findings = lint(file('CREATE INDEX i ON orders (name)'), live());
+  expect(textReport(findings)).toBe(
+    [
+      '0007/expand.sql:1:1: error: writes to orders wait until i is built [create-index]',
+      '  lock: SHARE on orders, reads all of it; writes wait',
+      '  orders: 5,000,000 rows, 762.9 MB',
+      '  instead, expand: CREATE INDEX CONCURRENTLY i ON orders (name);',
+    ].join('\n'),
+  );
+  const sarif = sarifReport(findings, '1.0.0') as {
+    runs: { results: { ruleId: string; level: string }[]; tool: { driver: { rules: unknown[] } } }[];
+  };
+  expect(sarif.runs[0]?.results[0]).toMatchObject({ ruleId: 'create-index', level: 'error' });
+  expect(sarif.runs[0]?.tool.driver.rules).toHaveLength(RULES.length);
+});

@@ -1,0 +1,16 @@
+import type { ColumnDef, Node } from '@pgsql/types';
+import { deparseSync } from 'pgsql-deparser';
+import { typeText } from './names.ts';
+
+/** From the grammar's tree back to SQL, for the rewrites. */
+export function statementText(node: Node): string {
+  return deparseSync(node).replaceAll(/\s+/g, ' ').replace(/;\s*$/, '').trim();
+}
+
+export function expressionText(node: Node | undefined): string {
+  return node ? statementText(node) : '';
+}
+
+export function columnTypeText({ typeName }: ColumnDef): string {
+  return typeName ? statementText({ TypeName: typeName }) : typeText(typeName);
+}
