@@ -11,6 +11,12 @@ export interface Catalog {
   readonly utc: boolean;
   readonly live: boolean;
   table(name: string): TableFacts | null;
+  /** Foreign keys of other tables (or its own) that point at this one. */
+  referencing(name: string): readonly {
+    readonly table: string;
+    readonly name: string;
+    readonly referencedColumns: readonly string[];
+  }[];
   /** The table that an index belongs to. */
   indexTable(name: string): string | null;
   /** Of a function of the user's own; null: unknown. */
@@ -32,6 +38,8 @@ export interface TableFacts {
   readonly indexes: readonly IndexFacts[];
   readonly defaultPartition: string | null;
   readonly partitions: readonly string[];
+  /** Triggers of the user's own that may change a row before it is written. */
+  readonly beforeTriggers: boolean;
 }
 
 export interface ColumnFacts {
@@ -51,8 +59,9 @@ export interface ConstraintFacts {
   readonly validated: boolean;
   /** As pg_get_constraintdef prints it. */
   readonly definition: string;
-  /** For a foreign key: the other table. */
+  /** For a foreign key: the other table, and its columns there. */
   readonly references: string | null;
+  readonly referencedColumns: readonly string[];
 }
 
 export interface IndexFacts {
@@ -62,6 +71,8 @@ export interface IndexFacts {
   readonly primary: boolean;
   readonly valid: boolean;
   readonly partial: boolean;
+  /** As pg_get_indexdef prints it. */
+  readonly definition: string;
 }
 
 /** For files on their own: nothing is known, and the worst is assumed. */
@@ -72,6 +83,7 @@ export function unknownCatalog(serverVersion = 14): Catalog {
     utc: false,
     live: false,
     table: () => null,
+    referencing: () => [],
     indexTable: () => null,
     volatility: () => null,
     isConstrainedDomain: () => null,

@@ -30,6 +30,18 @@ export async function readCatalog(sql: Sql): Promise<Catalog> {
     utc: /^(?:UTC|Etc\/UTC|GMT|Zulu|Etc\/GMT)$/i.test(row.zone),
     live: true,
     table: (name) => tables.get(name) ?? null,
+    referencing: (name) => {
+      const own = tables.get(name)?.name;
+      return (row.tables ?? []).flatMap((table) =>
+        table.constraints
+          .filter(({ references }) => own !== undefined && references === own)
+          .map((constraint) => ({
+            table: table.name,
+            name: constraint.name,
+            referencedColumns: constraint.referencedColumns,
+          })),
+      );
+    },
     indexTable: (name) => row.indexes?.[name] ?? null,
     volatility: (name) => row.functions?.[name] ?? null,
     isConstrainedDomain: (name) => row.domains?.[name] ?? null,
@@ -58,13 +70,15 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
      'constraints', (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'kind', CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign' WHEN 'p' THEN 'primary'
          WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion' WHEN 'n' THEN 'notNull' ELSE 'trigger' END, 'validated', k.convalidated, 'definition', pg_get_constraintdef(k.oid),
          'columns', (SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)),
+         'referencedColumns', (SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a WHERE a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)),
          'references', (SELECT r.name FROM named r WHERE r.oid = k.confrelid))), '[]')
        FROM pg_constraint k WHERE k.conrelid = t.oid),
-     'indexes', (SELECT coalesce(json_agg(json_build_object('name', ic.relname, 'unique', i.indisunique, 'primary', i.indisprimary, 'valid', i.indisvalid, 'partial', i.indpred IS NOT NULL,
+     'indexes', (SELECT coalesce(json_agg(json_build_object('name', ic.relname, 'unique', i.indisunique, 'primary', i.indisprimary, 'valid', i.indisvalid, 'partial', i.indpred IS NOT NULL, 'definition', pg_get_indexdef(i.indexrelid),
          'columns', (SELECT coalesce(json_agg(a.attname ORDER BY p.place), '[]') FROM unnest(i.indkey::int[]) WITH ORDINALITY p (number, place)
            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = p.number WHERE p.place <= i.indnkeyatts))), '[]')
        FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid WHERE i.indrelid = t.oid),
      'partitions', (SELECT coalesce(json_agg(r.name), '[]') FROM pg_inherits h JOIN named r ON r.oid = h.inhrelid WHERE h.inhparent = t.oid),
+     'beforeTriggers', EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgtype::int & 3 = 3 AND g.tgname NOT LIKE 'zz\\_holdfast\\_%'),
      'defaultPartition', (SELECT r.name FROM pg_partitioned_table p JOIN named r ON r.oid = p.partdefid WHERE p.partrelid = t.oid)))
    FROM named t LEFT JOIN pg_stat_all_tables s ON s.relid = t.oid) AS tables,
   (SELECT json_object_agg(key, name) FROM (

@@ -236,8 +236,8 @@ function linked(name: string, catalog: Catalog): readonly string[] {
   );
 }
 
-function referencing(_name: string, _catalog: Catalog): readonly string[] {
-  return [];
+function referencing(name: string, catalog: Catalog): readonly string[] {
+  return catalog.referencing(name).map(({ table }) => table);
 }
 
 interface RenameShape {

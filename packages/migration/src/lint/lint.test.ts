@@ -117,11 +117,13 @@ const table: TableFacts = {
       validated: true,
       definition: 'CHECK ((email IS NOT NULL))',
       references: null,
+      referencedColumns: [],
     },
   ],
   indexes: [],
   defaultPartition: null,
   partitions: [],
+  beforeTriggers: false,
 };
 const live = (facts: Partial<TableFacts> = {}): Catalog => ({
   ...unknownCatalog(15),

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { type Migration, type MigrationState, planned } from './migration.ts';
+import { rangeOf, rollbackHindrance, startHindrance, trafficHindrance, wishFor } from './schema-range.ts';
+
+const at = (version: number, state: MigrationState, more: Partial<Migration> = {}): Migration => ({
+  ...planned({ version, name: 'm', digest: 'd' }, 0),
+  state,
+  ...more,
+});
+
+test('a release lives with what its tree holds, unless its author says otherwise', () => {
+  expect(rangeOf([1, 2, 7])).toEqual({ min: 7, max: 7 });
+  expect(rangeOf([])).toEqual({ min: 0, max: 0 });
+  expect(rangeOf([1, 2, 7], { min: 2, max: 9 })).toEqual({ min: 2, max: 9 });
+});
+
+test('instances start when their shape exists, traffic comes when it is complete', () => {
+  const range = { min: 7, max: 7 };
+  expect(startHindrance(range, [at(6, 'done'), at(7, 'expanding')])).toBe(
+    'waits for migration 0007_m to be expanded (expanding)',
+  );
+  expect(startHindrance(range, [at(7, 'expanded'), at(8, 'planned')])).toBeNull();
+  const half = at(7, 'backfilling', { progress: { rows: 430, total: 1_000, rowsPerSecond: 10, batch: 10 } });
+  expect(trafficHindrance(range, [half])).toBe('waits for migration 0007_m to be ready (backfilling, 43 %)');
+  const held = at(7, 'paused', {
+    paused: { from: 'backfilling', by: 'signal' },
+    reason: 'a replica is 2s behind',
+  });
+  expect(startHindrance(range, [held])).toBeNull();
+  expect(trafficHindrance(range, [held])).toBe(
+    'waits for migration 0007_m to be ready (paused: a replica is 2s behind)',
+  );
+  expect(trafficHindrance(range, [at(7, 'ready')])).toBeNull();
+});
+
+test('a release is not returned to once what it reads is gone', () => {
+  const old = { number: 3, range: { min: 6, max: 6 } };
+  expect(rollbackHindrance(old, [at(7, 'ready')])).toBeNull();
+  expect(rollbackHindrance(old, [at(6, 'done'), at(7, 'contracting')])).toContain(
+    'release 3 lives with the schema up to 6',
+  );
+});
+
+test('the old shape stays while anybody may need it', () => {
+  const user = (number: number, max: number, why: 'serves' | 'isKept' | 'hasInstances') => ({
+    number,
+    range: { min: max, max },
+    why,
+  });
+  const free = { settled: true, manual: false };
+  expect(wishFor(7, [user(4, 7, 'serves'), user(3, 6, 'isKept')], free)).toEqual({
+    to: 'ready',
+    hindrance: 'release 3 can still be returned to and uses the old shape',
+  });
+  expect(wishFor(7, [user(4, 7, 'serves'), user(3, 6, 'hasInstances')], free).hindrance).toContain(
+    'has instances that run',
+  );
+  expect(wishFor(7, [user(4, 7, 'serves')], { ...free, settled: false }).to).toBe('ready');
+  expect(wishFor(7, [user(4, 7, 'serves')], free)).toEqual({ to: 'contract', hindrance: null });
+  expect(wishFor(7, [user(4, 7, 'serves')], { settled: true, manual: true })).toEqual({
+    to: 'ready',
+    hindrance: null,
+  });
+  expect(wishFor(7, [user(3, 6, 'serves')], free).to).toBe('nothing');
+});

@@ -1,0 +1,98 @@
+import { formatDuration } from '../kernel/quantity.ts';
+
+/**
+ * Whether a backfill, a copy or an index build should hold still now. Any single signal stops it; it
+ * goes on when every one of them is well below its limit again, so that it does not flutter.
+ */
+export interface Signal {
+  readonly name: SignalName;
+  readonly value: number;
+}
+
+export const SIGNALS = [
+  'replicaLagMs',
+  'replicaLagBytes',
+  'slotBytes',
+  'archiveBacklog',
+  'oldestTransactionMs',
+  'vacuumRunning',
+  'deadTuples',
+  'activeBackends',
+  'databaseBytes',
+  'waitingForLock',
+  'foregroundP95Ratio',
+  'rolloutHarm',
+  'userQuery',
+] as const;
+export type SignalName = (typeof SIGNALS)[number];
+
+/** A signal without a limit is shown and stops nothing. */
+export type Limits = Partial<Record<SignalName, number>>;
+
+export const DEFAULT_LIMITS: Limits = {
+  replicaLagMs: 1_500,
+  replicaLagBytes: 64 * 1024 * 1024,
+  slotBytes: 1024 * 1024 * 1024,
+  archiveBacklog: 64,
+  oldestTransactionMs: 300_000,
+  vacuumRunning: 0,
+  deadTuples: 0.3,
+  activeBackends: 50,
+  waitingForLock: 0,
+  foregroundP95Ratio: 1.5,
+  rolloutHarm: 0,
+  userQuery: 0,
+};
+
+/** Goes on below this part of the limit. */
+const RESUME_AT = 0.7;
+
+export interface Throttle {
+  /** Why it holds still; null: it may work. */
+  readonly reason: string | null;
+}
+
+export function throttle(signals: readonly Signal[], limits: Limits, wasHeld: boolean): Throttle {
+  for (const { name, value } of signals) {
+    const limit = limits[name];
+    if (limit === undefined) continue;
+    if (value > (wasHeld ? limit * RESUME_AT : limit)) return { reason: sentenceOf(name, value, limit) };
+  }
+  return { reason: null };
+}
+
+function sentenceOf(name: SignalName, value: number, limit: number): string {
+  switch (name) {
+    case 'replicaLagMs':
+      return `a replica is ${formatDuration(value)} behind, the limit is ${formatDuration(limit)}`;
+    case 'replicaLagBytes':
+      return `a replica is ${size(value)} behind, the limit is ${size(limit)}`;
+    case 'slotBytes':
+      return `a replication slot holds back ${size(value)} of WAL, the limit is ${size(limit)}`;
+    case 'archiveBacklog':
+      return `${value} WAL segments wait to be archived, the limit is ${limit}`;
+    case 'oldestTransactionMs':
+      return `a transaction is open for ${formatDuration(value)}, so vacuum cannot clean up; the limit is ${formatDuration(limit)}`;
+    case 'vacuumRunning':
+      return 'autovacuum works on the table';
+    case 'deadTuples':
+      return `${Math.round(value * 100)} % of the table are dead rows, the limit is ${Math.round(limit * 100)} %`;
+    case 'activeBackends':
+      return `${value} sessions are active, the limit is ${limit}`;
+    case 'databaseBytes':
+      return `the database has ${size(value)}, its watermark is ${size(limit)}`;
+    case 'waitingForLock':
+      return `${value} sessions wait for locks of the migration`;
+    case 'foregroundP95Ratio':
+      return `the app's p95 is ${value.toFixed(1)} times what it was before, the limit is ${limit}`;
+    case 'rolloutHarm':
+      return 'the rollout is worse than the release before';
+    case 'userQuery':
+      return `the environment's own throttle query says ${value}`;
+  }
+}
+
+function size(bytes: number): string {
+  const gib = bytes / 1024 ** 3;
+  return gib >= 1 ? `${gib.toFixed(1)} GiB` : `${Math.round(bytes / 1024 ** 2)} MiB`;
+}

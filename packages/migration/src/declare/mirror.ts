@@ -1,0 +1,145 @@
+import type { Node } from '@pgsql/types';
+import { functionsIn } from '../effects/volatility.ts';
+import type { MigrationPlan } from '../plan/step.ts';
+import { statement } from '../plan/step.ts';
+import { expressionText } from '../sql/deparse.ts';
+import { quoteName, quoteRelation } from '../sql/names.ts';
+import { parseExpression } from '../sql/parse-sql.ts';
+import type { Planning } from './planned-change.ts';
+
+/**
+ * Keeps old and new columns of a row equal while two releases write it: rename, retype, split and
+ * merge are all this. A BEFORE trigger looks at which side a statement changed. An INSERT that gives
+ * both or neither is decided by holdfast.schema_version, a setting that a session or its role may
+ * carry (ALTER ROLE app_v7 SET holdfast.schema_version = '7'); never by the text of search_path, which
+ * poolers lose. It is made before the backfill: CREATE TRIGGER waits for writers under way, so no
+ * later write is missed; and the backfill itself goes past it.
+ */
+export interface Mirror {
+  readonly table: string;
+  readonly old: readonly MirroredColumn[];
+  readonly new: readonly MirroredColumn[];
+}
+
+export interface MirroredColumn {
+  readonly name: string;
+  /** Its value from the columns of the other side. */
+  readonly from: string;
+}
+
+/** Set by the executor while it fills rows. */
+export const BACKFILL_SETTING = 'holdfast.backfill';
+const VERSION_SETTING = 'holdfast.schema_version';
+
+export function mirrorSteps(
+  mirror: Mirror,
+  planning: Planning,
+): Pick<MigrationPlan, 'expand' | 'backfill' | 'verify' | 'contract' | 'abort'> {
+  const relation = quoteRelation(mirror.table);
+  const [name, made] = [triggerName(planning), triggerFunction(planning)];
+  const columns = [...mirror.old, ...mirror.new].map((column) => quoteName(column.name)).join(', ');
+  const assign = mirror.new.map((column) => `${quoteName(column.name)} = ${column.from}`).join(', ');
+  const undo = [`DROP TRIGGER IF EXISTS ${name} ON ${relation}`, `DROP FUNCTION IF EXISTS ${made}()`];
+  const facts = planning.catalog.table(mirror.table);
+  const drop = (sides: readonly MirroredColumn[]) =>
+    statement(
+      ...undo,
+      `ALTER TABLE ${relation} ${sides.map((column) => `DROP COLUMN IF EXISTS ${quoteName(column.name)}`).join(', ')}`,
+    );
+  return {
+    expand: [
+      statement(functionText(mirror, planning)),
+      statement(
+        `CREATE TRIGGER ${name} BEFORE INSERT OR UPDATE${facts?.beforeTriggers ? '' : ` OF ${columns}`} ON ${relation} FOR EACH ROW WHEN (current_setting('${BACKFILL_SETTING}', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION ${made}()`,
+      ),
+    ],
+    backfill: [
+      {
+        kind: 'backfill',
+        table: mirror.table,
+        alias: relation,
+        change: `UPDATE ${relation} SET ${assign}`,
+        where: differs(mirror),
+      },
+    ],
+    verify: [
+      {
+        kind: 'compare',
+        table: mirror.table,
+        where: differs(mirror),
+        sentence: `rows of ${mirror.table} whose old and new columns differ`,
+      },
+    ],
+    contract: [drop(mirror.old)],
+    abort: [drop(mirror.new)],
+  };
+}
+
+/** Neither side follows from the other. Lossy expressions (split, merge) need to hold one way only. */
+function differs({ old, new: added }: Mirror): string {
+  const side = (columns: readonly MirroredColumn[]) =>
+    columns.map((column) => quoteName(column.name)).join(', ');
+  const row = (text: string, of: readonly MirroredColumn[]) => (of.length > 1 ? `ROW(${text})` : text);
+  const values = (columns: readonly MirroredColumn[]) =>
+    columns.map((column) => `(${column.from})`).join(', ');
+  const forward = `${row(side(added), added)} IS DISTINCT FROM ${row(values(added), added)}`;
+  const isCopy = [...old, ...added].every((column) => /^"?[A-Za-z_]\w*"?$/.test(column.from));
+  const backward = `${row(side(old), old)} IS DISTINCT FROM ${row(values(old), old)}`;
+  // Where nothing was filled, the way back may hold by chance (concat_ws of nulls is empty).
+  const empty = added.map((column) => `${quoteName(column.name)} IS NULL`).join(' AND ');
+  return isCopy ? forward : `${forward} AND (${backward} OR (${empty}))`;
+}
+
+export function triggerName({ version, place }: Planning): string {
+  return `zz_holdfast_${version}_${place}`;
+}
+
+export function triggerFunction({ version, place }: Planning): string {
+  return `holdfast.keep_${version}_${place}`;
+}
+
+function functionText(mirror: Mirror, planning: Planning): string {
+  const up = mirror.new.map((column) => assignment(column, planning));
+  const down = mirror.old.map((column) => assignment(column, planning));
+  const given = mirror.new.map((column) => `NEW.${quoteName(column.name)} IS NOT NULL`).join(' OR ');
+  const changed = (columns: readonly MirroredColumn[]) =>
+    columns
+      .map((column) => `NEW.${quoteName(column.name)} IS DISTINCT FROM OLD.${quoteName(column.name)}`)
+      .join(' OR ');
+  const calls = [...mirror.new, ...mirror.old].some(
+    (column) => functionsIn(parseExpression(planning.file, column.from)).length > 0,
+  );
+  return `CREATE OR REPLACE FUNCTION ${triggerFunction(planning)}() RETURNS trigger LANGUAGE plpgsql${calls ? ' SET search_path FROM CURRENT' : ''} AS $holdfast$
+DECLARE
+  said integer := nullif(current_setting('${VERSION_SETTING}', true), '')::bigint - ${planning.version};
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF coalesce(said >= 0, ${given}) THEN ${down.join(' ')} ELSE ${up.join(' ')} END IF;
+    RETURN NEW;
+  END IF;
+  IF (${changed(mirror.new)}) AND (coalesce(said >= 0, true) OR NOT (${changed(mirror.old)})) THEN ${down.join(' ')}
+  ELSIF ${changed(mirror.old)} THEN ${up.join(' ')} END IF;
+  RETURN NEW;
+END $holdfast$`.replace('said integer', 'said bigint');
+}
+
+function assignment({ name, from }: MirroredColumn, planning: Planning): string {
+  return `NEW.${quoteName(name)} := ${ofNewRow(from, planning)};`;
+}
+
+/** `price * 2` as `NEW.price * 2`: the grammar knows which words are columns. */
+export function ofNewRow(expression: string, { file }: Pick<Planning, 'file'>): string {
+  return expressionText(qualified(parseExpression(file, expression)) as Node);
+}
+
+function qualified(tree: unknown): unknown {
+  if (Array.isArray(tree)) return tree.map(qualified);
+  if (typeof tree !== 'object' || tree === null) return tree;
+  return Object.fromEntries(
+    Object.entries(tree).map(([kind, inner]) => {
+      if (kind !== 'ColumnRef') return [kind, qualified(inner)];
+      const fields = (inner as { fields?: Node[] }).fields ?? [];
+      return [kind, { ...(inner as object), fields: [{ String: { sval: 'new' } }, fields.at(-1)] }];
+    }),
+  );
+}

@@ -1,0 +1,46 @@
+import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
+
+/** What an error of the user's database means for the migration. */
+export type Failure =
+  /** Trying again later may well work: a lock, a deadlock, a lost primary, a full disk. */
+  | { readonly kind: 'waits'; readonly reason: string }
+  /** It fails the same way again: a person must look. */
+  | { readonly kind: 'failed'; readonly reason: string };
+
+const PASSING: Readonly<Record<string, string>> = {
+  '55P03': 'a lock was not to be had',
+  '40P01': 'a deadlock with another session',
+  '40001': 'another session changed the same rows',
+  '57014': 'the statement took too long',
+  '53100': 'the disk of the database is full',
+  '53200': 'the database is out of memory',
+  '53300': 'the database has no connection left',
+  '25006': "the app's database takes no writes now: it is a standby",
+};
+
+export function failureOf(error: unknown): Failure {
+  if (error instanceof HoldfastError)
+    return {
+      kind: error.kind === 'unavailable' || error.code === 'fenceStale' ? 'waits' : 'failed',
+      reason: error.message,
+    };
+  const code = systemCode(error) ?? '';
+  const passing = PASSING[code];
+  if (passing) return { kind: 'waits', reason: passing };
+  const gone =
+    /^(?:08|57P0)/.test(code) ||
+    /^E[A-Z]+$/.test(code) ||
+    (error instanceof Error &&
+      /terminated|not queryable|connection/i.test(error.message) &&
+      !/^[0-9A-Z]{5}$/.test(code));
+  if (gone) return { kind: 'waits', reason: `the app's database went away (${code || 'connection lost'})` };
+  const detail = (error as { detail?: string }).detail;
+  return {
+    kind: 'failed',
+    reason: `${(error as Error).message}${code ? ` (${code})` : ''}${detail ? `: ${detail}` : ''}`,
+  };
+}
+
+export function isLockTimeout(error: unknown): boolean {
+  return ['55P03', '40P01', '57014'].includes(systemCode(error) ?? '');
+}

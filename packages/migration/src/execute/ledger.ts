@@ -1,0 +1,162 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { Sql } from '../catalog/read-catalog.ts';
+import type { MigrationPlan } from '../plan/step.ts';
+import type { Session } from './session.ts';
+
+/**
+ * What was done, in the user's own database: a mark commits with the work that it marks. The fence is
+ * the highest that ever worked here; whoever has a lower one finds no row and changes nothing.
+ */
+export interface Marked {
+  /** Which app and environment: several may share a database. */
+  readonly scope: string;
+  readonly version: number;
+  readonly fence: number;
+}
+
+export interface StepAt extends Marked {
+  readonly phase: keyof MigrationPlan;
+  readonly place: number;
+}
+
+export interface StepRow {
+  readonly done: boolean;
+  /** The key of the last row that was worked on, as text; null: none yet. */
+  readonly cursor: readonly string[] | null;
+  /** Rows beyond this key came after the trigger and need no work. */
+  readonly high: readonly string[] | null;
+  readonly rows: number;
+  readonly total: number | null;
+  readonly batch: number | null;
+  readonly ms_per_row: number | null;
+  readonly found: number;
+}
+
+const LEDGER = `
+CREATE SCHEMA IF NOT EXISTS holdfast;
+CREATE TABLE IF NOT EXISTS holdfast.migration (
+  scope    text NOT NULL,
+  version  bigint NOT NULL,
+  name     text NOT NULL,
+  digest   text NOT NULL,
+  plan     jsonb NOT NULL,
+  fence    bigint NOT NULL,
+  begun_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended    text,
+  PRIMARY KEY (scope, version)
+);
+CREATE TABLE IF NOT EXISTS holdfast.step (
+  scope      text NOT NULL,
+  version    bigint NOT NULL,
+  phase      text NOT NULL,
+  place      integer NOT NULL,
+  done       boolean NOT NULL DEFAULT false,
+  cursor     jsonb,
+  high       jsonb,
+  rows       bigint NOT NULL DEFAULT 0,
+  total      bigint,
+  batch      integer,
+  ms_per_row double precision,
+  found      bigint NOT NULL DEFAULT 0,
+  at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (scope, version, phase, place)
+) WITH (fillfactor = 50);
+COMMENT ON SCHEMA holdfast IS 'What Holdfast did to this schema, and the triggers that keep two shapes equal. Dropped by holdfast migrate forget.';`;
+
+const LEDGER_LOCK = 7_070_441;
+
+export async function ensureLedger(session: Session): Promise<void> {
+  const { rows } = await session.query<{ there: boolean }>(
+    "SELECT to_regclass('holdfast.step') IS NOT NULL AS there",
+  );
+  if (rows[0]?.there) return;
+  await session.transaction({ lockMs: 5_000, statementMs: 10_000 }, async (sql) => {
+    await sql.query(`SELECT pg_advisory_xact_lock(${LEDGER_LOCK})`);
+    await sql.query(LEDGER);
+  });
+}
+
+/** Whoever has the higher fence owns it from now on. The plan that was begun stays the one that is ended. */
+export async function takeOver(
+  sql: Sql,
+  { scope, version, fence }: Marked,
+  begun: { readonly name: string; readonly digest: string; readonly plan: () => MigrationPlan },
+): Promise<MigrationPlan> {
+  const known = await sql.query<{ plan: MigrationPlan; digest: string }>(
+    `UPDATE holdfast.migration SET fence = $3 WHERE scope = $1 AND version = $2 AND fence <= $3 RETURNING plan, digest`,
+    [scope, version, fence],
+  );
+  const [row] = known.rows;
+  if (row && row.digest !== begun.digest)
+    throw new HoldfastError(
+      'migrationInvalid',
+      `migration ${version} was changed after it was begun; put its files back, or abort it with them`,
+    );
+  if (row) return row.plan;
+  const plan = begun.plan();
+  const made = await sql.query(
+    `INSERT INTO holdfast.migration (scope, version, name, digest, plan, fence) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+    [scope, version, begun.name, begun.digest, JSON.stringify(plan), fence],
+  );
+  if (made.rowCount === 1) return plan;
+  throw new HoldfastError('fenceStale', 'another controller works on this migration');
+}
+
+/** Locks the fence for the rest of the transaction: a successor waits until this commit is decided. */
+export async function holdFence(sql: Sql, { scope, version, fence }: Marked): Promise<void> {
+  const held = await sql.query(
+    'SELECT 1 FROM holdfast.migration WHERE scope = $1 AND version = $2 AND fence = $3 FOR SHARE',
+    [scope, version, fence],
+  );
+  if (held.rowCount !== 1)
+    throw new HoldfastError('fenceStale', 'another controller works on this migration');
+}
+
+export async function readStep(sql: Sql, at: StepAt): Promise<StepRow> {
+  const { rows } = await sql.query<StepRow>(
+    `INSERT INTO holdfast.step (scope, version, phase, place) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (scope, version, phase, place) DO UPDATE SET place = excluded.place
+     RETURNING done, cursor, high, rows::float8, total::float8, batch, ms_per_row, found::float8`,
+    [at.scope, at.version, at.phase, at.place],
+  );
+  return rows[0] as StepRow;
+}
+
+export async function markDone(sql: Sql, at: StepAt): Promise<void> {
+  await sql.query(
+    `INSERT INTO holdfast.step (scope, version, phase, place, done) VALUES ($1, $2, $3, $4, true)
+     ON CONFLICT (scope, version, phase, place) DO UPDATE SET done = true, at = clock_timestamp()`,
+    [at.scope, at.version, at.phase, at.place],
+  );
+}
+
+export async function doneSteps(
+  sql: Sql,
+  { scope, version }: Marked,
+  phase: keyof MigrationPlan,
+): Promise<ReadonlySet<number>> {
+  const { rows } = await sql.query<{ place: number }>(
+    'SELECT place FROM holdfast.step WHERE scope = $1 AND version = $2 AND phase = $3 AND done',
+    [scope, version, phase],
+  );
+  return new Set(rows.map(({ place }) => place));
+}
+
+/** From the first row again: what is right by now is only read. */
+export async function beginAgain(
+  sql: Sql,
+  { scope, version }: Marked,
+  steps: readonly StepAt[],
+): Promise<void> {
+  for (const { phase, place } of steps)
+    await sql.query(
+      'DELETE FROM holdfast.step WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
+      [scope, version, phase, place],
+    );
+}
+
+/** Nothing of it is left: wanted again, it begins anew. */
+export async function forget(sql: Sql, { scope, version }: Marked): Promise<void> {
+  await sql.query('DELETE FROM holdfast.step WHERE scope = $1 AND version = $2', [scope, version]);
+  await sql.query('DELETE FROM holdfast.migration WHERE scope = $1 AND version = $2', [scope, version]);
+}

@@ -1,0 +1,118 @@
+import {
+  afterBatch,
+  afterFailure,
+  BATCH_TARGET_MS,
+  type BatchSize,
+  FIRST_BATCH,
+} from '@holdfast/core/migration/batch-size.ts';
+import type { Sql } from '../catalog/read-catalog.ts';
+import type { BackfillStep } from '../plan/step.ts';
+import { quoteRelation } from '../sql/names.ts';
+import { highestKey, nextEnd, sizeOf } from './batches.ts';
+import { isLockTimeout } from './failure.ts';
+import { holdFence, readStep, type StepAt, type StepRow } from './ledger.ts';
+import type { Session } from './session.ts';
+import { keyOf, rangeText, type TableKey } from './table-key.ts';
+
+/**
+ * Rows changed batch by batch. A batch and the cursor that says so commit together, under the
+ * fence: killed at any point, at most one batch is done again, and `where` makes that harmless.
+ */
+const LOCK_MS = 500;
+const STATEMENT_MS = 10_000;
+
+export interface Backfilling {
+  readonly at: StepAt;
+  readonly step: BackfillStep;
+  readonly key: TableKey;
+  readonly row: StepRow;
+  readonly size: BatchSize;
+  readonly rowsPerBlock: number;
+  readonly targetMs: number;
+}
+
+export async function beginBackfill(
+  session: Session,
+  step: BackfillStep,
+  at: StepAt,
+  targetMs = BATCH_TARGET_MS,
+): Promise<Backfilling> {
+  const key = await keyOf(session, step.table);
+  const row = await readStep(session, at);
+  const known = row.high === null && !row.done ? await measure(session, step, { at, key }) : row;
+  const { rows, blocks } = await sizeOf(session, step.table);
+  const size = known.batch === null ? FIRST_BATCH : { rows: known.batch, msPerRow: known.ms_per_row };
+  return { at, step, key, row: known, size, rowsPerBlock: blocks > 0 ? rows / blocks : 50, targetMs };
+}
+
+/** Fresh statistics first: without them the planner takes the table for tiny, and batches crawl. */
+async function measure(
+  session: Session,
+  { table }: BackfillStep,
+  { at, key }: { readonly at: StepAt; readonly key: TableKey },
+): Promise<StepRow> {
+  await session.script(`SET lock_timeout = ${LOCK_MS}; ANALYZE ${quoteRelation(table)}; RESET lock_timeout`);
+  const high = await highestKey(session, table, key);
+  const { rows: total } = await sizeOf(session, table);
+  await session.query(
+    'UPDATE holdfast.step SET high = $5, total = $6, done = $7 WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
+    [at.scope, at.version, at.phase, at.place, JSON.stringify(high), Math.round(total), high === null],
+  );
+  return { ...(await readStep(session, at)), done: high === null };
+}
+
+/** One batch further; the step is done when there is no next one. */
+export async function nextBatch(session: Session, filling: Backfilling): Promise<Backfilling> {
+  const { step, key, row, size, at } = filling;
+  const end = await nextEnd(session, step.table, {
+    key,
+    from: row.cursor,
+    high: row.high ?? [],
+    rows: size.rows,
+    rowsPerBlock: filling.rowsPerBlock,
+  });
+  const began = performance.now();
+  try {
+    const changed = await session.transaction(
+      { lockMs: LOCK_MS, statementMs: STATEMENT_MS, hasty: true },
+      (sql) => (end === null ? finish(sql, at) : change(sql, filling, end)),
+    );
+    if (end === null) return { ...filling, row: { ...row, done: true } };
+    const next = afterBatch(size, { changed, ms: performance.now() - began }, filling.targetMs);
+    return { ...filling, size: next, row: { ...row, cursor: end, rows: row.rows + changed } };
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error;
+    await session.query(
+      'UPDATE holdfast.step SET batch = $5 WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
+      [at.scope, at.version, at.phase, at.place, afterFailure(size).rows],
+    );
+    throw error;
+  }
+}
+
+async function finish(sql: Sql, at: StepAt): Promise<number> {
+  await holdFence(sql, at);
+  await sql.query(
+    'UPDATE holdfast.step SET done = true, at = clock_timestamp() WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
+    [at.scope, at.version, at.phase, at.place],
+  );
+  return 0;
+}
+
+async function change(
+  sql: Sql,
+  { at, step, key, row, size }: Backfilling,
+  end: readonly string[],
+): Promise<number> {
+  await holdFence(sql, at);
+  const range = rangeText(key, { alias: step.alias, from: row.cursor, to: end });
+  const where = step.where === null ? range.text : `${range.text} AND (${step.where})`;
+  const { rowCount } = await sql.query(`${step.change} WHERE ${where}`, range.values);
+  const changed = rowCount ?? 0;
+  await sql.query(
+    `UPDATE holdfast.step SET cursor = $5, rows = rows + $6, batch = $7, ms_per_row = $8, at = clock_timestamp()
+     WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4`,
+    [at.scope, at.version, at.phase, at.place, JSON.stringify(end), changed, size.rows, size.msPerRow],
+  );
+  return changed;
+}

@@ -1,0 +1,65 @@
+import type { CompareStep } from '../plan/step.ts';
+import { quoteRelation } from '../sql/names.ts';
+import { highestKey, nextEnd, sizeOf } from './batches.ts';
+import { readStep, type StepAt, type StepRow } from './ledger.ts';
+import type { Session } from './session.ts';
+import { keyOf, rangeText, type TableKey } from './table-key.ts';
+
+/**
+ * Every row is compared, range by range, so that no snapshot is held for long. A row that is changed
+ * meanwhile passes the trigger, so what was found equal stays equal.
+ */
+const RANGE_ROWS = 20_000;
+const STATEMENT_MS = 30_000;
+
+export interface Comparing {
+  readonly at: StepAt;
+  readonly step: CompareStep;
+  readonly key: TableKey;
+  readonly row: StepRow;
+  readonly rowsPerBlock: number;
+}
+
+export async function beginCompare(session: Session, step: CompareStep, at: StepAt): Promise<Comparing> {
+  const key = await keyOf(session, step.table);
+  const row = await readStep(session, at);
+  const { rows, blocks } = await sizeOf(session, step.table);
+  const rowsPerBlock = blocks > 0 ? rows / blocks : 50;
+  if (row.high !== null || row.done) return { at, step, key, row, rowsPerBlock };
+  const high = await highestKey(session, step.table, key);
+  await session.query(
+    'UPDATE holdfast.step SET high = $5, total = $6 WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
+    [at.scope, at.version, at.phase, at.place, JSON.stringify(high), Math.round(rows)],
+  );
+  return { at, step, key, rowsPerBlock, row: { ...row, high, total: rows, done: high === null } };
+}
+
+export async function nextRange(session: Session, comparing: Comparing): Promise<Comparing> {
+  const { at, step, key, row, rowsPerBlock } = comparing;
+  const end = await nextEnd(session, step.table, {
+    key,
+    from: row.cursor,
+    high: row.high ?? [],
+    rows: RANGE_ROWS,
+    rowsPerBlock,
+  });
+  if (end === null) return { ...comparing, row: { ...row, done: true } };
+  const range = rangeText(key, { alias: 't', from: row.cursor, to: end });
+  const { all, found } = await session.transaction(
+    { lockMs: 1_000, statementMs: STATEMENT_MS },
+    async (sql) => {
+      const { rows } = await sql.query<{ all: number; found: number }>(
+        `SELECT count(*)::float8 AS all, (count(*) FILTER (WHERE ${step.where}))::float8 AS found FROM ${quoteRelation(step.table)} t WHERE ${range.text}`,
+        range.values,
+      );
+      const counted = rows[0] ?? { all: 0, found: 0 };
+      await sql.query(
+        `UPDATE holdfast.step SET cursor = $5, rows = rows + $6, found = found + $7, at = clock_timestamp()
+       WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4`,
+        [at.scope, at.version, at.phase, at.place, JSON.stringify(end), counted.all, counted.found],
+      );
+      return counted;
+    },
+  );
+  return { ...comparing, row: { ...row, cursor: end, rows: row.rows + all, found: row.found + found } };
+}

@@ -1,0 +1,197 @@
+import type { MigrationPhase, PhaseOutcome, Progress } from '@holdfast/core/migration/migration.ts';
+import { type Limits, type Signal, throttle } from '@holdfast/core/migration/throttle.ts';
+import { readCatalog } from '../catalog/read-catalog.ts';
+import type { MigrationSource } from '../files/read-migrations.ts';
+import { planMigration } from '../plan/plan-migration.ts';
+import type { MigrationPlan, Step } from '../plan/step.ts';
+import { loadParser } from '../sql/parse-sql.ts';
+import { blockersOf } from './blockers.ts';
+import { failureOf, isLockTimeout } from './failure.ts';
+import {
+  beginAgain,
+  doneSteps,
+  ensureLedger,
+  forget,
+  holdFence,
+  type Marked,
+  markDone,
+  type StepAt,
+  takeOver,
+} from './ledger.ts';
+import { readSignals } from './read-signals.ts';
+import { beginBackfill, nextBatch } from './run-backfill.ts';
+import { beginCompare, nextRange } from './run-compare.ts';
+import { runIndex, runOutside } from './run-index.ts';
+import type { Session } from './session.ts';
+import { tablesOf } from './tables-of.ts';
+
+/**
+ * Some time of work on one phase. What is done stands in the ledger; called again, by anybody, it goes
+ * on. Comes back when the phase is done, when its time is over, or when something wants it to wait.
+ */
+export interface Work extends Marked {
+  readonly source: MigrationSource;
+  readonly phase: MigrationPhase;
+  /** Come back after this long, so that people and signals from elsewhere are heard. */
+  readonly budgetMs: number;
+  readonly limits: Limits;
+  /** From outside the database: the rollout's harm, the app's p95. */
+  readonly signals: readonly Signal[];
+  readonly userQuery: string | null;
+  /** It waits already: signals must be well below their limits before it goes on. */
+  readonly held: boolean;
+  /** Rest after each batch, in parts of the time that the batch took. */
+  readonly nice: number;
+  readonly batchMs: number;
+}
+
+const SHORT = { lockMs: 500, statementMs: 5_000 };
+/** Between two looks at the signals. */
+const LOOK_MS = 250;
+
+export async function workOnPhase(session: Session, work: Work): Promise<PhaseOutcome> {
+  try {
+    await loadParser();
+    await ensureLedger(session);
+    const plan = await begin(session, work);
+    return await perform(session, work, plan);
+  } catch (error) {
+    return failureOf(error).kind === 'waits'
+      ? waits(failureOf(error).reason, null)
+      : { kind: 'failed', reason: failureOf(error).reason };
+  }
+}
+
+async function begin(session: Session, work: Work): Promise<MigrationPlan> {
+  const catalog = await readCatalog(session);
+  const { name, digest } = work.source;
+  return session.transaction(SHORT, (sql) =>
+    takeOver(sql, work, { name, digest, plan: () => planMigration(work.source, catalog) }),
+  );
+}
+
+async function perform(session: Session, work: Work, plan: MigrationPlan): Promise<PhaseOutcome> {
+  const until = performance.now() + work.budgetMs;
+  const done = await doneSteps(session, work, work.phase);
+  let progress: Progress | null = null;
+  for (const [place, step] of plan[work.phase].entries()) {
+    if (done.has(place)) continue;
+    if (performance.now() > until) return { kind: 'more', progress };
+    const at: StepAt = { ...work, place };
+    const outcome = await performStep(session, { work, step, at, until, plan });
+    if (outcome.kind !== 'done') return outcome;
+    progress = null;
+  }
+  if (work.phase === 'abort') await session.transaction(SHORT, (sql) => forget(sql, work));
+  return { kind: 'done' };
+}
+
+interface Performing {
+  readonly work: Work;
+  readonly step: Step;
+  readonly at: StepAt;
+  readonly until: number;
+  readonly plan: MigrationPlan;
+}
+
+async function performStep(session: Session, performing: Performing): Promise<PhaseOutcome> {
+  const { step, at, work } = performing;
+  try {
+    switch (step.kind) {
+      case 'statement':
+        await session.transaction(step.long ? { ...SHORT, statementMs: 0 } : SHORT, async (sql) => {
+          await holdFence(sql, at);
+          for (const text of step.sql) await sql.query(text);
+          await markDone(sql, at);
+        });
+        return { kind: 'done' };
+      case 'index':
+      case 'outside': {
+        const reason = await reasonToWait(session, work, tablesOf(step)[0] ?? null);
+        if (reason !== null) return waits(reason, null);
+        await (step.kind === 'index' ? runIndex(session, step) : runOutside(session, step.sql));
+        await session.transaction(SHORT, async (sql) => {
+          await holdFence(sql, at);
+          await markDone(sql, at);
+        });
+        return { kind: 'done' };
+      }
+      case 'backfill':
+        return await fill(session, { ...performing, step });
+      case 'compare':
+        return await compare(session, { ...performing, step });
+    }
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error;
+    const blocker = await blockersOf(session, tablesOf(step)).catch(() => null);
+    return waits(blocker ?? failureOf(error).reason, null);
+  }
+}
+
+async function fill(
+  session: Session,
+  { work, step, at, until }: Performing & { readonly step: Step & { readonly kind: 'backfill' } },
+): Promise<PhaseOutcome> {
+  let filling = await beginBackfill(session, step, at, work.batchMs);
+  const [began, before] = [performance.now(), filling.row.rows];
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    const now = performance.now();
+    const { rows, total } = filling.row;
+    const seconds = (now - began) / 1_000;
+    const rowsPerSecond = seconds > 0 ? Math.round((rows - before) / seconds) : null;
+    const progress: Progress = { rows, total, rowsPerSecond, batch: filling.size.rows };
+    if (filling.row.done) return { kind: 'done' };
+    if (now > until) return { kind: 'more', progress };
+    if (now - lookedAt > LOOK_MS) {
+      const reason = await reasonToWait(session, work, step.table);
+      if (reason !== null) return waits(reason, progress);
+      lookedAt = performance.now();
+    }
+    const batchAt = performance.now();
+    filling = await nextBatch(session, filling);
+    if (work.nice > 0) await sleep((performance.now() - batchAt) * work.nice);
+  }
+}
+
+async function compare(
+  session: Session,
+  { work, step, at, until, plan }: Performing & { readonly step: Step & { readonly kind: 'compare' } },
+): Promise<PhaseOutcome> {
+  let comparing = await beginCompare(session, step, at);
+  while (!comparing.row.done) {
+    const { rows, total } = comparing.row;
+    if (performance.now() > until)
+      return { kind: 'more', progress: { rows, total, rowsPerSecond: null, batch: null } };
+    comparing = await nextRange(session, comparing);
+  }
+  const { found } = comparing.row;
+  if (found > 0) {
+    await session.transaction(SHORT, async (sql) => {
+      await holdFence(sql, work);
+      await beginAgain(sql, work, [
+        at,
+        ...plan.backfill.map((_, place): StepAt => ({ ...work, phase: 'backfill', place })),
+      ]);
+    });
+    return { kind: 'differs', reason: `${found.toLocaleString('en')} ${step.sentence}` };
+  }
+  await session.transaction(SHORT, async (sql) => {
+    await holdFence(sql, at);
+    await markDone(sql, at);
+  });
+  return { kind: 'done' };
+}
+
+async function reasonToWait(session: Session, work: Work, table: string | null): Promise<string | null> {
+  const seen = await readSignals(session, { table, userQuery: work.userQuery });
+  return throttle([...work.signals, ...seen], work.limits, work.held).reason;
+}
+
+function waits(reason: string, progress: Progress | null): PhaseOutcome {
+  return { kind: 'waits', reason, progress };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,13 @@
+import type { Catalog } from '../catalog/catalog.ts';
+import { planOfChanges } from '../declare/plan-of-changes.ts';
+import type { MigrationSource } from '../files/read-migrations.ts';
+import { planOfSql } from './plan-of-sql.ts';
+import type { MigrationPlan } from './step.ts';
+
+/** The steps of one schema change. The parser must have been loaded. */
+export function planMigration({ form, files, version }: MigrationSource, catalog: Catalog): MigrationPlan {
+  const [first] = files;
+  return form === 'declared' && first
+    ? planOfChanges({ ...first, version }, catalog)
+    : planOfSql(files, catalog);
+}

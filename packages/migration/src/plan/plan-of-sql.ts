@@ -1,0 +1,69 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { effectsOf } from '../effects/effects-of.ts';
+import type { PhaseFile } from '../files/read-migrations.ts';
+import { expressionText, statementText } from '../sql/deparse.ts';
+import { quoteName, quoteRelation, relationName } from '../sql/names.ts';
+import { parseSql } from '../sql/parse-sql.ts';
+import { type Statement, statementAs } from '../sql/statement.ts';
+import { type MigrationPlan, NO_STEPS, type Step, statement } from './step.ts';
+
+/** Files of SQL as steps: a statement, a transaction. */
+export function planOfSql(files: readonly PhaseFile[], catalog: Catalog): MigrationPlan {
+  const steps = (phase: PhaseFile['phase']) =>
+    files
+      .filter((file) => file.phase === phase)
+      .flatMap((file) => parseSql(file.path, file.text).map((one) => stepOf(one, phase, catalog)));
+  return {
+    ...NO_STEPS,
+    expand: [...steps('expand'), ...steps('plain')],
+    backfill: steps('backfill'),
+    contract: steps('contract'),
+    abort: steps('abort'),
+  };
+}
+
+function stepOf(one: Statement, phase: PhaseFile['phase'], catalog: Catalog): Step {
+  if (phase === 'backfill') return backfillOf(one);
+  const effects = effectsOf(one, catalog);
+  const index = statementAs(one, 'IndexStmt');
+  if (index?.concurrent && index.idxname)
+    return {
+      kind: 'index',
+      sql: statementText({ IndexStmt: { ...index, if_not_exists: false } }),
+      table: relationName(index.relation),
+      index: index.idxname,
+    };
+  if (effects.outside) return { kind: 'outside', sql: repeatable(one) };
+  const reads = effects.on.some(({ scan, lock }) => scan && lock === 'SHARE UPDATE EXCLUSIVE');
+  return reads ? { ...statement(one.text), long: true } : statement(one.text);
+}
+
+/** Killed between the statement and its mark, it is run again: DROP INDEX must not mind. */
+function repeatable(one: Statement): string {
+  const dropped = statementAs(one, 'DropStmt');
+  return dropped ? statementText({ DropStmt: { ...dropped, missing_ok: true } }) : one.text;
+}
+
+function backfillOf(one: Statement): Step {
+  const updated = statementAs(one, 'UpdateStmt');
+  const deleted = statementAs(one, 'DeleteStmt');
+  const changed = updated ?? deleted;
+  if (!changed?.relation) {
+    const { file, line, column } = one.place;
+    throw new HoldfastError(
+      'migrationInvalid',
+      `${file}:${line}:${column}: expected UPDATE or DELETE of one table`,
+    );
+  }
+  const { whereClause, ...whole } = changed;
+  return {
+    kind: 'backfill',
+    table: relationName(changed.relation),
+    alias: changed.relation.alias?.aliasname
+      ? quoteName(changed.relation.alias.aliasname)
+      : quoteRelation(relationName(changed.relation)),
+    change: statementText(updated ? { UpdateStmt: whole } : { DeleteStmt: whole }),
+    where: whereClause ? expressionText(whereClause) : null,
+  };
+}
