@@ -88,6 +88,16 @@ export const ERRORS = {
     'Approvals of this environment are given by others.',
     'Ask one of those that the message names.',
   ),
+  schemaMismatch: define(
+    'refused',
+    'A release cannot serve on the schema as it is, or a schema change does not fit what was done already.',
+    'Read the sentence; holdfast migrate status shows which change it is.',
+  ),
+  migrationRefused: define(
+    'refused',
+    'A schema change cannot do that in the state it is in.',
+    'holdfast migrate status shows its state and why.',
+  ),
   releaseNotRetained: define(
     'refused',
     'The release is no longer kept and cannot be returned to.',
@@ -109,6 +119,11 @@ export const ERRORS = {
     'notFound',
     'No environment has this name, or several apps have one.',
     'holdfast status lists them; name it APP/ENV.',
+  ),
+  migrationUnknown: define(
+    'notFound',
+    'The environment has no schema change of this version.',
+    'holdfast migrate status lists them.',
   ),
   releaseUnknown: define(
     'notFound',

@@ -27,6 +27,7 @@ import { sweep } from './janitor.ts';
 import { Duties, type DutyHandler } from './loop/duties.ts';
 import { Hints } from './loop/hints.ts';
 import { Loop } from './loop/loop.ts';
+import { watchMigrations } from './migrations/watch-migrations.ts';
 import { configuredNotifiers, sendOutbox } from './notify/send-outbox.ts';
 import { performControllerJob } from './runs/perform-controller-job.ts';
 import { RunWatch } from './runs/run-watch.ts';
@@ -182,6 +183,7 @@ function dutyHandlers(services: Services): { readonly [kind: string]: DutyHandle
     controllerJob: (duty) => performControllerJob(services, duty),
     environment: (duty) => watchEnvironment(services, duty),
     metrics: (duty) => sampleMetrics(services, duty),
+    migrations: (duty) => watchMigrations(services, duty),
     liveness: async () => {
       const { pipeline: store, config, hints, log } = services;
       await lookAtAgents({ store, tools: services, timers: config.timers, hint: hints.send, log });

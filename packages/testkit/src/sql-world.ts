@@ -52,6 +52,7 @@ async function addRun(database: Transactor, run: Run, name: string): Promise<voi
       definitionHash: 'h',
       source: 's',
       config: null,
+      schemaFiles: null,
     });
     await saveRun(sql, { ...run, jobs: [] }, run);
   });

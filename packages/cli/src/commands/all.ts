@@ -9,6 +9,7 @@ import { addGates } from './gates.ts';
 import { addInit } from './init.ts';
 import { addLogin } from './login.ts';
 import { addLogs } from './logs.ts';
+import { addMigrate } from './migrate.ts';
 import { addPlan } from './plan.ts';
 import { addPrograms } from './programs.ts';
 import { addReleases } from './releases.ts';
@@ -42,6 +43,7 @@ export const commands: readonly AddCommands[] = [
   addRollout,
   addRollback,
   addReleases,
+  addMigrate,
   addFreeze,
   addGates,
   addStatus,

@@ -1,4 +1,5 @@
 import { SCOPES } from '@holdfast/core/access/access.ts';
+import { MIGRATION_PHASES, MIGRATION_STATES } from '@holdfast/core/migration/migration.ts';
 import { ATTEMPT_STATES, RUN_STATES } from '@holdfast/core/pipeline/pipeline.ts';
 import { HELD_FOR, ROLLOUT_STATES, STRATEGIES } from '@holdfast/core/rollout/rollout.ts';
 import { z } from 'zod';
@@ -164,6 +165,62 @@ export const rollout = z.object({
   ),
 });
 
+export const migrationState = z.enum(MIGRATION_STATES);
+
+export const migration = z.object({
+  environment: z.string(),
+  version: z.int(),
+  name: z.string(),
+  digest: z.string(),
+  form: z.enum(['phases', 'declared', 'plain']),
+  state: migrationState,
+  /** The state to which it goes back when it is resumed; null: it is not paused. */
+  pausedFrom: migrationState.nullable(),
+  /** person: until somebody resumes it · signal: goes on by itself · failure: somebody must look. */
+  pausedBy: z.enum(['person', 'signal', 'failure']).nullable(),
+  reason: z.string().nullable(),
+  stateSince: time,
+  progress: z
+    .object({
+      rows: z.number(),
+      total: z.number().nullable(),
+      rowsPerSecond: z.number().nullable(),
+      batch: z.number().nullable(),
+    })
+    .nullable(),
+  /** Contracting or done: what releases before it read is gone. */
+  pointOfNoReturn: z.enum(['ahead', 'passed']),
+  /** Releases that use its new shape, and those that use the old one. */
+  users: z.object({ needing: z.array(z.int()), keepingOld: z.array(z.int()) }),
+  history: z.array(z.object({ at: time, state: migrationState, reason: z.string().nullable() })),
+});
+
+export const migrationStep = z.object({
+  phase: z.enum(MIGRATION_PHASES),
+  sql: z.array(z.string()),
+  locks: z.array(
+    z.object({
+      relation: z.string(),
+      lock: z.string(),
+      blocks: z.string().nullable(),
+      scan: z.boolean(),
+      rewrite: z.boolean(),
+    }),
+  ),
+  /** Of the table that a backfill or an index reads; null: a moment. */
+  rows: z.number().nullable(),
+});
+
+export const migrationPlan = z.object({
+  version: z.int(),
+  name: z.string(),
+  steps: z.array(migrationStep),
+  findings: z.array(
+    z.object({ severity: z.string(), rule: z.string(), message: z.string(), place: z.string() }),
+  ),
+  sentences: z.array(z.string()),
+});
+
 export const instance = z.object({
   id,
   release: z.int(),
@@ -259,6 +316,8 @@ export type ReleaseView = z.infer<typeof release>;
 export type RolloutView = z.infer<typeof rollout>;
 export type EnvironmentView = z.infer<typeof environment>;
 export type TrafficPoint = z.infer<typeof trafficPoint>;
+export type MigrationView = z.infer<typeof migration>;
+export type MigrationPlanView = z.infer<typeof migrationPlan>;
 export type InstanceView = z.infer<typeof instance>;
 export type AgentView = z.infer<typeof agent>;
 export type TokenView = z.infer<typeof token>;

@@ -207,6 +207,29 @@ export const routes = {
     body: z.object({ id: z.uuid().optional(), to: z.int().optional() }).optional(),
     answer: z.object({ rollout: z.uuid(), sentence: z.string() }),
   }),
+  listMigrations: route({
+    ...read,
+    path: '/api/v1/environments/:app/:environment/migrations',
+    summary: 'Schema changes of its database, and how far each got',
+    params: inEnvironment,
+    answer: pageOf(resource.migration),
+  }),
+  planMigrations: route({
+    ...read,
+    path: '/api/v1/environments/:app/:environment/migrations/plan',
+    summary: 'What the changes that are not done would do: statements, locks, rows, the point of no return',
+    params: inEnvironment,
+    answer: pageOf(resource.migrationPlan),
+  }),
+  steerMigration: route({
+    ...change,
+    path: '/api/v1/environments/:app/:environment/migrations/:version/:verb',
+    summary: 'Expand, pause, resume, contract or abort a schema change',
+    params: inEnvironment.extend({
+      version: z.coerce.number().int().min(1),
+      verb: z.enum(['expand', 'pause', 'resume', 'contract', 'abort']),
+    }),
+  }),
   listRollouts: route({
     ...read,
     path: '/api/v1/environments/:app/:environment/rollouts',

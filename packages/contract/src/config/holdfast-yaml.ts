@@ -1,5 +1,6 @@
 import { batchOf } from '@holdfast/core/rollout/strategies/rolling.ts';
 import { z } from 'zod';
+import { migrations } from './migrations-yaml.ts';
 import { duration } from './quantities.ts';
 import { rollingOf, strategy } from './strategy-yaml.ts';
 import { window } from './window.ts';
@@ -141,7 +142,7 @@ export const environment = z
     rollback: rollback.prefault({}),
     approvals: approvals.optional(),
     windows: windows.optional(),
-    migrations: notYet('schema changes'),
+    migrations: migrations.optional(),
     slos: notYet('SLOs'),
     alerts: notYet('alert rules'),
     drills: notYet('drills'),

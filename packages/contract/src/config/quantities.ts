@@ -1,4 +1,9 @@
-import { parseDurationMs, parsePercentagePoints, parseShare } from '@holdfast/core/kernel/quantity.ts';
+import {
+  parseBytes,
+  parseDurationMs,
+  parsePercentagePoints,
+  parseShare,
+} from '@holdfast/core/kernel/quantity.ts';
 import type { Result } from '@holdfast/core/kernel/result.ts';
 import { z } from 'zod';
 
@@ -17,6 +22,7 @@ function quantity(parse: (text: string) => Result<number, string>, example: stri
 
 export const duration = quantity(parseDurationMs, '30s');
 export const share = quantity(parseShare, '5%');
+export const bytes = quantity(parseBytes, '64MiB');
 export const percentagePoints = quantity(parsePercentagePoints, '0.2pp');
 
 /** Instances: so many, or a share of the replicas. */

@@ -1,9 +1,11 @@
+import { startHindrance, trafficHindrance } from '@holdfast/core/migration/schema-range.ts';
 import { type Desire, desire } from '@holdfast/core/rollout/desire.ts';
 import type { ArmFleet, Observation, Rollout } from '@holdfast/core/rollout/rollout.ts';
 import type { FleetView, Host } from '@holdfast/core/traffic/reconcile.ts';
 import { compareVersion, type Instance } from '@holdfast/core/traffic/traffic.ts';
 import { listHosts } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
+import { migrationsOf } from '@holdfast/postgres/migration/migration-store.ts';
 import { findRelease, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
 import { approvalsOf } from '@holdfast/postgres/rollout/approval-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
@@ -22,9 +24,9 @@ export function nameOf(environment: Pick<EnvironmentRow, 'app' | 'name'>): strin
   return `${environment.app}/${environment.name}`;
 }
 
-/** What waits for people or for a freeze to end has no say yet. */
+/** What waits for people, for a freeze to end or for the schema has no say yet. */
 function waits({ state }: Rollout): boolean {
-  return state === 'planned' || state === 'awaitingApproval';
+  return state === 'planned' || state === 'awaitingApproval' || state === 'expanding';
 }
 
 /** What the duty of an environment looks at before it asks for a decision. */
@@ -92,7 +94,7 @@ async function countedWorkers(sql: Queryable, environment: EnvironmentRow): Prom
 /** What a rollout may know besides the fleet, asked of the database only where its state uses it. */
 export type Circumstances = Pick<
   Observation,
-  'requestsPerSecond' | 'blocked' | 'approvals' | 'stableReplicas'
+  'requestsPerSecond' | 'blocked' | 'approvals' | 'stableReplicas' | 'schema'
 >;
 
 export async function circumstancesOf(
@@ -111,8 +113,24 @@ export async function circumstancesOf(
     requestsPerSecond: weighs ? await requestsPerSecond(sql, nameOf(environment)) : null,
     blocked: release ? blockedBy(environment, release.config, new Date(now)) : null,
     approvals: approved.length,
+    schema: await schemaFor(sql, environment.id, rollout),
     stableReplicas: stable?.config.target.replicas ?? rollout.plan.replicas,
   };
+}
+
+const NO_HINDRANCE: Observation['schema'] = { start: null, traffic: null };
+
+/** Asked for where the answer decides: before instances start, and before traffic moves. */
+async function schemaFor(
+  sql: Queryable,
+  environmentId: string,
+  rollout: Rollout,
+): Promise<Observation['schema']> {
+  if (!waits(rollout) && rollout.state !== 'ready') return NO_HINDRANCE;
+  const range = (await findRelease(sql, rollout.candidate))?.schema?.range;
+  if (!range) return NO_HINDRANCE;
+  const migrations = (await migrationsOf(sql, environmentId)).map(({ data }) => data);
+  return { start: startHindrance(range, migrations), traffic: trafficHindrance(range, migrations) };
 }
 
 /** From rows to what a rollout's decision looks at. */

@@ -135,6 +135,20 @@ export class GitMirrors {
     return listed.split('\0').filter((name) => name !== '');
   }
 
+  /** Every file below a folder, in order. */
+  async listBelow(mirror: string, commit: string, folder: string): Promise<readonly string[]> {
+    const listed = await git(mirror, [
+      'ls-tree',
+      '-r',
+      '--name-only',
+      '-z',
+      commit,
+      '--',
+      `${folder}/`,
+    ]).catch(() => '');
+    return listed.split('\0').filter((name) => name !== '');
+  }
+
   /** Every action.yml of the commit at once, because the parser asks for them synchronously. */
   async readActions(mirror: string, commit: string): Promise<ReadonlyMap<string, string>> {
     const listed = await git(mirror, ['ls-tree', '-r', '--name-only', '-z', commit]);

@@ -2,6 +2,7 @@ import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { addBefore, noEvidence } from '@holdfast/core/analysis/evidence.ts';
+import { rollbackHindrance } from '@holdfast/core/migration/schema-range.ts';
 import { retained } from '@holdfast/core/release/release.ts';
 import { planned } from '@holdfast/core/rollout/begin.ts';
 import type { Rollout, RolloutState } from '@holdfast/core/rollout/rollout.ts';
@@ -9,6 +10,7 @@ import { currentSecrets } from '@holdfast/postgres/access/secret-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
+import { migrationsOf } from '@holdfast/postgres/migration/migration-store.ts';
 import type { ArtifactRow } from '@holdfast/postgres/release/artifact-store.ts';
 import {
   findRelease,
@@ -29,8 +31,10 @@ import {
   rolloutAskedBy,
 } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { intervalsBetween } from '@holdfast/postgres/rollout/router-store.ts';
+import type { SchemaFile } from '@holdfast/postgres/run/run-store.ts';
 import { sumArm, yardstickUntil } from '../environments/collect-evidence.ts';
 import { supersede } from '../environments/supersede.ts';
+import { registerMigrations } from '../migrations/register-migrations.ts';
 import type { Services } from '../services.ts';
 import { secretMissing, secretNamesOf } from '../vault/secret-references.ts';
 import { planOf } from './plan-of.ts';
@@ -44,6 +48,8 @@ export interface DeployRequest {
   readonly askedBy: string;
   readonly repository: { readonly id: string; readonly name: string } | null;
   readonly commit: string | null;
+  /** Files of schema changes of the commit; null: none are named. */
+  readonly schemaFiles: readonly SchemaFile[] | null;
   /** When the asking run began; null: a person asks now, which lifts a hold. */
   readonly automatedSince: Date | null;
   /** The token of the person who asks; null: automation does. */
@@ -68,6 +74,13 @@ export async function startDeploy(
   const environment = (await lockEnvironment(sql, made.id)) as EnvironmentRow;
   await checkHold(sql, environment, request);
   checkMetrics(services, request.config);
+  const { config } = request;
+  const files = request.schemaFiles ?? [];
+  const schema = await registerMigrations(sql, environment.id, {
+    config,
+    files,
+    now: await databaseNow(sql),
+  });
   const release = await insertRelease(sql, {
     id: newId(),
     environment_id: environment.id,
@@ -77,10 +90,23 @@ export async function startDeploy(
     secret_versions: await freezeSecrets(sql, request),
     repository_id: request.repository?.id ?? null,
     commit: request.commit ?? request.artifact.commit,
+    schema,
   });
+  await checkSchema(sql, environment.id, release);
   const { askedBy, token } = request;
   const id = await begin(sql, { environment, kind: 'release', release, askedBy, token });
   return { id, number: release.number };
+}
+
+/** What it reads must still be there. */
+async function checkSchema(
+  sql: Queryable,
+  environmentId: string,
+  { number, schema }: Pick<ReleaseRow, 'number' | 'schema'>,
+): Promise<void> {
+  const migrations = (await migrationsOf(sql, environmentId)).map(({ data }) => data);
+  const hindrance = rollbackHindrance({ number, range: schema?.range ?? { min: 0, max: 0 } }, migrations);
+  if (hindrance !== null) throw new HoldfastError('schemaMismatch', hindrance);
 }
 
 /** Controllers ask only where they were told they may: a repository must not make them ask elsewhere. */
@@ -107,10 +133,11 @@ async function checkHold(sql: Queryable, environment: EnvironmentRow, request: D
 }
 
 /** Every text of the configuration in which a secret may be named. */
-function textsOf({ target, readiness, strategy }: EnvironmentConfig): Record<string, string> {
+function textsOf({ target, readiness, strategy, migrations }: EnvironmentConfig): Record<string, string> {
   const tokens = (strategy.analysis.metrics ?? []).map(({ name, token }) => [`metric ${name}`, token ?? '']);
   const login = readiness.session ? { 'session login': readiness.session.login.body } : {};
-  return { ...target.env, ...login, ...Object.fromEntries(tokens) };
+  const database = migrations ? { 'database of migrations': migrations.database } : {};
+  return { ...target.env, ...login, ...database, ...Object.fromEntries(tokens) };
 }
 
 async function freezeSecrets(sql: Queryable, request: DeployRequest): Promise<ReleaseRow['secret_versions']> {
@@ -139,6 +166,7 @@ export async function startRollback(
     return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
   const environment = (await lockEnvironment(sql, request.environment.id)) as EnvironmentRow;
   const { target, kind } = await rollbackTarget(sql, environment, request.to);
+  await checkSchema(sql, environment.id, target);
   const id = await begin(sql, { environment, kind, release: target, askedBy: request.askedBy, token: null });
   await setHold(sql, environment.id, `rolled back to release ${target.number} by hand`);
   return { id, number: target.number };
@@ -164,6 +192,7 @@ export async function startRetry(
       `the rollout is ${row.state} and cannot be retried, expected aborted, failed or superseded`,
     );
   const release = (await findRelease(sql, row.candidate)) as ReleaseRow;
+  await checkSchema(sql, environment.id, release);
   return begin(sql, { environment, kind: 'release', release, askedBy, token });
 }
 

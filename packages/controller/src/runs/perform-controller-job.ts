@@ -240,6 +240,7 @@ async function beginDeploy(
         askedBy,
         repository,
         commit: at.row.commit,
+        schemaFiles: at.row.schema_files,
         automatedSince: at.row.created_at,
         token: null,
       }),

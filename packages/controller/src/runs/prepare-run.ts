@@ -11,6 +11,7 @@ import { type RepositoryRow, takeRunNumber } from '@holdfast/postgres/run/reposi
 import { insertRun } from '@holdfast/postgres/run/run-store.ts';
 import { type ParsedWorkflow, parseWorkflow } from '@holdfast/workflow/parse-workflow.ts';
 import { wantsAllSecrets } from '@holdfast/workflow/secret-names.ts';
+import { readSchemaFiles } from '../migrations/read-schema-files.ts';
 import type { Services } from '../services.ts';
 import { changeRun } from './change-run.ts';
 
@@ -93,6 +94,7 @@ export async function prepareRun(
   const { definition, fetchDepth } = what.parsed;
   const source = await mirrors.capture(view.mirror, { commit: view.commit, depth: fetchDepth }, blobs);
   const config = await mirrors.readFile(view.mirror, view.commit, 'holdfast.yaml');
+  const schemaFiles = await readSchemaFiles(mirrors, { mirror: view.mirror, commit: view.commit, config });
   const vars = Object.fromEntries(
     (await listVariables(database, view.repository.name)).map((row) => [row.name, row.value]),
   );
@@ -121,6 +123,7 @@ export async function prepareRun(
         definitionHash: hashOf(definition),
         source: source.digest,
         config,
+        schemaFiles,
       });
       await appendEvent(sql, {
         topic: 'run',
@@ -158,6 +161,7 @@ export function prepareBrokenRun(view: CommitView, path: string, error: Holdfast
         definitionHash: hashOf(definition),
         source: '',
         config: null,
+        schemaFiles: null,
       });
       await sql.query(
         'UPDATE run SET reason = $2, started_at = created_at, ended_at = clock_timestamp() WHERE id = $1',

@@ -31,6 +31,9 @@ export function decide(
     case 'resume':
       if (migration.state !== 'paused' || !migration.paused) return unfit(migration, 'resumed');
       return accept({ ...to(migration, migration.paused.from, now), reason: null, rounds: 0 });
+    case 'expand':
+      if (migration.state !== 'planned' && migration.state !== 'aborted') return unfit(migration, 'expanded');
+      return accept({ ...migration, asked: 'ready' });
     case 'contract':
       if (underlying(migration) !== 'ready' && underlying(migration) !== 'contracting')
         return unfit(migration, 'contracted; its backfill must be done first');
@@ -64,11 +67,17 @@ const AFTER: Record<MigrationPhase, MigrationState> = {
   abort: 'aborted',
 };
 
+/** Whether its phases go on: a release needs it, or somebody asked. */
+export function isWanted({ asked }: Migration, { to: wanted }: Wish): boolean {
+  return wanted !== 'nothing' || asked === 'ready' || asked === 'contract';
+}
+
 function tick(migration: Migration, wish: Wish, now: number): Migration {
   const { state } = migration;
-  if (state === 'planned' && wish.to !== 'nothing') return to(migration, 'expanding', now);
-  if (state === 'aborted' && wish.to !== 'nothing') return { ...to(migration, 'planned', now), asked: null };
-  if (state === 'expanded' && wish.to !== 'nothing') return to(migration, 'backfilling', now);
+  if (state === 'aborted' && isWanted(migration, wish))
+    return { ...to(migration, 'planned', now), asked: migration.asked === 'abort' ? null : migration.asked };
+  if (state === 'planned' && isWanted(migration, wish)) return to(migration, 'expanding', now);
+  if (state === 'expanded' && isWanted(migration, wish)) return to(migration, 'backfilling', now);
   if (state !== 'ready') return migration;
   if (wish.hindrance === null && (wish.to === 'contract' || migration.asked === 'contract'))
     return to(migration, 'contracting', now);

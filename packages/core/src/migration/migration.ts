@@ -50,8 +50,8 @@ export interface Migration {
   readonly progress: Progress | null;
   /** How often verification has sent it back to the backfill. */
   readonly rounds: number;
-  /** A person asked to contract, or to abort. */
-  readonly asked: 'contract' | 'abort' | null;
+  /** What a person asked for, whether or not a release needs it yet. */
+  readonly asked: 'ready' | 'contract' | 'abort' | null;
 }
 
 export interface Progress {
@@ -83,6 +83,7 @@ export type MigrationEvent =
   | { readonly kind: 'worked'; readonly phase: MigrationPhase; readonly outcome: PhaseOutcome }
   | { readonly kind: 'pause' }
   | { readonly kind: 'resume' }
+  | { readonly kind: 'expand' }
   | { readonly kind: 'contract' }
   | { readonly kind: 'abort' };
 
@@ -114,4 +115,9 @@ export function underlying({ state, paused }: Migration): MigrationState {
 
 export function labelOf({ version, name }: Pick<Migration, 'version' | 'name'>): string {
   return `${String(version).padStart(4, '0')}_${name}`;
+}
+
+/** Something of it was done, or may have been: its files must stay as they are. */
+export function isBegun({ state }: Migration): boolean {
+  return state !== 'planned' && state !== 'aborted';
 }

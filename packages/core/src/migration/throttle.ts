@@ -1,4 +1,4 @@
-import { formatDuration } from '../kernel/quantity.ts';
+import { formatBytes, formatDuration } from '../kernel/quantity.ts';
 
 /**
  * Whether a backfill, a copy or an index build should hold still now. Any single signal stops it; it
@@ -36,7 +36,7 @@ export const DEFAULT_LIMITS: Limits = {
   archiveBacklog: 64,
   oldestTransactionMs: 300_000,
   vacuumRunning: 0,
-  deadTuples: 0.3,
+  deadTuples: 0.5,
   activeBackends: 50,
   waitingForLock: 0,
   foregroundP95Ratio: 1.5,
@@ -66,9 +66,9 @@ function sentenceOf(name: SignalName, value: number, limit: number): string {
     case 'replicaLagMs':
       return `a replica is ${formatDuration(value)} behind, the limit is ${formatDuration(limit)}`;
     case 'replicaLagBytes':
-      return `a replica is ${size(value)} behind, the limit is ${size(limit)}`;
+      return `a replica is ${formatBytes(value)} behind, the limit is ${formatBytes(limit)}`;
     case 'slotBytes':
-      return `a replication slot holds back ${size(value)} of WAL, the limit is ${size(limit)}`;
+      return `a replication slot holds back ${formatBytes(value)} of WAL, the limit is ${formatBytes(limit)}`;
     case 'archiveBacklog':
       return `${value} WAL segments wait to be archived, the limit is ${limit}`;
     case 'oldestTransactionMs':
@@ -80,7 +80,7 @@ function sentenceOf(name: SignalName, value: number, limit: number): string {
     case 'activeBackends':
       return `${value} sessions are active, the limit is ${limit}`;
     case 'databaseBytes':
-      return `the database has ${size(value)}, its watermark is ${size(limit)}`;
+      return `the database has ${formatBytes(value)}, its watermark is ${formatBytes(limit)}`;
     case 'waitingForLock':
       return `${value} sessions wait for locks of the migration`;
     case 'foregroundP95Ratio':
@@ -90,9 +90,4 @@ function sentenceOf(name: SignalName, value: number, limit: number): string {
     case 'userQuery':
       return `the environment's own throttle query says ${value}`;
   }
-}
-
-function size(bytes: number): string {
-  const gib = bytes / 1024 ** 3;
-  return gib >= 1 ? `${gib.toFixed(1)} GiB` : `${Math.round(bytes / 1024 ** 2)} MiB`;
 }

@@ -84,7 +84,7 @@ export interface PipelineEvent {
 
 /** For people, written with the decision that made it and sent later by the outbox. */
 export interface News {
-  readonly kind: 'runFailed' | 'rolloutAborted' | 'routerMute' | 'agentsLost' | 'jobAsks';
+  readonly kind: 'runFailed' | 'rolloutAborted' | 'routerMute' | 'agentsLost' | 'jobAsks' | 'migrationFailed';
   readonly subject: string;
   readonly sentence: string;
 }

@@ -112,6 +112,7 @@ function overloadsOf(plan: RolloutPlan, facts: Facts): readonly string[] {
         requestsPerSecond: facts.requestsPerSecond,
         blocked: null,
         approvals: 0,
+        schema: { start: null, traffic: null },
         routers: { published: true, acknowledged: true, mute: [], count: 1 },
       },
     );

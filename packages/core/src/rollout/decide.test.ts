@@ -78,6 +78,7 @@ const ALL_READY: Observation = {
   baseline: fleet(4),
   stable: fleet(4),
   stableReplicas: 4,
+  schema: { start: null, traffic: null },
   requestsPerSecond: null,
   blocked: null,
   approvals: 0,

@@ -138,6 +138,11 @@ function plannedTick(
     return rollout.state === 'planned' ? to(rollout, 'awaitingApproval', { now, reason }) : stay(rollout);
   }
   if (seen.blocked !== null) return stay({ ...rollout, reason: seen.blocked });
+  const { start: reason } = seen.schema;
+  if (reason !== null) {
+    const waiting = { ...rollout, reason };
+    return rollout.state === 'expanding' ? stay(waiting) : to(waiting, 'expanding', { now });
+  }
   return to({ ...rollout, reason: null }, 'starting', { now });
 }
 
@@ -174,6 +179,11 @@ function readyTick(
   now: number,
 ): Result<RolloutDecision, RolloutRefusal> {
   if (rollout.kind === 'rollback') return to({ ...rollout, weight: WHOLE }, 'rollingBack', { now });
+  if (seen.schema.traffic !== null) return stay({ ...rollout, reason: seen.schema.traffic });
+  return openStep({ ...rollout, reason: null }, seen, now);
+}
+
+function openStep(rollout: Rollout, seen: Observation, now: number): Result<RolloutDecision, RolloutRefusal> {
   if (isWhole(rollout) || rollout.step >= rollout.plan.steps.length) return to(rollout, 'promoting', { now });
   if (rollout.opened !== rollout.step && currentStep(rollout.plan, rollout.step).gate) {
     const reason = 'the gate before this step is closed: look at it, then holdfast rollout advance';

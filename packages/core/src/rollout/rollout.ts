@@ -4,7 +4,7 @@ import type { Route } from '../traffic/traffic.ts';
 /**
  * One rollout: a release on its way to an environment's traffic.
  *
- *   planned ─▶ awaitingApproval ─▶ starting ─▶ ready ─▶ shifting ─▶ analysing ─┐  a step: start, shift, judge
+ *   planned ─▶ awaitingApproval ─▶ expanding ─▶ starting ─▶ ready ─▶ shifting ─▶ analysing ─┐  a step: start, shift, judge
  *      frozen: waits                  ▲          └▶ held (gate, capacity)      │
  *                                     └────────── next step ───────────────────┤
  *                                                                              ├─▶ promoting ─▶ soaking ─▶ done
@@ -12,6 +12,9 @@ import type { Route } from '../traffic/traffic.ts';
  *   any of these ─▶ aborting ─▶ aborted                                        └─▶ aborting (worse)
  *   any of these ─▶ aborting ─▶ superseded (a newer release was asked for)
  *   starting ─▶ failed (the first release of an environment never became ready)
+ *
+ * Expanding: the shape that the release needs is added to the database first; traffic moves when its
+ * backfill is done (core/migration).
  *
  * Canary, rolling and blue-green are plans of steps over this one machine (strategies/). Aborting
  * ends when stable carries everything again: at once where it kept its fleet, and when it is whole
@@ -155,6 +158,8 @@ export interface Observation {
   readonly blocked: string | null;
   /** People who approved this digest. */
   readonly approvals: number;
+  /** Why the schema lets the candidate not start yet, or get no traffic yet; null: it does. */
+  readonly schema: { readonly start: string | null; readonly traffic: string | null };
   readonly routers: {
     /** The shares this rollout wants stand in the published snapshot. */
     readonly published: boolean;

@@ -25,6 +25,7 @@ export function pause(rollout: Rollout, { now }: RolloutWorld): Result<RolloutDe
   const fit: readonly RolloutState[] = [
     'planned',
     'awaitingApproval',
+    'expanding',
     'starting',
     'ready',
     'shifting',

@@ -1,10 +1,15 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { MigrationPhase, PhaseOutcome, Progress } from '@holdfast/core/migration/migration.ts';
 import { type Limits, type Signal, throttle } from '@holdfast/core/migration/throttle.ts';
+import type { Catalog } from '../catalog/catalog.ts';
 import { readCatalog } from '../catalog/read-catalog.ts';
 import type { MigrationSource } from '../files/read-migrations.ts';
+import { hinders } from '../lint/finding.ts';
+import { lintSource } from '../lint/lint-source.ts';
 import { planMigration } from '../plan/plan-migration.ts';
-import type { MigrationPlan, Step } from '../plan/step.ts';
+import { type MigrationPlan, NO_STEPS, type Step } from '../plan/step.ts';
 import { loadParser } from '../sql/parse-sql.ts';
+import { isAppliedElsewhere } from './applied-elsewhere.ts';
 import { blockersOf } from './blockers.ts';
 import { failureOf, isLockTimeout } from './failure.ts';
 import {
@@ -64,10 +69,22 @@ export async function workOnPhase(session: Session, work: Work): Promise<PhaseOu
 
 async function begin(session: Session, work: Work): Promise<MigrationPlan> {
   const catalog = await readCatalog(session);
+  const elsewhere = await isAppliedElsewhere(session, work.source);
   const { name, digest } = work.source;
   return session.transaction(SHORT, (sql) =>
-    takeOver(sql, work, { name, digest, plan: () => planMigration(work.source, catalog) }),
+    takeOver(sql, work, { name, digest, plan: () => (elsewhere ? NO_STEPS : linted(work.source, catalog)) }),
   );
+}
+
+/** With the live catalog, once, before the first statement: what would lock people out does not begin. */
+function linted(source: MigrationSource, catalog: Catalog): MigrationPlan {
+  const [first] = lintSource(source, catalog).filter(hinders);
+  if (first)
+    throw new HoldfastError(
+      'migrationInvalid',
+      `${first.place.file}:${first.place.line}:${first.place.column}: ${first.message} [${first.rule}]; holdfast migrate lint shows what to write instead`,
+    );
+  return planMigration(source, catalog);
 }
 
 async function perform(session: Session, work: Work, plan: MigrationPlan): Promise<PhaseOutcome> {

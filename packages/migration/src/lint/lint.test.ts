@@ -152,7 +152,7 @@ test('the reports say where, what is locked, how big it is and what to write', (
     [
       '0007/expand.sql:1:1: error: writes to orders wait until i is built [create-index]',
       '  lock: SHARE on orders, reads all of it; writes wait',
-      '  orders: 5,000,000 rows, 762.9 MB',
+      '  orders: 5,000,000 rows, 762.9 MiB',
       '  instead, expand: CREATE INDEX CONCURRENTLY i ON orders (name);',
     ].join('\n'),
   );

@@ -1,4 +1,5 @@
 import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.ts';
+import type { SchemaRange } from '@holdfast/core/migration/schema-range.ts';
 import type { Queryable } from '../database.ts';
 
 export interface ReleaseRow {
@@ -12,11 +13,18 @@ export interface ReleaseRow {
   readonly secret_versions: {
     readonly [name: string]: { readonly repository: string; readonly version: number };
   };
+  /** What it can live with, and the changes that its tree holds; null: it changes no database. */
+  readonly schema: ReleaseSchema | null;
   readonly repository_id: string | null;
   readonly commit: string | null;
   readonly start_ms: number | null;
   readonly served_at: Date | null;
   readonly created_at: Date;
+}
+
+export interface ReleaseSchema {
+  readonly range: SchemaRange;
+  readonly versions: readonly { readonly version: number; readonly digest: string }[];
 }
 
 export type NewRelease = Omit<ReleaseRow, 'number' | 'start_ms' | 'served_at' | 'created_at'>;
@@ -28,8 +36,8 @@ export async function insertRelease(sql: Queryable, release: NewRelease): Promis
     [release.environment_id],
   );
   const made = await sql.query<ReleaseRow>(
-    `INSERT INTO release (id, environment_id, number, artifact_name, artifact_digest, config, secret_versions, repository_id, commit)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *`,
+    `INSERT INTO release (id, environment_id, number, artifact_name, artifact_digest, config, secret_versions, repository_id, commit, schema)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING *`,
     [
       release.id,
       release.environment_id,
@@ -40,6 +48,7 @@ export async function insertRelease(sql: Queryable, release: NewRelease): Promis
       JSON.stringify(release.secret_versions),
       release.repository_id,
       release.commit,
+      release.schema === null ? null : JSON.stringify(release.schema),
     ],
   );
   return made.rows[0] as ReleaseRow;

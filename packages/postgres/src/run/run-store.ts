@@ -25,6 +25,13 @@ export interface NewRun {
   readonly definitionHash: string;
   readonly source: string;
   readonly config: string | null;
+  /** Files of schema changes; null: none are named. */
+  readonly schemaFiles: readonly SchemaFile[] | null;
+}
+
+export interface SchemaFile {
+  readonly path: string;
+  readonly text: string;
 }
 
 export interface RunRow {
@@ -43,6 +50,7 @@ export interface RunRow {
   readonly contexts: Run['contexts'];
   readonly source: string;
   readonly config: string | null;
+  readonly schema_files: readonly SchemaFile[] | null;
   readonly state: RunState;
   readonly cancel_requested: boolean;
   readonly reason: string | null;
@@ -87,8 +95,8 @@ export interface JobRow {
 export async function insertRun(sql: Queryable, made: NewRun): Promise<void> {
   const { run } = made;
   await sql.query(
-    `INSERT INTO run (id, repository_id, number, workflow, name, event, ref, commit, message, definition, definition_hash, contexts, source, config, state)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+    `INSERT INTO run (id, repository_id, number, workflow, name, event, ref, commit, message, definition, definition_hash, contexts, source, config, state, schema_files)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
     [
       run.id,
       made.repositoryId,
@@ -105,6 +113,7 @@ export async function insertRun(sql: Queryable, made: NewRun): Promise<void> {
       made.source,
       made.config,
       run.state,
+      made.schemaFiles === null ? null : JSON.stringify(made.schemaFiles),
     ],
   );
 }

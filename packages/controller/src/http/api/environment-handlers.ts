@@ -21,6 +21,7 @@ import {
 } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { type IntervalRow, intervalsBetween } from '@holdfast/postgres/rollout/router-store.ts';
 import { findRepository } from '@holdfast/postgres/run/repository-store.ts';
+import { findRun } from '@holdfast/postgres/run/run-store.ts';
 import type { z } from 'zod';
 import { nameOf } from '../../environments/gather.ts';
 import { specialFunctions } from '../../environments/special-functions.ts';
@@ -80,6 +81,7 @@ export const environmentHandlers: Handlers = {
     const repository = latest?.repository_id
       ? await findRepository(services.database, latest.repository_id)
       : null;
+    const run = artifact.run_id ? await findRun(services.database, artifact.run_id) : null;
     const started = await services.database.transaction((sql) =>
       startDeploy(services, sql, {
         app: environment.app,
@@ -89,6 +91,7 @@ export const environmentHandlers: Handlers = {
         askedBy: `api ${body.id ?? id}`,
         repository,
         commit: artifact.commit,
+        schemaFiles: run?.schema_files ?? null,
         automatedSince: null,
         token: caller.id,
       }),

@@ -130,6 +130,7 @@ export const runHandlers: Handlers = {
         definitionHash: row.definition_hash,
         source: row.source,
         config: row.config,
+        schemaFiles: row.schema_files,
       });
       await appendEvent(sql, {
         topic: 'run',

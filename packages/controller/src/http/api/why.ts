@@ -86,6 +86,10 @@ async function whyRollout(sql: Queryable, row: RolloutRow): Promise<string> {
     case 'planned':
     case 'awaitingApproval':
       return `The rollout waits for ${held}: ${data.reason ?? 'another one lets go of the traffic first'}.`;
+    case 'expanding':
+    case 'ready':
+      if (data.reason !== null) return `The rollout ${data.reason}, for ${held}.`;
+      return `The rollout is ${data.state} at ${share}, for ${held}.`;
     case 'aborting':
       return data.weight > 0
         ? `The rollout waits until stable is whole again, for ${held}; the candidate serves ${share} until then.`

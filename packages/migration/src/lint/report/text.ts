@@ -1,6 +1,5 @@
+import { formatBytes } from '@holdfast/core/kernel/quantity.ts';
 import type { Finding } from '../finding.ts';
-
-const SIZES = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 /** For people: where, what, why it hurts, and what to write instead. */
 export function textReport(findings: readonly Finding[]): string {
@@ -18,14 +17,9 @@ function oneFinding(finding: Finding): string {
   }
   if (finding.table)
     lines.push(
-      `  ${finding.table.name}: ${finding.table.rows.toLocaleString('en')} rows, ${size(finding.table.bytes)}`,
+      `  ${finding.table.name}: ${finding.table.rows.toLocaleString('en')} rows, ${formatBytes(finding.table.bytes)}`,
     );
   for (const [phase, statements] of Object.entries(finding.instead ?? {}))
     for (const statement of statements as readonly string[]) lines.push(`  instead, ${phase}: ${statement};`);
   return lines.join('\n');
-}
-
-function size(bytes: number): string {
-  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log(bytes) / Math.log(1024)), SIZES.length - 1);
-  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${SIZES[power]}`;
 }

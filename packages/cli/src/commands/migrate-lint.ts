@@ -1,0 +1,114 @@
+import { globSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { unknownCatalog } from '@holdfast/migration/catalog/catalog.ts';
+import { readCatalog } from '@holdfast/migration/catalog/read-catalog.ts';
+import { planOfChanges } from '@holdfast/migration/declare/plan-of-changes.ts';
+import { openSession, type Session } from '@holdfast/migration/execute/session.ts';
+import { type MigrationSource, readMigrations } from '@holdfast/migration/files/read-migrations.ts';
+import { type Finding, hinders } from '@holdfast/migration/lint/finding.ts';
+import { lintSource } from '@holdfast/migration/lint/lint-source.ts';
+import { sarifReport } from '@holdfast/migration/lint/report/sarif.ts';
+import { textReport } from '@holdfast/migration/lint/report/text.ts';
+import { trace } from '@holdfast/migration/lint/trace.ts';
+import { loadParser, parseSql } from '@holdfast/migration/sql/parse-sql.ts';
+import type { Command } from 'commander';
+import { globals } from '../connection.ts';
+import { ExitWith } from '../terminal/exit-with.ts';
+import { printJson, say } from '../terminal/output.ts';
+
+interface LintOptions {
+  readonly format?: string;
+  readonly database?: string;
+  readonly trace?: boolean;
+  readonly server: string;
+  readonly since?: string;
+}
+
+/** Needs no controller: files, and a database where one is given. */
+export function addMigrateLint(migrate: Command): void {
+  migrate
+    .command('lint')
+    .argument('[path]', 'folder of schema changes, or one file of SQL', 'db/migrations')
+    .description('what a schema change would lock, rewrite or break, and what to write instead')
+    .option('--format <format>', 'text, json or sarif', 'text')
+    .option('--database <url>', 'ask this database for sizes, types and constraints')
+    .option('--trace', 'run the statements there in a transaction that is rolled back, to prove the locks')
+    .option('--server <version>', 'PostgreSQL version, where no database is asked', '14')
+    .option('--since <version>', 'only changes after this version')
+    .action(async (path: string, options: LintOptions, command: Command) => {
+      await loadParser();
+      const session = options.database
+        ? await openSession([options.database], 'holdfast migrate lint')
+        : null;
+      try {
+        await lintAll(readSources(path, options), { options, session, json: globals(command).json === true });
+      } finally {
+        await session?.close();
+      }
+    });
+}
+
+interface Linting {
+  readonly options: LintOptions;
+  readonly session: Session | null;
+  readonly json: boolean;
+}
+
+async function lintAll(
+  sources: readonly MigrationSource[],
+  { options, session, json }: Linting,
+): Promise<void> {
+  const catalog = session ? await readCatalog(session) : unknownCatalog(Number(options.server) || 14);
+  // Declared changes have no SQL to find anything in, but they must be readable and fit the tables.
+  for (const source of sources)
+    if (source.form === 'declared' && session)
+      for (const file of source.files) planOfChanges({ ...file, version: source.version }, catalog);
+  const findings = sources.flatMap((source) => lintSource(source, catalog));
+  if (json || options.format === 'json') printJson(findings);
+  else if (options.format === 'sarif') printJson(sarifReport(findings, '2.1.0'));
+  else say(summary(findings, sources));
+  if (options.trace) await sayTrace(sources, session);
+  if (findings.some(hinders)) throw new ExitWith(1);
+}
+
+function summary(findings: readonly Finding[], sources: readonly MigrationSource[]): string {
+  const report = textReport(findings);
+  const errors = findings.filter(hinders).length;
+  const closing = `${sources.length} schema ${sources.length === 1 ? 'change' : 'changes'}, ${findings.length} findings, ${errors} of them errors`;
+  return report === '' ? closing : `${report}\n${closing}`;
+}
+
+async function sayTrace(sources: readonly MigrationSource[], session: Session | null): Promise<void> {
+  if (!session)
+    throw new HoldfastError(
+      'usageInvalid',
+      '--trace needs --database URL, of a database where a rolled-back transaction harms nobody',
+    );
+  const files = sources.flatMap((source) =>
+    source.files.filter(({ phase }) => phase === 'expand' || phase === 'plain'),
+  );
+  const statements = files.flatMap(({ path, text }) => parseSql(path, text));
+  for (const { place, seen, agrees } of await trace(session, statements)) {
+    const locks =
+      seen === null
+        ? 'not in a transaction'
+        : seen.map(({ relation, lock }) => `${lock} on ${relation}`).join(', ') || 'no lock on a table';
+    say(`${place.file}:${place.line}: ${agrees ? 'as said' : 'STRONGER than said'}: ${locks}`);
+  }
+}
+
+function readSources(path: string, { since }: LintOptions): readonly MigrationSource[] {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  if (isFolder === undefined)
+    throw new HoldfastError('usageInvalid', `there is no ${path}; name the folder of your schema changes`);
+  const own = /\/\d+[_-][^/]*$/.test(path) && isFolder;
+  const folder = isFolder ? (own ? dirname(path) : path) : dirname(path);
+  const pattern = isFolder ? (own ? `${path}/*` : `${path}/**/*`) : path;
+  const files = globSync(pattern)
+    .filter((file) => statSync(file).isFile())
+    .map((file) => ({ path: join(file), text: readFileSync(file, 'utf8') }));
+  return readMigrations(join(folder), files).filter(
+    ({ version }) => since === undefined || version > Number(since),
+  );
+}

@@ -1,0 +1,72 @@
+import type { MigrationPlanView } from '@holdfast/contract/api/resources.ts';
+import { formatDuration } from '@holdfast/core/kernel/quantity.ts';
+import { labelOf } from '@holdfast/core/migration/migration.ts';
+import { rehearse } from '@holdfast/migration/plan/rehearse.ts';
+import type { MigrationRow } from '@holdfast/postgres/migration/migration-store.ts';
+import { migrationsOf } from '@holdfast/postgres/migration/migration-store.ts';
+import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
+import { nameOf } from '../../environments/gather.ts';
+import { schemaUse, wishOf } from '../../migrations/schema-users.ts';
+import { openTarget } from '../../migrations/target-database.ts';
+import type { Services } from '../../services.ts';
+
+/** Rows a second of a backfill that nobody slows down; what was measured is shown while it runs. */
+const ROWS_PER_SECOND = 30_000;
+
+/** Asked of the live database: what each change that is not done would do to it. */
+export async function planMigrations(
+  services: Services,
+  environment: EnvironmentRow,
+): Promise<MigrationPlanView[]> {
+  const { database } = services;
+  const open = (await migrationsOf(database, environment.id)).filter(({ data }) => data.state !== 'done');
+  const use = await schemaUse(database, environment);
+  if (open.length === 0 || use.owner === null) return [];
+  const session = await openTarget(services, use.owner, `plan of ${nameOf(environment)}`);
+  try {
+    const plans: MigrationPlanView[] = [];
+    for (const row of open) plans.push(await planOne(session, row, wishOf(row.data, use).hindrance));
+    return plans;
+  } finally {
+    await session.close();
+  }
+}
+
+async function planOne(
+  session: Parameters<typeof rehearse>[0],
+  { data, source }: MigrationRow,
+  hindrance: string | null,
+): Promise<MigrationPlanView> {
+  const { steps, findings, problem } = await rehearse(session, source);
+  const rows = Math.max(
+    0,
+    ...steps.filter(({ phase }) => phase === 'backfill').map((step) => step.rows ?? 0),
+  );
+  const contract = steps.filter(({ phase }) => phase === 'contract');
+  return {
+    version: data.version,
+    name: data.name,
+    steps: steps.map((step) => ({
+      ...step,
+      sql: [...step.sql],
+      locks: step.locks.map((lock) => ({ ...lock })),
+    })),
+    findings: findings.map(({ severity, rule, message, place }) => ({
+      severity,
+      rule,
+      message,
+      place: `${place.file}:${place.line}:${place.column}`,
+    })),
+    sentences: [
+      ...(problem === null ? [] : [problem]),
+      ...(rows > 0
+        ? [
+            `The backfill goes over ${rows.toLocaleString('en')} rows, about ${formatDuration((rows / ROWS_PER_SECOND) * 1_000)} when nothing slows it down.`,
+          ]
+        : []),
+      contract.length > 0
+        ? `The point of no return is the contract phase of ${labelOf(data)}${hindrance === null ? '' : `; it waits: ${hindrance}`}.`
+        : 'It takes nothing away: there is no point of no return.',
+    ],
+  };
+}

@@ -1,0 +1,53 @@
+import type { Migration, Wish } from '@holdfast/core/migration/migration.ts';
+import { type SchemaUser, wishFor } from '@holdfast/core/migration/schema-range.ts';
+import { retained } from '@holdfast/core/release/release.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
+import { findRelease, listReleases, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
+import { instancesOf } from '@holdfast/postgres/rollout/instance-store.ts';
+import { liveRollouts } from '@holdfast/postgres/rollout/rollout-store.ts';
+
+/** Who needs which shape of an environment's schema now. */
+export interface SchemaUse {
+  readonly users: readonly SchemaUser[];
+  /** No rollout is under way. */
+  readonly settled: boolean;
+  /** The newest release that names a database: its secret opens it. */
+  readonly owner: ReleaseRow | null;
+}
+
+const RELEASES_LOOKED_AT = 200;
+
+export async function schemaUse(sql: Queryable, environment: EnvironmentRow): Promise<SchemaUse> {
+  const rollouts = await liveRollouts(sql, environment.id);
+  const releases = await listReleases(sql, environment.id, RELEASES_LOOKED_AT);
+  const users = new Map<string, SchemaUser>();
+  const add = (id: string | null, why: SchemaUser['why'], wantsNew = true) => {
+    const release = releases.find((candidate) => candidate.id === id);
+    if (!release || users.has(release.id)) return;
+    const range = release.schema?.range ?? { min: 0, max: 0 };
+    users.set(release.id, { number: release.number, range: wantsNew ? range : { ...range, min: 0 }, why });
+  };
+  add(environment.stable, 'serves');
+  // What waits for people has no say yet but for what must not go.
+  for (const { candidate, state } of rollouts)
+    add(candidate, 'isRolledOut', state !== 'planned' && state !== 'awaitingApproval');
+  const served = releases.map((release) => ({ ...release, servedAt: release.served_at?.getTime() ?? null }));
+  for (const { id } of retained(served, environment.config.rollback.keep)) add(id, 'isKept');
+  for (const instance of await instancesOf(sql, environment.id)) add(instance.release_id, 'hasInstances');
+  const owner = releases.find((release) => release.config.migrations && users.has(release.id));
+  return {
+    users: [...users.values()],
+    settled: rollouts.length === 0,
+    owner: owner ?? (await stableOwner(sql, environment)),
+  };
+}
+
+async function stableOwner(sql: Queryable, { stable }: EnvironmentRow): Promise<ReleaseRow | null> {
+  const release = stable ? await findRelease(sql, stable) : null;
+  return release?.config.migrations ? release : null;
+}
+
+export function wishOf({ version }: Migration, { users, settled, owner }: SchemaUse): Wish {
+  return wishFor(version, users, { settled, manual: owner?.config.migrations?.contract === 'manual' });
+}

@@ -1,0 +1,173 @@
+import { decide, isWanted, phaseToDo } from '@holdfast/core/migration/decide.ts';
+import {
+  labelOf,
+  type Migration,
+  type MigrationPhase,
+  type PhaseOutcome,
+  underlying,
+} from '@holdfast/core/migration/migration.ts';
+import { workOnPhase } from '@holdfast/migration/execute/work-on-phase.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
+import { type Duty, dropDuty, hastenDuty, holdDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
+import {
+  type MigrationRow,
+  migrationsOf,
+  saveMigration,
+  takeMigrationRequests,
+} from '@holdfast/postgres/migration/migration-store.ts';
+import type { ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+import { type EnvironmentRow, lockEnvironment } from '@holdfast/postgres/rollout/environment-store.ts';
+import { nameOf } from '../environments/gather.ts';
+import { announce } from '../notify/announce.ts';
+import { databaseNow } from '../releases/start-rollout.ts';
+import type { Services } from '../services.ts';
+import { limitsOf } from './limits-of.ts';
+import { outsideSignals } from './outside-signals.ts';
+import { type SchemaUse, schemaUse, wishOf } from './schema-users.ts';
+import { openTarget } from './target-database.ts';
+
+/**
+ * The duty of one environment's schema: look, decide and save in one transaction; then work for a
+ * while in the user's database under a fence of this look's epoch; then save what came of it. One
+ * change at a time, in the order of their versions.
+ */
+const IDLE_MS = 2_000;
+const BUDGET_MS = 1_500;
+/** A lock that was not to be had is tried for again after some of these. */
+const WAITS_MS = [200, 2_500] as const;
+const EPOCHS = 2 ** 32;
+
+export async function watchMigrations(services: Services, duty: Duty): Promise<number | null> {
+  const looked = await services.database.transaction(async (sql) => {
+    if (!(await holdDuty(sql, duty))) return { dueInMs: 0, job: null };
+    const environment = await lockEnvironment(sql, duty.id);
+    if (environment) return look(sql, environment);
+    await dropDuty(sql, duty.kind, duty.id);
+    return null;
+  });
+  if (looked === null) return null;
+  if (looked.job === null) return looked.dueInMs;
+  const outcome = await perform(services, duty, looked.job);
+  const moved = await services.database.transaction((sql) =>
+    save(sql, duty, { job: looked.job as Job, outcome }),
+  );
+  if (moved) for (const hint of ['events', 'duty'] as const) services.hints.send(hint);
+  if (outcome.kind !== 'waits') return outcome.kind === 'failed' ? IDLE_MS : 0;
+  return WAITS_MS[0] + Math.random() * (WAITS_MS[1] - WAITS_MS[0]);
+}
+
+interface Job {
+  readonly environment: EnvironmentRow;
+  readonly owner: ReleaseRow;
+  readonly row: MigrationRow;
+  readonly phase: MigrationPhase;
+  readonly held: boolean;
+  readonly signals: Parameters<typeof workOnPhase>[1]['signals'];
+}
+
+async function look(
+  sql: Queryable,
+  environment: EnvironmentRow,
+): Promise<{ readonly dueInMs: number; readonly job: Job | null }> {
+  const now = await databaseNow(sql);
+  const use = await schemaUse(sql, environment);
+  const asked = await takeMigrationRequests(sql, environment.id);
+  let job: Job | null = null;
+  for (const row of await migrationsOf(sql, environment.id)) {
+    const requested = (asked.get(row.version) ?? []).reduce<Migration>((current, request) => {
+      const decided = decide(current, { kind: request.kind }, now);
+      return decided.ok ? decided.value : current;
+    }, row.data);
+    const wish = wishOf(row.data, use);
+    // The next one waits for the one before, so that each finds the shape that its author saw.
+    const ticked = job === null ? decide(requested, { kind: 'tick', wish }, now) : null;
+    const after = ticked?.ok ? ticked.value : requested;
+    await saveMigration(sql, environment.id, { before: row.data, after });
+    if (row.data.state !== after.state) await tell(sql, environment, after);
+    job ??= jobOf({ ...row, data: after }, { environment, use, wanted: isWanted(after, wish) });
+  }
+  if (job === null) return { dueInMs: IDLE_MS, job };
+  const signals = await outsideSignals(sql, environment, { since: job.row.data.stateSince, now });
+  return { dueInMs: 0, job: { ...job, signals } };
+}
+
+/** Unwanted work rests, except for what takes something away that is half gone. */
+function jobOf(
+  row: MigrationRow,
+  {
+    environment,
+    use,
+    wanted,
+  }: { readonly environment: EnvironmentRow; readonly use: SchemaUse; readonly wanted: boolean },
+): Job | null {
+  const phase = phaseToDo(row.data);
+  if (phase === null || use.owner === null) return null;
+  if (!wanted && phase !== 'contract' && phase !== 'abort') return null;
+  return { environment, owner: use.owner, row, phase, held: row.data.paused !== null, signals: [] };
+}
+
+async function perform(services: Services, duty: Duty, job: Job): Promise<PhaseOutcome> {
+  const { owner, row, phase, environment } = job;
+  const { throttle } = owner.config.migrations as NonNullable<ReleaseRow['config']['migrations']>;
+  let session: Awaited<ReturnType<typeof openTarget>> | null = null;
+  try {
+    session = await openTarget(services, owner, `migration ${row.version} of ${nameOf(environment)}`);
+    return await workOnPhase(session, {
+      scope: nameOf(environment),
+      version: row.version,
+      fence: services.generation * EPOCHS + duty.epoch,
+      source: row.source,
+      phase,
+      budgetMs: BUDGET_MS,
+      limits: limitsOf(throttle),
+      signals: job.signals,
+      userQuery: throttle.query ?? null,
+      held: job.held,
+      nice: throttle.nice,
+      batchMs: throttle.batch,
+    });
+  } catch (error) {
+    const unavailable = (error as { kind?: string }).kind === 'unavailable';
+    const reason = (error as Error).message;
+    return unavailable ? { kind: 'waits', reason, progress: null } : { kind: 'failed', reason };
+  } finally {
+    await session?.close();
+  }
+}
+
+async function save(
+  sql: Queryable,
+  duty: Duty,
+  { job, outcome }: { readonly job: Job; readonly outcome: PhaseOutcome },
+): Promise<boolean> {
+  if (!(await holdDuty(sql, duty))) return false;
+  const { environment, row, phase } = job;
+  const current = (await migrationsOf(sql, environment.id)).find(
+    ({ version }) => version === row.version,
+  )?.data;
+  if (!current) return false;
+  const decided = decide(current, { kind: 'worked', phase, outcome }, await databaseNow(sql));
+  if (!decided.ok) return false;
+  await saveMigration(sql, environment.id, { before: current, after: decided.value });
+  const moved = current.state !== decided.value.state;
+  if (moved) await tell(sql, environment, decided.value);
+  // Whoever waits for the schema looks again.
+  await hastenDuty(sql, 'environment', environment.id);
+  return moved || outcome.kind === 'more';
+}
+
+async function tell(sql: Queryable, environment: EnvironmentRow, migration: Migration): Promise<void> {
+  await appendEvent(sql, {
+    topic: 'migration',
+    subject: environment.id,
+    kind: migration.state,
+    data: { version: migration.version, name: migration.name, reason: migration.reason },
+  });
+  if (migration.paused?.by !== 'failure') return;
+  await announce(sql, {
+    kind: 'migrationFailed',
+    subject: environment.id,
+    sentence: `migration ${labelOf(migration)} of ${nameOf(environment)} failed while ${underlying(migration)}: ${migration.reason ?? 'no reason given'}`,
+  });
+}

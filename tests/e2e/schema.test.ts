@@ -1,0 +1,209 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { MigrationView, RolloutView } from '@holdfast/contract/api/resources.ts';
+import { buildSync } from 'esbuild';
+import { afterEach, describe, expect, test } from 'vitest';
+import { freePorts, until } from '../../tools/demo/machine.ts';
+import { AppDatabase } from './app-database.ts';
+import { WorkBench } from './work-bench.ts';
+
+/**
+ * Schema changes bound to rollouts: the examples through a canary, a rollback, and on to the
+ * contract phase, with users who write in both shapes; and what keeps a change waiting.
+ */
+const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
+const at = { app: 'shop', environment: 'production' };
+const LIMIT_MS = 40_000;
+
+let shop: Shop | undefined;
+afterEach(async () => {
+  await shop?.stop();
+  shop = undefined;
+});
+
+function filesOf(folder: string): Record<string, string> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  const paths = entries.map((entry) => join(entry.parentPath, entry.name));
+  return Object.fromEntries(paths.map((path) => [path.slice(folder.length + 1), readFileSync(path, 'utf8')]));
+}
+
+/** The driver in one file, so that no registry is asked while a test runs. */
+function driver(): string {
+  const built = buildSync({
+    stdin: { contents: "export { default } from 'pg'", resolveDir: EXAMPLES },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    write: false,
+    external: ['pg-native'],
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+  });
+  return built.outputFiles[0]?.text ?? '';
+}
+
+class Shop {
+  readonly bench: WorkBench;
+  readonly database: AppDatabase;
+  readonly folder: string;
+  readonly config: string;
+  readonly port: number;
+  private releases = 1;
+
+  private constructor(
+    bench: WorkBench,
+    parts: { database: AppDatabase; folder: string; config: string; port: number },
+  ) {
+    this.bench = bench;
+    this.database = parts.database;
+    this.folder = parts.folder;
+    this.config = parts.config;
+    this.port = parts.port;
+  }
+
+  /** The example's first release serves, on the schema that its first change made. */
+  static async open(example: string, change: (config: string) => string = (same) => same): Promise<Shop> {
+    const bench = await WorkBench.start();
+    const database = await AppDatabase.begin(bench.root);
+    const port = await freePorts(1);
+    const files = filesOf(join(EXAMPLES, example));
+    const config = change((files['holdfast.yaml'] ?? '').replace('listen: 8080', `listen: ${port}`));
+    const first = Object.fromEntries(Object.entries(files).filter(([path]) => !path.startsWith('next/')));
+    const bundled = {
+      'node_modules/pg/index.js': driver(),
+      'node_modules/pg/package.json': '{"type":"module","main":"index.js"}',
+    };
+    await bench.machine.client('setSecret', {
+      params: { name: 'DATABASE_URL' },
+      body: { value: database.url },
+    });
+    const folder = await bench.repository('shop', { ...first, ...bundled, 'holdfast.yaml': config }, 3_600);
+    const opened = new Shop(bench, { database, folder, config, port });
+    shop = opened;
+    const run = await bench.run('shop');
+    expect(run.jobs.map((job) => job.reason)).toEqual(run.jobs.map(() => null));
+    await until('v1 to serve', async () => (await opened.ask()).startsWith('200 v1'));
+    return opened;
+  }
+
+  async stop(): Promise<void> {
+    await this.bench.stop();
+    await this.database.stop();
+  }
+
+  async ask(): Promise<string> {
+    return fetch(`http://127.0.0.1:${this.port}/`).then(
+      async (response) => `${response.status} ${await response.text()}`,
+      (error: Error) => `nothing: ${error.message}`,
+    );
+  }
+
+  /** The example's next release. */
+  async push(version: string, files: Record<string, string> = {}): Promise<number> {
+    this.bench.write(this.folder, {
+      ...files,
+      'holdfast.yaml': this.config.replace('VERSION: v1', `VERSION: ${version}`),
+    });
+    this.bench.commit(this.folder, version);
+    await this.bench.machine.client('startRun', { body: { repository: 'shop', inputs: {} } });
+    this.releases += 1;
+    return this.releases;
+  }
+
+  next(example: string): Record<string, string> {
+    return filesOf(join(EXAMPLES, example, 'next'));
+  }
+
+  rollout(): Promise<RolloutView | null> {
+    return this.bench.machine.client('showEnvironment', { params: at }).then(({ rollout }) => rollout);
+  }
+
+  async reach(number: number, state: RolloutView['state']): Promise<RolloutView> {
+    let seen: RolloutView | null = null;
+    const look = async () => {
+      seen = await this.rollout();
+      return seen?.candidate.number === number && seen.state === state ? seen : null;
+    };
+    return until(`release ${number} to be ${state}`, look, LIMIT_MS).catch((error: Error) => {
+      throw new Error(`${error.message}; it is release ${seen?.candidate.number}, ${seen?.state}: ${seen?.reason}`);
+    });
+  }
+
+  async migration(version: number): Promise<MigrationView | undefined> {
+    const { items } = await this.bench.machine.client('listMigrations', { params: at });
+    return items.find((item) => item.version === version);
+  }
+
+  async becomes(version: number, fits: (migration: MigrationView) => boolean): Promise<MigrationView> {
+    let seen: MigrationView | undefined;
+    const look = async () => {
+      seen = await this.migration(version);
+      return seen && fits(seen) ? seen : null;
+    };
+    return until(`migration ${version} to come to that`, look, LIMIT_MS).catch((error: Error) => {
+      throw new Error(`${error.message}; it is ${seen?.state}: ${seen?.reason}`);
+    });
+  }
+
+  steer(version: number, verb: 'pause' | 'resume' | 'abort' | 'contract') {
+    return this.bench.machine.client('steerMigration', { params: { ...at, version, verb } });
+  }
+
+  /** Users who ask one request after the other until they are told to stop: what went wrong. */
+  load(): { stop(): Promise<string[]> } {
+    let running = true;
+    const odd: string[] = [];
+    const user = async () => {
+      while (running) {
+        const text = await this.ask();
+        if (!text.startsWith('200')) odd.push(text);
+      }
+    };
+    const users = [user(), user(), user(), user()];
+    return {
+      stop: async () => {
+        running = false;
+        await Promise.all(users);
+        return odd;
+      },
+    };
+  }
+}
+
+describe.each([
+  ['04-rename-column', 'SELECT count(*)::int AS wrong FROM customers WHERE email IS NULL', 'mail'],
+  [
+    '05-split-column',
+    "SELECT count(*)::int AS wrong FROM customers WHERE first_name NOT LIKE 'First%' OR last_name NOT LIKE 'Last%'",
+    'name',
+  ],
+  ['06-not-null', 'SELECT count(*)::int AS wrong FROM orders WHERE currency IS NULL', null],
+])('%s', (example, wrong, gone) => {
+  test('goes through a canary, a rollback and the contract phase, and no user notices', async () => {
+    const app = await Shop.open(example);
+    const users = app.load();
+    const second = await app.push('v2', app.next(example));
+    await app.reach(second, 'done');
+    const why = 'release 1 can still be returned to and uses the old shape';
+    await app.becomes(2, ({ state, reason }) => state === 'ready' && reason === why);
+
+    await app.bench.machine.client('rollBack', { params: at });
+    await until('release 1 to serve again', async () => (await app.rollout())?.state === 'rolledBack');
+    expect(await app.ask()).toContain('200 v1');
+    await app.reach(await app.push('v3'), 'done');
+    await app.reach(await app.push('v4'), 'done');
+    const done = await app.becomes(2, ({ state }) => state === 'done');
+    expect(done.pointOfNoReturn).toBe('passed');
+
+    expect(await users.stop()).toEqual([]);
+    expect(await app.database.query(wrong)).toEqual([{ wrong: 0 }]);
+    const columns = await app.database.query<{ name: string }>(
+      "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'public'",
+    );
+    expect(columns.map(({ name }) => name)).not.toContain(gone);
+  });
+});
