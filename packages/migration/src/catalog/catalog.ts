@@ -12,17 +12,22 @@ export interface Catalog {
   readonly live: boolean;
   table(name: string): TableFacts | null;
   /** Foreign keys of other tables (or its own) that point at this one. */
-  referencing(name: string): readonly {
-    readonly table: string;
-    readonly name: string;
-    readonly referencedColumns: readonly string[];
-  }[];
+  referencing(name: string): readonly ReferringKey[];
   /** The table that an index belongs to. */
   indexTable(name: string): string | null;
   /** Of a function of the user's own; null: unknown. */
   volatility(name: string): 'immutable' | 'stable' | 'volatile' | null;
   /** A domain whose values are checked. */
   isConstrainedDomain(name: string): boolean | null;
+  /** What a domain is made of; null: it is no domain, or nobody has looked. */
+  baseType(name: string): string | null;
+}
+
+export interface ReferringKey {
+  readonly table: string;
+  readonly name: string;
+  readonly referencedColumns: readonly string[];
+  readonly validated: boolean;
 }
 
 export interface TableFacts {
@@ -37,7 +42,12 @@ export interface TableFacts {
   readonly constraints: readonly ConstraintFacts[];
   readonly indexes: readonly IndexFacts[];
   readonly defaultPartition: string | null;
+  /** As pg_get_partkeydef prints it; null: it is not partitioned. */
+  readonly partitionKey: string | null;
+  /** Its partitions, or tables that inherit from it: one level. */
   readonly partitions: readonly string[];
+  /** What it is a partition of, or inherits from. */
+  readonly parents: readonly string[];
   /** Triggers of the user's own that may change a row before it is written. */
   readonly beforeTriggers: boolean;
 }
@@ -49,6 +59,8 @@ export interface ColumnFacts {
   readonly notNull: boolean;
   readonly default: string | null;
   readonly generated: boolean;
+  /** Generated when it is read. */
+  readonly virtual: boolean;
   readonly identity: boolean;
 }
 
@@ -87,6 +99,7 @@ export function unknownCatalog(serverVersion = 14): Catalog {
     indexTable: () => null,
     volatility: () => null,
     isConstrainedDomain: () => null,
+    baseType: () => null,
   };
 }
 

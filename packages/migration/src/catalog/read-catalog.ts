@@ -15,6 +15,7 @@ interface CatalogRow {
   readonly indexes: Record<string, string> | null;
   readonly functions: Record<string, 'immutable' | 'stable' | 'volatile'> | null;
   readonly domains: Record<string, boolean> | null;
+  readonly baseTypes: Record<string, string> | null;
 }
 
 /** One look at the live catalog. Reads system tables only; takes no lock on a user's table. */
@@ -39,12 +40,14 @@ export async function readCatalog(sql: Sql): Promise<Catalog> {
             table: table.name,
             name: constraint.name,
             referencedColumns: constraint.referencedColumns,
+            validated: constraint.validated,
           })),
       );
     },
     indexTable: (name) => row.indexes?.[name] ?? null,
     volatility: (name) => row.functions?.[name] ?? null,
     isConstrainedDomain: (name) => row.domains?.[name] ?? null,
+    baseType: (name) => row.baseTypes?.[name] ?? null,
   };
 }
 
@@ -65,7 +68,7 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
      'rows', greatest(t.reltuples, coalesce(s.n_live_tup, 0), 0), 'bytes', CASE WHEN t.relkind IN ('r', 'm') THEN pg_table_size(t.oid) ELSE 0 END,
      'writes', coalesce(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0), 'reads', coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0),
      'columns', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
-         'default', pg_get_expr(d.adbin, d.adrelid), 'generated', a.attgenerated <> '', 'identity', a.attidentity <> '') ORDER BY a.attnum), '[]')
+         'default', pg_get_expr(d.adbin, d.adrelid), 'generated', a.attgenerated <> '', 'virtual', a.attgenerated = 'v', 'identity', a.attidentity <> '') ORDER BY a.attnum), '[]')
        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
      'constraints', (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'kind', CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign' WHEN 'p' THEN 'primary'
          WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion' WHEN 'n' THEN 'notNull' ELSE 'trigger' END, 'validated', k.convalidated, 'definition', pg_get_constraintdef(k.oid),
@@ -78,6 +81,8 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = p.number WHERE p.place <= i.indnkeyatts))), '[]')
        FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid WHERE i.indrelid = t.oid),
      'partitions', (SELECT coalesce(json_agg(r.name), '[]') FROM pg_inherits h JOIN named r ON r.oid = h.inhrelid WHERE h.inhparent = t.oid),
+     'partitionKey', CASE WHEN t.relkind = 'p' THEN pg_get_partkeydef(t.oid) END,
+     'parents', (SELECT coalesce(json_agg(r.name), '[]') FROM pg_inherits h JOIN named r ON r.oid = h.inhparent WHERE h.inhrelid = t.oid),
      'beforeTriggers', EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgtype::int & 3 = 3 AND g.tgname NOT LIKE 'zz\\_holdfast\\_%'),
      'defaultPartition', (SELECT r.name FROM pg_partitioned_table p JOIN named r ON r.oid = p.partdefid WHERE p.partrelid = t.oid)))
    FROM named t LEFT JOIN pg_stat_all_tables s ON s.relid = t.oid) AS tables,
@@ -89,4 +94,8 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
      SELECT p.proname, CASE min(CASE p.provolatile WHEN 'v' THEN 0 WHEN 's' THEN 1 ELSE 2 END) WHEN 0 THEN 'volatile' WHEN 1 THEN 'stable' ELSE 'immutable' END AS volatile
      FROM pg_proc p GROUP BY p.proname) f) AS functions,
   (SELECT json_object_agg(typname, checked) FROM (
-     SELECT t.typname, bool_or(EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = t.oid)) AS checked FROM pg_type t WHERE t.typtype = 'd' GROUP BY t.typname) d) AS domains`;
+     WITH RECURSIVE base AS (
+       SELECT oid AS domain, typname, oid AS at, typbasetype, typnotnull FROM pg_type WHERE typtype = 'd'
+       UNION ALL SELECT b.domain, b.typname, t.oid, t.typbasetype, t.typnotnull FROM base b JOIN pg_type t ON t.oid = b.typbasetype AND t.typtype = 'd')
+     SELECT typname, bool_or(typnotnull OR EXISTS (SELECT FROM pg_constraint k WHERE k.contypid = base.at)) AS checked FROM base GROUP BY typname) d) AS domains,
+  (SELECT json_object_agg(typname, format_type(typbasetype, typtypmod)) FROM pg_type WHERE typtype = 'd') AS "baseTypes"`;

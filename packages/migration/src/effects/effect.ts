@@ -20,6 +20,8 @@ export interface Effect {
   readonly lock: LockMode;
   readonly rewrite: boolean;
   readonly scan: boolean;
+  /** Only this relation: its partitions are not touched. */
+  readonly alone?: boolean;
 }
 
 export interface Effects {
@@ -36,13 +38,32 @@ export const UNKNOWN: Effects = { on: [], outside: false, known: false };
 export function lock(
   relation: string,
   mode: LockMode,
-  does: Partial<Pick<Effect, 'rewrite' | 'scan'>> = {},
+  does: Partial<Pick<Effect, 'rewrite' | 'scan' | 'alone'>> = {},
 ): Effect {
-  return { relation, lock: mode, rewrite: does.rewrite ?? false, scan: does.scan ?? false };
+  return {
+    relation,
+    lock: mode,
+    rewrite: does.rewrite ?? false,
+    scan: does.scan ?? false,
+    ...(does.alone ? { alone: true } : {}),
+  };
 }
 
 export function effects(on: readonly Effect[], how: Partial<Pick<Effects, 'outside'>> = {}): Effects {
   return { on: merge(on), outside: how.outside ?? false, known: true };
+}
+
+/** What is done to a table is done to each of its partitions, all the way down. */
+export function withPartitions(
+  given: Effects,
+  partitionsOf: (relation: string) => readonly string[],
+): Effects {
+  const below = (relation: string): readonly string[] =>
+    partitionsOf(relation).flatMap((child) => [child, ...below(child)]);
+  const on = given.on.flatMap(({ alone, ...effect }) =>
+    alone ? [effect] : [effect, ...below(effect.relation).map((relation) => ({ ...effect, relation }))],
+  );
+  return { ...given, on: merge(on) };
 }
 
 export function isStronger(one: LockMode, other: LockMode): boolean {
@@ -63,6 +84,7 @@ function merge(all: readonly Effect[]): readonly Effect[] {
   );
   return [...byRelation.values()].map((own) =>
     own.reduce((one, other) => ({
+      ...(one.alone && other.alone ? { alone: true } : {}),
       relation: one.relation,
       lock: isStronger(other.lock, one.lock) ? other.lock : one.lock,
       rewrite: one.rewrite || other.rewrite,

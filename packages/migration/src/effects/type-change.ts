@@ -4,17 +4,23 @@
  */
 export function isFreeTypeChange(from: string, to: string, { utc }: { readonly utc: boolean }): boolean {
   const [old, wanted] = [parse(from), parse(to)];
-  if (old.array || wanted.array)
+  if (old.array !== wanted.array) return false;
+  if (old.array)
     return (
-      old.array &&
-      wanted.array &&
       old.name === wanted.name &&
-      old.modifiers.join() === wanted.modifiers.join()
+      (wanted.modifiers.length === 0 || old.modifiers.join() === wanted.modifiers.join())
     );
   if (old.name === wanted.name) return grows(old, wanted);
   if (CHARACTER.has(old.name) && CHARACTER.has(wanted.name)) return wanted.modifiers.length === 0;
   if (TIMESTAMPS.has(old.name) && TIMESTAMPS.has(wanted.name)) return utc && grows(old, wanted);
   return FREE_PAIRS.has(`${old.name} ${wanted.name}`);
+}
+
+/** Indexes and foreign keys on the column stay as they are: values compare as before. */
+export function keepsOrder(from: string, to: string): boolean {
+  const [old, wanted] = [parse(from), parse(to)];
+  const plain = new Set(['character varying', 'text', 'cidr', 'inet']);
+  return old.name === wanted.name || (plain.has(old.name) && plain.has(wanted.name));
 }
 
 interface ParsedType {
@@ -35,7 +41,14 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
 const CHARACTER = new Set(['character varying', 'text', 'citext']);
 const TIMESTAMPS = new Set(['timestamp with time zone', 'timestamp without time zone']);
 /** Casts that pg_cast calls binary, among those that people use in tables. */
-const FREE_PAIRS = new Set(['cidr inet', 'integer oid', 'oid integer', 'xml text', 'xml character varying']);
+const FREE_PAIRS = new Set([
+  'bit bit varying',
+  'cidr inet',
+  'integer oid',
+  'oid integer',
+  'xml text',
+  'xml character varying',
+]);
 /** Kept in a column of their own length: a longer one is another content. */
 const PADDED = new Set(['character', 'bit']);
 const MOST_PRECISION = 6;

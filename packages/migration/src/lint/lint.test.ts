@@ -106,6 +106,7 @@ const table: TableFacts = {
       notNull: false,
       default: null,
       generated: false,
+      virtual: false,
       identity: false,
     },
   ],
@@ -123,6 +124,8 @@ const table: TableFacts = {
   indexes: [],
   defaultPartition: null,
   partitions: [],
+  partitionKey: null,
+  parents: [],
   beforeTriggers: false,
 };
 const live = (facts: Partial<TableFacts> = {}): Catalog => ({

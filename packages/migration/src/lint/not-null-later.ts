@@ -1,5 +1,5 @@
 import type { ColumnDef } from '@pgsql/types';
-import { columnConstraints } from '../effects/alter-table.ts';
+import { columnConstraints } from '../effects/column-definition.ts';
 import { quoteName, quoteRelation } from '../sql/names.ts';
 import { constraintName } from './constraint-name.ts';
 

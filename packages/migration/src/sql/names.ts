@@ -40,6 +40,8 @@ export function typeText(type: TypeName | undefined): string {
   const modifiers = (type?.typmods ?? []).flatMap((node) =>
     'A_Const' in node && 'ival' in node.A_Const ? [String(node.A_Const.ival?.ival ?? 0)] : [],
   );
+  // interval(3) has the mask of its fields first.
+  if (name === 'interval' && modifiers.length > 1) modifiers.shift();
   return `${name}${modifiers.length > 0 ? `(${modifiers.join(',')})` : ''}${(type?.arrayBounds ?? []).length > 0 ? '[]' : ''}`;
 }
 

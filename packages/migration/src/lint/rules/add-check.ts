@@ -1,4 +1,4 @@
-import { constraintDefinition } from '../../effects/alter-table.ts';
+import { constraintDefinition } from '../../effects/column-definition.ts';
 import { expressionText } from '../../sql/deparse.ts';
 import { quoteName, quoteRelation } from '../../sql/names.ts';
 import { constraintName } from '../constraint-name.ts';

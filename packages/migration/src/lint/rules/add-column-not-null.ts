@@ -1,4 +1,5 @@
-import { columnDefinition, isRequired } from '../../effects/alter-table.ts';
+import { isRequired } from '../../effects/alter-table.ts';
+import { columnDefinition } from '../../effects/column-definition.ts';
 import { inAlterTable, type Rule } from '../rule.ts';
 
 export const addColumnNotNull: Rule = {

@@ -1,4 +1,5 @@
-import { columnDefinition, isSerial } from '../../effects/alter-table.ts';
+import { isSerial } from '../../effects/alter-table.ts';
+import { columnDefinition } from '../../effects/column-definition.ts';
 import { quoteName, quoteRelation, quoteText, stringsOf } from '../../sql/names.ts';
 import { notNullLater } from '../not-null-later.ts';
 import type { Rewrite } from '../rule.ts';

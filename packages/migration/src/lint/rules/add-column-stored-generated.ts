@@ -1,4 +1,4 @@
-import { columnConstraints, columnDefinition } from '../../effects/alter-table.ts';
+import { columnConstraints, columnDefinition } from '../../effects/column-definition.ts';
 import { inAlterTable, type Rule } from '../rule.ts';
 
 export const addColumnStoredGenerated: Rule = {

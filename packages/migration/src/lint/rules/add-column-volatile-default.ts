@@ -1,4 +1,4 @@
-import { columnConstraints, columnDefinition } from '../../effects/alter-table.ts';
+import { columnConstraints, columnDefinition } from '../../effects/column-definition.ts';
 import { isVolatile } from '../../effects/volatility.ts';
 import { columnTypeText, expressionText } from '../../sql/deparse.ts';
 import { quoteName, quoteRelation } from '../../sql/names.ts';

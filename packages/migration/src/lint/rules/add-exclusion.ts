@@ -1,4 +1,4 @@
-import { constraintDefinition } from '../../effects/alter-table.ts';
+import { constraintDefinition } from '../../effects/column-definition.ts';
 import { inAlterTable, type Rule } from '../rule.ts';
 
 export const addExclusion: Rule = {

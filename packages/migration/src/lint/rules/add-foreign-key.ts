@@ -1,5 +1,5 @@
 import type { Constraint, Node } from '@pgsql/types';
-import { constraintDefinition } from '../../effects/alter-table.ts';
+import { constraintDefinition } from '../../effects/column-definition.ts';
 import { statementText } from '../../sql/deparse.ts';
 import { quoteName, quoteRelation, relationName, stringsOf } from '../../sql/names.ts';
 import { type Statement, statementAs } from '../../sql/statement.ts';

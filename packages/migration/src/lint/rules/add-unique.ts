@@ -1,4 +1,4 @@
-import { constraintDefinition } from '../../effects/alter-table.ts';
+import { constraintDefinition } from '../../effects/column-definition.ts';
 import { quoteName, quoteRelation, stringsOf } from '../../sql/names.ts';
 import { constraintName } from '../constraint-name.ts';
 import { inAlterTable, type Rule } from '../rule.ts';

@@ -1,5 +1,5 @@
 import { columnOf } from '../../catalog/catalog.ts';
-import { columnDefinition } from '../../effects/alter-table.ts';
+import { columnDefinition } from '../../effects/column-definition.ts';
 import { typeText } from '../../sql/names.ts';
 import { inAlterTable, type Rule } from '../rule.ts';
 

@@ -1,5 +1,6 @@
 import { columnOf } from '../../catalog/catalog.ts';
-import { altered, columnDefinition } from '../../effects/alter-table.ts';
+import { altered } from '../../effects/alter-table.ts';
+import { columnDefinition } from '../../effects/column-definition.ts';
 import { statementAs } from '../../sql/statement.ts';
 import { inAlterTable, type Rule, type RuleContext } from '../rule.ts';
 

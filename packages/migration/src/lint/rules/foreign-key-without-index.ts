@@ -1,4 +1,4 @@
-import { constraintDefinition } from '../../effects/alter-table.ts';
+import { constraintDefinition } from '../../effects/column-definition.ts';
 import { quoteName, quoteRelation, relationName, stringsOf } from '../../sql/names.ts';
 import { statementAs } from '../../sql/statement.ts';
 import { constraintName } from '../constraint-name.ts';

@@ -1,4 +1,4 @@
-import { columnDefinition } from '../../effects/alter-table.ts';
+import { columnDefinition } from '../../effects/column-definition.ts';
 import { stringsOf } from '../../sql/names.ts';
 import { inAlterTable, type Rule } from '../rule.ts';
 

@@ -1,4 +1,4 @@
-import { columnConstraints } from '../../effects/alter-table.ts';
+import { columnConstraints } from '../../effects/column-definition.ts';
 import { relationName, stringsOf } from '../../sql/names.ts';
 import { statementAs } from '../../sql/statement.ts';
 import type { Rule } from '../rule.ts';

@@ -1,4 +1,6 @@
-import { altered, constraintDefinition, isProvedNotNull } from '../../effects/alter-table.ts';
+import { altered } from '../../effects/alter-table.ts';
+import { constraintDefinition } from '../../effects/column-definition.ts';
+import { isProvedNotNull } from '../../effects/proofs.ts';
 import { statementAs } from '../../sql/statement.ts';
 import { notNullLater } from '../not-null-later.ts';
 import { inAlterTable, type Rule, type RuleContext } from '../rule.ts';
