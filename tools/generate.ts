@@ -4,6 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { openApi } from '@holdfast/contract/api/openapi.ts';
 import { environment, singleApp } from '@holdfast/contract/config/holdfast-yaml.ts';
 import { ERRORS, KINDS } from '@holdfast/contract/errors.ts';
+import { unknownCatalog } from '@holdfast/migration/catalog/catalog.ts';
+import { declaration } from '@holdfast/migration/declare/changes-yaml.ts';
+import { blockedBy } from '@holdfast/migration/effects/effect.ts';
+import { effectsOf } from '@holdfast/migration/effects/effects-of.ts';
+import type { Rule } from '@holdfast/migration/lint/rule.ts';
+import { RULES } from '@holdfast/migration/lint/rules.ts';
+import { loadParser, parseSql } from '@holdfast/migration/sql/parse-sql.ts';
 import { z } from 'zod';
 import { VERSION } from '../packages/controller/src/version.ts';
 
@@ -15,10 +22,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const check = process.argv.includes('--check');
 const stale: string[] = [];
 
+await loadParser();
 write('docs/reference/errors.md', errorsPage());
 write('docs/reference/openapi.json', `${JSON.stringify(openApi(VERSION), null, 2)}\n`);
 write('docs/reference/holdfast.schema.json', `${JSON.stringify(schemaOf(singleApp), null, 2)}\n`);
 write('docs/reference/config.md', configPage());
+for (const rule of RULES) write(`docs/reference/lint/${rule.name}.md`, rulePage(rule));
+write('docs/reference/lint/README.md', rulesPage());
+write('docs/reference/migration.schema.json', `${JSON.stringify(schemaOf(declaration), null, 2)}\n`);
 
 if (stale.length > 0) {
   process.stderr.write(`not what the declarations say: ${stale.join(', ')}\nrun: npm run generate\n`);
@@ -47,6 +58,55 @@ the exit code; the API answers problem+json (RFC 9457) with the status. Generate
 
 | code | status | exit | meaning | what to do |
 |---|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function rulePage({ name, title, why, severity, bad, good, goodPhase }: Rule): string {
+  const locks = parseSql('', bad).flatMap((statement) =>
+    effectsOf(statement, unknownCatalog()).on.map(({ relation, lock, rewrite, scan }) => {
+      const work = rewrite ? ', and all of it is written anew' : scan ? ', and all of it is read' : '';
+      const blocked = blockedBy(lock);
+      return `\`${relation}\`: ${lock}${work}${blocked ? `; ${blocked} wait` : '; nobody waits'}`;
+    }),
+  );
+  return `# ${name}
+
+${title}. Severity: ${severity}.
+
+${why}
+
+## Bad
+
+\`\`\`sql
+${bad}
+\`\`\`
+
+## Good${goodPhase ? `, in the ${goodPhase} phase` : ''}
+
+\`\`\`sql
+${good}
+\`\`\`
+
+## The lock of the bad one
+
+${locks.length > 0 ? locks.map((line) => `- ${line}`).join('\n') : 'None on a table in use.'}
+
+Where nothing is known of the table, the worst is assumed; \`holdfast migrate lint --database URL\` asks. To accept a finding, write
+\`-- holdfast-accept ${name}: REASON\` above the statement. Generated from \`packages/migration/src/lint/rules/${name}.ts\`, whose
+examples the tests run; what each statement locks is compared with PostgreSQL 15 and 18 by \`tests/lock-oracle\`.
+`;
+}
+
+function rulesPage(): string {
+  const rows = RULES.map(({ name, severity, title }) => `| [${name}](${name}.md) | ${severity} | ${title} |`);
+  return `# What holdfast migrate lint finds
+
+Each rule with its bad and its good example, and the lock. An error stops a schema change before its first statement, unless it is
+accepted with a reason; on a table that is small (asked of the live database) it is only a note.
+
+| rule | severity | what |
+|---|---|---|
 ${rows.join('\n')}
 `;
 }

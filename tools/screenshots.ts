@@ -6,7 +6,7 @@ import { createClient } from '@holdfast/contract/api/client.ts';
 import { chromium } from 'playwright-core';
 
 /**
- * The four pages as a person sees them, at 1440 and 390 px, of a running Holdfast:
+ * The pages as a person sees them, at 1440 and 390 px, of a running Holdfast:
  * node tools/screenshots.ts --controller URL --token-file F [--out docs/images]
  */
 const { values } = parseArgs({
@@ -26,6 +26,7 @@ const pages = {
   run: `/runs/${runs.at(-2)?.id ?? runs[0]?.id}`,
   environments: '/environments',
   rollout: `/rollouts/${rollout?.id}`,
+  ...(environment?.migrations ? { migrations: `/environments/${environment.name}/migrations` } : {}),
 };
 
 mkdirSync(out, { recursive: true });

@@ -7,6 +7,7 @@ missing=
 for pair in chromium:chromium git:git python3:python3 faketime:faketime ip:iproute2 iptables:iptables openssl:openssl go:golang-go; do
   command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
+[ -x /usr/lib/postgresql/15/bin/postgres ] || missing="$missing postgresql-15"
 if [ "${1:-}" = bench ]; then
   for pair in haproxy:haproxy nginx:nginx-light caddy:caddy; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
@@ -16,4 +17,9 @@ fi
 sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
 $sudo apt-get update -qq
 # shellcheck disable=SC2086
+# PostgreSQL 15 is wanted for its binaries; a cluster of its own would take a port and memory.
+if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+  $sudo mkdir -p /etc/postgresql-common
+  echo 'create_main_cluster = false' | $sudo tee /etc/postgresql-common/createcluster.conf >/dev/null
+fi
 DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing

@@ -129,7 +129,9 @@ class Shop {
       return seen?.candidate.number === number && seen.state === state ? seen : null;
     };
     return until(`release ${number} to be ${state}`, look, LIMIT_MS).catch((error: Error) => {
-      throw new Error(`${error.message}; it is release ${seen?.candidate.number}, ${seen?.state}: ${seen?.reason}`);
+      throw new Error(
+        `${error.message}; it is release ${seen?.candidate.number}, ${seen?.state}: ${seen?.reason}`,
+      );
     });
   }
 
@@ -205,5 +207,64 @@ describe.each([
       "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'public'",
     );
     expect(columns.map(({ name }) => name)).not.toContain(gone);
+  });
+});
+
+describe('what comes in between', () => {
+  /** Small batches with long rests: there is time for everything that may happen. */
+  const slow = (config: string) =>
+    config.replace(
+      '      path: db/migrations',
+      '      throttle: { batch: 10ms, nice: 4, transaction: 2s, slotBytes: 4MiB }\n      path: db/migrations',
+    );
+  const held = (why: RegExp) => (migration: MigrationView) =>
+    migration.state === 'paused' && migration.pausedBy === 'signal' && why.test(migration.reason ?? '');
+  const goesOn = ({ state, reason }: MigrationView) => state !== 'paused' && reason === null;
+
+  test('each thing that hurts pauses the backfill, says why, and lets it go on by itself', async () => {
+    const app = await Shop.open('06-not-null', slow);
+    await app.push('v2', app.next('06-not-null'));
+    await app.becomes(2, ({ state, progress }) => state === 'backfilling' && (progress?.rows ?? 0) > 0);
+
+    const report = await app.database.session("SET application_name = 'report'; BEGIN; SELECT 1");
+    await app.becomes(2, held(/^a transaction is open for/));
+    await report.end();
+    await app.becomes(2, goesOn);
+
+    await app.database.query("SELECT pg_create_physical_replication_slot('forgotten', true)");
+    await app.becomes(2, held(/^a replication slot holds back [\d.]+ MiB of WAL, the limit is 4 MiB$/));
+    await app.database.query("SELECT pg_drop_replication_slot('forgotten')");
+    await app.becomes(2, goesOn);
+
+    await app.database.kill();
+    await app.becomes(2, held(/^the app's database (?:cannot be reached|went away)/));
+    await app.database.restart();
+    await app.becomes(2, goesOn);
+
+    await app.steer(2, 'pause');
+    await app.becomes(2, ({ state, pausedBy }) => state === 'paused' && pausedBy === 'person');
+    const waiting = await until('the rollout to say so', async () => {
+      const rollout = await app.rollout();
+      return rollout?.reason?.includes('paused by hand') ? rollout : null;
+    });
+    expect(waiting).toMatchObject({ state: 'ready', weight: 0 });
+    expect(waiting.reason).toMatch(
+      /^waits for migration 0002_currency to be ready \(paused, \d+ %: paused by hand\)$/,
+    );
+    await expect(app.steer(2, 'abort')).rejects.toThrow('release 2 needs migration 0002_currency');
+    await app.bench.machine.client('steerRollout', {
+      params: { id: waiting.id, verb: 'abort' },
+      body: {},
+    });
+    await app.reach(2, 'aborted');
+    await until('nobody to need it', () =>
+      app.steer(2, 'abort').then(
+        () => true,
+        () => null,
+      ),
+    );
+    await app.becomes(2, ({ state }) => state === 'aborted');
+    expect(await app.ask()).toContain('200 v1');
+    expect(await app.database.query('SELECT tgname FROM pg_trigger WHERE NOT tgisinternal')).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import { useLive } from './data/use-live.ts';
 import { parseRoute, usePath } from './data/use-route.ts';
 import { EnvironmentsPage } from './pages/environments-page.tsx';
 import { LogInPage } from './pages/log-in-page.tsx';
+import { MigrationsPage } from './pages/migrations-page.tsx';
 import { RolloutPage } from './pages/rollout-page.tsx';
 import { RunPage } from './pages/run-page.tsx';
 import { RunsPage } from './pages/runs-page.tsx';
@@ -30,7 +31,7 @@ export function App() {
           </Link>
           <Link
             to="/environments"
-            className={route.page === 'environments' || route.page === 'rollout' ? 'here' : ''}
+            className={['environments', 'rollout', 'migrations'].includes(route.page) ? 'here' : ''}
           >
             Environments
           </Link>
@@ -41,6 +42,7 @@ export function App() {
         {route.page === 'runs' && <RunsPage />}
         {route.page === 'run' && <RunPage id={route.id} />}
         {route.page === 'environments' && <EnvironmentsPage />}
+        {route.page === 'migrations' && <MigrationsPage app={route.app} environment={route.environment} />}
         {route.page === 'rollout' && <RolloutPage id={route.id} />}
       </main>
     </>

@@ -243,6 +243,11 @@ export const environment = z.object({
   rollout: rollout.nullable(),
   instances: z.array(instance),
   routers: z.array(z.object({ id, workers: z.int(), mute: z.int(), revision: z.int() })),
+  /** The schema change that is worked on, or else the newest one; null: there is none. */
+  migrations: z
+    .object({ version: z.int(), state: z.enum(MIGRATION_STATES), reason: z.string().nullable() })
+    .nullable()
+    .default(null),
   hold: z.string().nullable(),
   frozen: z.object({ until: time, why: z.string() }).nullable(),
   listen: z.int().nullable(),

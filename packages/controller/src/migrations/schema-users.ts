@@ -2,7 +2,7 @@ import type { Migration, Wish } from '@holdfast/core/migration/migration.ts';
 import { type SchemaUser, wishFor } from '@holdfast/core/migration/schema-range.ts';
 import { retained } from '@holdfast/core/release/release.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
-import { findRelease, listReleases, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
+import { listReleases, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
 import { instancesOf } from '@holdfast/postgres/rollout/instance-store.ts';
 import { liveRollouts } from '@holdfast/postgres/rollout/rollout-store.ts';
@@ -34,18 +34,14 @@ export async function schemaUse(sql: Queryable, environment: EnvironmentRow): Pr
     add(candidate, 'isRolledOut', state !== 'planned' && state !== 'awaitingApproval');
   const served = releases.map((release) => ({ ...release, servedAt: release.served_at?.getTime() ?? null }));
   for (const { id } of retained(served, environment.config.rollback.keep)) add(id, 'isKept');
-  for (const instance of await instancesOf(sql, environment.id)) add(instance.release_id, 'hasInstances');
-  const owner = releases.find((release) => release.config.migrations && users.has(release.id));
+  for (const { release_id: id, ended_at: ended } of await instancesOf(sql, environment.id))
+    if (ended === null) add(id, 'hasInstances');
+  const named = releases.filter(({ config }) => config.migrations);
   return {
     users: [...users.values()],
     settled: rollouts.length === 0,
-    owner: owner ?? (await stableOwner(sql, environment)),
+    owner: named.find(({ id }) => users.has(id)) ?? named[0] ?? null,
   };
-}
-
-async function stableOwner(sql: Queryable, { stable }: EnvironmentRow): Promise<ReleaseRow | null> {
-  const release = stable ? await findRelease(sql, stable) : null;
-  return release?.config.migrations ? release : null;
 }
 
 export function wishOf({ version }: Migration, { users, settled, owner }: SchemaUse): Wish {

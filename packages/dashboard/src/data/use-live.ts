@@ -77,7 +77,7 @@ function onEvent(listener: Listener): () => void {
 
 function openSource(): EventSource {
   const opened = new EventSource('/api/v1/events');
-  for (const topic of ['run', 'rollout', 'environment', 'agent', 'artifact']) {
+  for (const topic of ['run', 'rollout', 'environment', 'agent', 'artifact', 'migration']) {
     opened.addEventListener(topic, (message) => {
       const event = JSON.parse((message as MessageEvent<string>).data) as EventView;
       for (const listener of listeners) listener(event);

@@ -96,6 +96,13 @@ function Environment({
           <span className="muted">{ago(rollout.stateSince)}</span>
         </Link>
       )}
+      {environment.migrations && (
+        <Link to={`/environments/${environment.name}/migrations`} className="rollout-line">
+          <Badge state={environment.migrations.state} />
+          <span>schema at {String(environment.migrations.version).padStart(4, '0')}</span>
+          <span className="muted">{environment.migrations.reason ?? 'schema changes'}</span>
+        </Link>
+      )}
       <Instances instances={environment.instances} />
       <Releases environment={environment} reload={reload} />
     </article>

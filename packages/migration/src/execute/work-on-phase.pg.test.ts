@@ -306,6 +306,11 @@ describe('what comes in between', () => {
       kind: 'waits',
       reason: "the environment's own throttle query says 2",
     });
+    const watermark = { limits: { databaseBytes: 1_000_000 } };
+    expect(await run(RENAME, 'backfill', watermark)).toMatchObject({
+      kind: 'waits',
+      reason: expect.stringMatching(/^the database has [\d.]+ MiB, its watermark is/),
+    });
     expect(await run(RENAME, 'backfill', { ...lag(1_400), held: true })).toMatchObject({ kind: 'waits' });
     expect(await run(RENAME, 'backfill', { ...lag(100), held: true })).toEqual({ kind: 'done' });
   });

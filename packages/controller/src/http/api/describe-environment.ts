@@ -5,8 +5,10 @@ import type {
   RolloutView,
 } from '@holdfast/contract/api/resources.ts';
 import { mergeHistograms, quantileMs } from '@holdfast/core/analysis/histogram.ts';
+import { isBegun } from '@holdfast/core/migration/migration.ts';
 import { retained } from '@holdfast/core/release/release.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
+import { migrationsOf } from '@holdfast/postgres/migration/migration-store.ts';
 import { listReleases, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
 import { approvalsOf } from '@holdfast/postgres/rollout/approval-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
@@ -78,6 +80,7 @@ export async function describeEnvironment(
     rollout: rollout ? await describeRollout(sql, environment, rollout) : null,
     instances: instances.map((row) => instanceView(row, rows)),
     routers: await routersOf(sql, environment),
+    migrations: await newestMigration(sql, environment.id),
     hold: environment.hold,
     frozen: frozenView(environment),
     listen: environment.config.traffic.listen ?? null,
@@ -145,4 +148,15 @@ export async function trafficOf(
       0.95,
     ),
   };
+}
+
+/** The one that is worked on; else the newest that anything was done of. */
+async function newestMigration(
+  sql: Queryable,
+  environmentId: string,
+): Promise<EnvironmentView['migrations']> {
+  const all = (await migrationsOf(sql, environmentId)).map(({ data }) => data);
+  const working = all.find(({ state }) => !['planned', 'ready', 'done', 'aborted'].includes(state));
+  const shown = working ?? all.findLast(isBegun) ?? all.at(-1);
+  return shown ? { version: shown.version, state: shown.state, reason: shown.reason } : null;
 }
