@@ -24,6 +24,9 @@ npm init -y >/dev/null
 npm install --silent --no-audit --no-fund "$work/$tarball"
 node --input-type=module -e "import { createHoldfast } from 'holdfast/sdk'; createHoldfast({ signals: false })"
 PATH="$checkout/node_modules/node/bin:$PATH"
+# The grammar is WebAssembly beside the bundle: it must be found from there.
+echo "ALTER TABLE orders ADD COLUMN note text;" > "$work/1_note.sql"
+"$holdfast" migrate lint "$work/1_note.sql" | grep -q "0 findings"
 
 ship() { # name port
   cd "$work/$1"

@@ -66,7 +66,7 @@ async function lintAll(
       for (const file of source.files) planOfChanges({ ...file, version: source.version }, catalog);
   const findings = sources.flatMap((source) => lintSource(source, catalog));
   if (json || options.format === 'json') printJson(findings);
-  else if (options.format === 'sarif') printJson(sarifReport(findings, '2.1.0'));
+  else if (options.format === 'sarif') printJson(sarifReport(findings));
   else say(summary(findings, sources));
   if (options.trace) await sayTrace(sources, session);
   if (findings.some(hinders)) throw new ExitWith(1);

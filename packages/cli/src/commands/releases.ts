@@ -52,7 +52,9 @@ export function addReleases(program: Command): void {
         say(`  ${change.path}: ${JSON.stringify(change.from)} → ${JSON.stringify(change.to)}`);
       for (const secret of difference.secrets)
         say(`  secret ${secret.name}: version ${secret.from ?? 'none'} → ${secret.to ?? 'none'}`);
-      if (difference.commits.length + difference.config.length + difference.secrets.length === 0)
+      for (const { version, change } of difference.schema) say(`  schema change ${version}: ${change}`);
+      const { commits, config, secrets, schema } = difference;
+      if (commits.length + config.length + secrets.length + schema.length === 0)
         say('  nothing but the build');
     });
 }

@@ -179,6 +179,8 @@ export const routes = {
       commits: z.array(z.object({ commit: z.string(), author: z.string(), subject: z.string() })),
       config: z.array(z.object({ path: z.string(), from: z.json().nullable(), to: z.json().nullable() })),
       secrets: z.array(z.object({ name: z.string(), from: z.int().nullable(), to: z.int().nullable() })),
+      /** Schema changes that only one of them holds, or that differ. */
+      schema: z.array(z.object({ version: z.int(), change: z.enum(['added', 'removed', 'changed']) })),
     }),
   }),
   planDeploy: route({

@@ -119,3 +119,38 @@ test('a window is days, hours and a zone', () => {
   expect(isOpen(night, new Date('2026-11-21T22:30:00Z'))).toBe(false);
   expect(problem(windows('Mon-Fri 8-17'))).toContain('such as Mon-Fri 08:00-17:00');
 });
+
+test('two environments never change the same database', () => {
+  const text = `version: 1
+app: shop
+environments:
+  production:
+    target: { command: [node, server.js] }
+    migrations: { database: "\${{ secrets.DATABASE_URL }}" }
+  staging:
+    mirrors: production
+`;
+  expect(() => readConfig('holdfast.yaml', text)).toThrow('staging changes the same database as production');
+  const own = `${text}    migrations: { database: "\${{ secrets.STAGING_URL }}" }\n`;
+  expect(readConfig('holdfast.yaml', own)).toHaveLength(1);
+});
+
+test('a database is a secret and nothing else, and the folder stays in the repository', () => {
+  const text = (migrations: string) => `version: 1
+app: shop
+environments:
+  production:
+    target: { command: [node, server.js] }
+    migrations: ${migrations}
+`;
+  expect(() => readConfig('holdfast.yaml', text('{ database: "postgres://db/shop" }'))).toThrow(
+    'expected one secret',
+  );
+  const database = 'database: "${{ secrets.D }}"';
+  expect(() => readConfig('holdfast.yaml', text(`{ path: ../other, ${database} }`))).toThrow(
+    'expected a folder',
+  );
+  expect(() => readConfig('holdfast.yaml', text(`{ throttle: { slotBytes: 4MB }, ${database} }`))).toThrow(
+    'expected a size such as 64MiB',
+  );
+});

@@ -13,9 +13,26 @@ export function readConfig(file: string, text: string): readonly AppConfig[] {
     });
   }
   const mirrored = { ...read, value: withMirrors(read) };
-  if ('apps' in read.value) return validateYaml(mirrored, severalApps).apps;
-  const { app, environments } = validateYaml(mirrored, singleApp);
-  return [{ app, environments }];
+  const several = 'apps' in read.value;
+  const apps = several ? validateYaml(mirrored, severalApps).apps : [validateYaml(mirrored, singleApp)];
+  for (const [at, app] of apps.entries()) checkDatabases(read, app, several ? ['apps', at] : []);
+  return apps.map(({ app, environments }) => ({ app, environments }));
+}
+
+/** Staging that mirrors production must not change production's database. */
+function checkDatabases(read: ReadYaml, { environments }: AppConfig, path: readonly PropertyKey[]): void {
+  const owners = new Map<string, string>();
+  for (const [name, { migrations }] of Object.entries(environments)) {
+    if (!migrations) continue;
+    const owner = owners.get(migrations.database);
+    if (owner !== undefined)
+      throw new HoldfastError(
+        'configInvalid',
+        `${name} changes the same database as ${owner} (${migrations.database}); give it a secret of its own under migrations.database`,
+        { place: read.place([...path, 'environments', name, 'migrations', 'database']) },
+      );
+    owners.set(migrations.database, name);
+  }
 }
 
 /** `APP/ENV`, or `ENV` where only one app has it. */

@@ -36,11 +36,16 @@ export function checkTarget(url: string, own: string): void {
     /[?&](?:host|hostaddr|service|passfile|sslkey|sslcert|sslrootcert)=/i.test(rest)
   )
     throw bad('must name its host; sockets, services and files of the controller are not for schema changes');
-  const same = /^postgres(?:ql)?:\/\/(?:[^@/]*@)?([^/?#]*)\/([^/?#]*)/.exec(own);
-  if (
-    same &&
-    hosts.split(',').some((host) => (same[1] ?? '').split(',').includes(host)) &&
-    rest.startsWith(`/${same[2]}`)
-  )
-    throw bad("leads to Holdfast's own database");
+  const [target, here] = [placesOf(url), placesOf(own)];
+  if (target.some((place) => here.includes(place))) throw bad("leads to Holdfast's own database");
+}
+
+/** host:port/database, of each host. */
+function placesOf(url: string): readonly string[] {
+  const [, hosts = '', database = ''] =
+    /^postgres(?:ql)?:\/\/(?:[^@/]*@)?([^/?#]*)\/([^/?#]*)/.exec(url) ?? [];
+  return hosts
+    .split(',')
+    .filter((host) => host !== '')
+    .map((host) => `${/:\d+$/.test(host) ? host : `${host}:5432`}/${database}`);
 }

@@ -34,11 +34,8 @@ export function failureOf(error: unknown): Failure {
       /terminated|not queryable|connection/i.test(error.message) &&
       !/^[0-9A-Z]{5}$/.test(code));
   if (gone) return { kind: 'waits', reason: `the app's database went away (${code || 'connection lost'})` };
-  const detail = (error as { detail?: string }).detail;
-  return {
-    kind: 'failed',
-    reason: `${(error as Error).message}${code ? ` (${code})` : ''}${detail ? `: ${detail}` : ''}`,
-  };
+  // PostgreSQL's detail quotes values of rows: not for a log or a page.
+  return { kind: 'failed', reason: `${(error as Error).message}${code ? ` (${code})` : ''}` };
 }
 
 export function isLockTimeout(error: unknown): boolean {

@@ -159,7 +159,7 @@ test('the reports say where, what is locked, how big it is and what to write', (
       '  instead, expand: CREATE INDEX CONCURRENTLY i ON orders (name);',
     ].join('\n'),
   );
-  const sarif = sarifReport(findings, '1.0.0') as {
+  const sarif = sarifReport(findings) as {
     runs: { results: { ruleId: string; level: string }[]; tool: { driver: { rules: unknown[] } } }[];
   };
   expect(sarif.runs[0]?.results[0]).toMatchObject({ ruleId: 'create-index', level: 'error' });

@@ -24,6 +24,7 @@ export async function diffReleases(
     commits: await commitsBetween(services, from, to),
     config: diffJson(from.config as unknown as Json, to.config as unknown as Json),
     secrets: diffSecrets(from, to),
+    schema: diffSchema(from, to),
   };
 }
 
@@ -71,6 +72,23 @@ function asObject(value: Json): Record<string, Json> | null {
   return value !== null && typeof value === 'object' && !Array.isArray(value)
     ? (value as Record<string, Json>)
     : null;
+}
+
+function diffSchema(from: ReleaseRow, to: ReleaseRow) {
+  const digests = ({ schema }: ReleaseRow) =>
+    new Map((schema?.versions ?? []).map(({ version, digest }) => [version, digest]));
+  const [old, now] = [digests(from), digests(to)];
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .sort((a, b) => a - b)
+    .filter((version) => old.get(version) !== now.get(version))
+    .map((version) => ({
+      version,
+      change: !old.has(version)
+        ? ('added' as const)
+        : !now.has(version)
+          ? ('removed' as const)
+          : ('changed' as const),
+    }));
 }
 
 function diffSecrets(from: ReleaseRow, to: ReleaseRow) {

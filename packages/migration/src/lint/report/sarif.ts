@@ -2,7 +2,7 @@ import type { Finding } from '../finding.ts';
 import { RULES } from '../rules.ts';
 
 /** SARIF 2.1.0 (OASIS), which code hosts show beside the line. */
-export function sarifReport(findings: readonly Finding[], version: string): object {
+export function sarifReport(findings: readonly Finding[]): object {
   return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -11,7 +11,6 @@ export function sarifReport(findings: readonly Finding[], version: string): obje
         tool: {
           driver: {
             name: 'holdfast migrate lint',
-            version,
             rules: RULES.map(({ name, title, why, severity }) => ({
               id: name,
               shortDescription: { text: title },
