@@ -30,12 +30,12 @@ export async function registerMigrations(
     const row = known.get(source.version)?.data;
     if (row?.digest === source.digest) continue;
     if (row && isBegun(row)) throw changed(source, labelOf(row));
-    const data = planned(source, now);
+    const data = planned({ ...source, contracts: contracts(source) }, now);
     const applied = source.version <= migrations.baseline;
     await putMigration(sql, environmentId, {
       source,
       data: applied
-        ? { ...data, state: 'done', reason: 'below the baseline: another tool applied it' }
+        ? { ...data, contracts: false, state: 'done', reason: 'below the baseline: another tool applied it' }
         : data,
     });
   }
@@ -48,6 +48,11 @@ export async function registerMigrations(
     ),
     versions: sources.map(({ version, digest }) => ({ version, digest })),
   };
+}
+
+/** Files of other tools have no contract phase; what is declared may. */
+function contracts({ form, files }: MigrationSource): boolean {
+  return form === 'declared' || files.some(({ phase }) => phase === 'contract');
 }
 
 function changed({ files }: MigrationSource, label: string): HoldfastError {

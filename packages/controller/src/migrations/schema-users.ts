@@ -26,7 +26,8 @@ export async function schemaUse(sql: Queryable, environment: EnvironmentRow): Pr
     const release = releases.find((candidate) => candidate.id === id);
     if (!release || users.has(release.id)) return;
     const range = release.schema?.range ?? { min: 0, max: 0 };
-    users.set(release.id, { number: release.number, range: wantsNew ? range : { ...range, min: 0 }, why });
+    const newest = Math.max(0, ...(release.schema?.versions ?? []).map(({ version }) => version));
+    users.set(release.id, { number: release.number, range, holds: wantsNew ? newest : 0, why });
   };
   add(environment.stable, 'serves');
   // What waits for people has no say yet but for what must not go.
@@ -44,6 +45,6 @@ export async function schemaUse(sql: Queryable, environment: EnvironmentRow): Pr
   };
 }
 
-export function wishOf({ version }: Migration, { users, settled, owner }: SchemaUse): Wish {
-  return wishFor(version, users, { settled, manual: owner?.config.migrations?.contract === 'manual' });
+export function wishOf(migration: Migration, { users, settled, owner }: SchemaUse): Wish {
+  return wishFor(migration, users, { settled, manual: owner?.config.migrations?.contract === 'manual' });
 }

@@ -1,5 +1,6 @@
 import { decide, isWanted, phaseToDo } from '@holdfast/core/migration/decide.ts';
 import {
+  isComplete,
   labelOf,
   type Migration,
   type MigrationPhase,
@@ -74,18 +75,21 @@ async function look(
   const use = await schemaUse(sql, environment);
   const asked = await takeMigrationRequests(sql, environment.id);
   let job: Job | null = null;
+  let waits = false;
   for (const row of await migrationsOf(sql, environment.id)) {
     const requested = (asked.get(row.version) ?? []).reduce<Migration>((current, request) => {
       const decided = decide(current, { kind: request.kind }, now);
       return decided.ok ? decided.value : current;
     }, row.data);
     const wish = wishOf(row.data, use);
-    // The next one waits for the one before, so that each finds the shape that its author saw.
-    const ticked = job === null ? decide(requested, { kind: 'tick', wish }, now) : null;
-    const after = ticked?.ok ? ticked.value : requested;
+    // The next one waits for the one before, whatever holds that up: each finds the shape its author saw.
+    const ticked = waits ? null : decide(requested, { kind: 'tick', wish }, now);
+    const after: Migration = ticked?.ok ? ticked.value : requested;
     await saveMigration(sql, environment.id, { before: row.data, after });
     if (row.data.state !== after.state) await tell(sql, environment, after);
-    job ??= jobOf({ ...row, data: after }, { environment, use, wanted: isWanted(after, wish) });
+    const wanted = isWanted(after, wish);
+    if (!waits) job ??= jobOf({ ...row, data: after }, { environment, use, wanted });
+    waits ||= wanted && !isComplete(after);
   }
   if (job === null) return { dueInMs: IDLE_MS, job };
   const signals = await outsideSignals(sql, environment, { since: job.row.data.stateSince, now });

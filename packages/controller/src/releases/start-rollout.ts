@@ -92,7 +92,8 @@ export async function startDeploy(
     commit: request.commit ?? request.artifact.commit,
     schema,
   });
-  await checkSchema(sql, environment.id, release);
+  // One that names no database says nothing of it; one that is returned to did not know of any.
+  if (schema !== null) await checkSchema(sql, environment.id, release);
   const { askedBy, token } = request;
   const id = await begin(sql, { environment, kind: 'release', release, askedBy, token });
   return { id, number: release.number };

@@ -3,7 +3,7 @@ import { decide, phaseToDo } from './decide.ts';
 import { checkMigration, checkStep } from './invariants.ts';
 import { type Migration, type MigrationEvent, type PhaseOutcome, planned, type Wish } from './migration.ts';
 
-const fresh = planned({ version: 7, name: 'rename_email', digest: 'd' }, 0);
+const fresh = planned({ version: 7, name: 'rename_email', digest: 'd', contracts: true }, 0);
 const READY: Wish = { to: 'ready', hindrance: 'release 1 can still be returned to and uses the old shape' };
 const CONTRACT: Wish = { to: 'contract', hindrance: null };
 

@@ -43,6 +43,8 @@ export interface Migration {
   readonly name: string;
   /** Of its files: other content is another migration. */
   readonly digest: string;
+  /** Its contract phase takes something away; without one every release bears it. */
+  readonly contracts: boolean;
   readonly state: MigrationState;
   readonly stateSince: number;
   readonly paused: { readonly from: MigrationState; readonly by: PausedBy } | null;
@@ -92,12 +94,16 @@ export interface MigrationRefusal {
   readonly sentence: string;
 }
 
-export function planned(of: Pick<Migration, 'version' | 'name' | 'digest'>, now: number): Migration {
-  const { version, name, digest } = of;
+export function planned(
+  of: Pick<Migration, 'version' | 'name' | 'digest'> & Partial<Pick<Migration, 'contracts'>>,
+  now: number,
+): Migration {
+  const { version, name, digest, contracts = true } = of;
   return {
     version,
     name,
     digest,
+    contracts,
     state: 'planned',
     stateSince: now,
     paused: null,
@@ -120,4 +126,9 @@ export function labelOf({ version, name }: Pick<Migration, 'version' | 'name'>):
 /** Something of it was done, or may have been: its files must stay as they are. */
 export function isBegun({ state }: Migration): boolean {
   return state !== 'planned' && state !== 'aborted';
+}
+
+/** Both shapes are whole, or the old one is gone: what comes after it may begin. */
+export function isComplete(migration: Migration): boolean {
+  return ['ready', 'contracting', 'done'].includes(underlying(migration));
 }

@@ -3,7 +3,7 @@ import { type Migration, type MigrationState, planned } from './migration.ts';
 import { rangeOf, rollbackHindrance, startHindrance, trafficHindrance, wishFor } from './schema-range.ts';
 
 const at = (version: number, state: MigrationState, more: Partial<Migration> = {}): Migration => ({
-  ...planned({ version, name: 'm', digest: 'd' }, 0),
+  ...planned({ version, name: 'm', digest: 'd', contracts: true }, 0),
   state,
   ...more,
 });
@@ -36,6 +36,7 @@ test('instances start when their shape exists, traffic comes when it is complete
 test('a release is not returned to once what it reads is gone', () => {
   const old = { number: 3, range: { min: 6, max: 6 } };
   expect(rollbackHindrance(old, [at(7, 'ready')])).toBeNull();
+  expect(rollbackHindrance(old, [at(7, 'done', { contracts: false })])).toBeNull();
   expect(rollbackHindrance(old, [at(6, 'done'), at(7, 'contracting')])).toContain(
     'release 3 lives with the schema up to 6',
   );
@@ -45,21 +46,26 @@ test('the old shape stays while anybody may need it', () => {
   const user = (number: number, max: number, why: 'serves' | 'isKept' | 'hasInstances') => ({
     number,
     range: { min: max, max },
+    holds: max,
     why,
   });
   const free = { settled: true, manual: false };
-  expect(wishFor(7, [user(4, 7, 'serves'), user(3, 6, 'isKept')], free)).toEqual({
+  const seventh = { version: 7, contracts: true };
+  expect(
+    wishFor({ ...seventh, contracts: false }, [user(4, 7, 'serves'), user(3, 6, 'isKept')], free).to,
+  ).toBe('contract');
+  expect(wishFor(seventh, [user(4, 7, 'serves'), user(3, 6, 'isKept')], free)).toEqual({
     to: 'ready',
     hindrance: 'release 3 can still be returned to and uses the old shape',
   });
-  expect(wishFor(7, [user(4, 7, 'serves'), user(3, 6, 'hasInstances')], free).hindrance).toContain(
+  expect(wishFor(seventh, [user(4, 7, 'serves'), user(3, 6, 'hasInstances')], free).hindrance).toContain(
     'has instances that run',
   );
-  expect(wishFor(7, [user(4, 7, 'serves')], { ...free, settled: false }).to).toBe('ready');
-  expect(wishFor(7, [user(4, 7, 'serves')], free)).toEqual({ to: 'contract', hindrance: null });
-  expect(wishFor(7, [user(4, 7, 'serves')], { settled: true, manual: true })).toEqual({
+  expect(wishFor(seventh, [user(4, 7, 'serves')], { ...free, settled: false }).to).toBe('ready');
+  expect(wishFor(seventh, [user(4, 7, 'serves')], free)).toEqual({ to: 'contract', hindrance: null });
+  expect(wishFor(seventh, [user(4, 7, 'serves')], { settled: true, manual: true })).toEqual({
     to: 'ready',
     hindrance: null,
   });
-  expect(wishFor(7, [user(3, 6, 'serves')], free).to).toBe('nothing');
+  expect(wishFor(seventh, [user(3, 6, 'serves')], free).to).toBe('nothing');
 });

@@ -1,4 +1,11 @@
-import { labelOf, type Migration, type MigrationState, underlying, type Wish } from './migration.ts';
+import {
+  isComplete,
+  labelOf,
+  type Migration,
+  type MigrationState,
+  underlying,
+  type Wish,
+} from './migration.ts';
 
 /**
  * What a release can live with. Its tree holds migrations up to some version: of each it uses the
@@ -29,7 +36,6 @@ const EXPANDED: readonly MigrationState[] = [
   'contracting',
   'done',
 ];
-const COMPLETE: readonly MigrationState[] = ['ready', 'contracting', 'done'];
 const GONE: readonly MigrationState[] = ['contracting', 'done'];
 
 /** Why its instances may not start yet; null: they may. */
@@ -40,7 +46,7 @@ export function startHindrance(range: SchemaRange, migrations: readonly Migratio
 
 /** Why no traffic may move to it yet; null: it may. */
 export function trafficHindrance(range: SchemaRange, migrations: readonly Migration[]): string | null {
-  const first = migrations.find((one) => one.version <= range.min && !COMPLETE.includes(underlying(one)));
+  const first = migrations.find((one) => one.version <= range.min && !isComplete(one));
   return first ? waiting(first, 'ready') : null;
 }
 
@@ -58,7 +64,9 @@ export function rollbackHindrance(
   { number, range }: { readonly number: number; readonly range: SchemaRange },
   migrations: readonly Migration[],
 ): string | null {
-  const gone = migrations.find((one) => one.version > range.max && GONE.includes(underlying(one)));
+  const gone = migrations.find(
+    (one) => one.contracts && one.version > range.max && GONE.includes(underlying(one)),
+  );
   if (!gone) return null;
   return `release ${number} lives with the schema up to ${range.max}, and migration ${labelOf(gone)} was contracted: what it reads is gone; roll forward instead`;
 }
@@ -67,18 +75,21 @@ export function rollbackHindrance(
 export interface SchemaUser {
   readonly number: number;
   readonly range: SchemaRange;
+  /** The newest change in its tree. */
+  readonly holds: number;
   /** It runs, is on its way to traffic, or can be returned to. */
   readonly why: 'serves' | 'isRolledOut' | 'isKept' | 'hasInstances';
 }
 
 /** How far a migration should get, by those who use the schema. */
 export function wishFor(
-  version: number,
+  { version, contracts }: Pick<Migration, 'version' | 'contracts'>,
   users: readonly SchemaUser[],
   { settled, manual }: { readonly settled: boolean; readonly manual: boolean },
 ): Wish {
-  const needs = users.some(({ range }) => range.min >= version);
+  const needs = users.some(({ holds }) => holds >= version);
   if (!needs) return { to: 'nothing', hindrance: 'no release that is kept needs it' };
+  if (!contracts) return { to: 'contract', hindrance: null };
   const old = users.find(({ range }) => range.max < version);
   if (old)
     return { to: 'ready', hindrance: `release ${old.number} ${WORDS[old.why]} and uses the old shape` };

@@ -74,7 +74,7 @@ export async function nextBatch(session: Session, filling: Backfilling): Promise
   const began = performance.now();
   try {
     const changed = await session.transaction(
-      { lockMs: LOCK_MS, statementMs: STATEMENT_MS, hasty: true },
+      { lockMs: LOCK_MS, statementMs: STATEMENT_MS, hasty: end !== null },
       (sql) => (end === null ? finish(sql, at) : change(sql, filling, end)),
     );
     if (end === null) return { ...filling, row: { ...row, done: true } };
@@ -90,6 +90,7 @@ export async function nextBatch(session: Session, filling: Backfilling): Promise
   }
 }
 
+/** This commit waits for the disk, and with it every batch before: done is told to others. */
 async function finish(sql: Sql, at: StepAt): Promise<number> {
   await holdFence(sql, at);
   await sql.query(

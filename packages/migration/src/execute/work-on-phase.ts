@@ -89,6 +89,8 @@ function linted(source: MigrationSource, catalog: Catalog): MigrationPlan {
 
 async function perform(session: Session, work: Work, plan: MigrationPlan): Promise<PhaseOutcome> {
   const until = performance.now() + work.budgetMs;
+  const lost = await lostPhase(session, work, plan);
+  if (lost !== null) return { kind: 'failed', reason: lost };
   const done = await doneSteps(session, work, work.phase);
   let progress: Progress | null = null;
   for (const [place, step] of plan[work.phase].entries()) {
@@ -101,6 +103,23 @@ async function perform(session: Session, work: Work, plan: MigrationPlan): Promi
   }
   if (work.phase === 'abort') await session.transaction(SHORT, (sql) => forget(sql, work));
   return { kind: 'done' };
+}
+
+const BEFORE: Record<MigrationPhase, readonly (keyof MigrationPlan)[]> = {
+  expand: [],
+  backfill: ['expand'],
+  verify: ['expand', 'backfill'],
+  contract: ['expand', 'backfill', 'verify'],
+  abort: [],
+};
+
+/** What was done and is not marked any more: the database is an older one than it was. */
+async function lostPhase(session: Session, work: Work, plan: MigrationPlan): Promise<string | null> {
+  for (const phase of BEFORE[work.phase]) {
+    if ((await doneSteps(session, work, phase)).size >= plan[phase].length) continue;
+    return `the database has lost what was done of the ${phase} phase: it was restored, or failed over to a replica that was behind; abort it and let it begin again`;
+  }
+  return null;
 }
 
 interface Performing {

@@ -41,9 +41,9 @@ async function describe(
     reason: data.reason ?? waits,
     stateSince: new Date(data.stateSince).toISOString(),
     progress: data.progress && { ...data.progress },
-    pointOfNoReturn: state === 'contracting' || state === 'done' ? 'passed' : 'ahead',
+    pointOfNoReturn: data.contracts && (state === 'contracting' || state === 'done') ? 'passed' : 'ahead',
     users: {
-      needing: use.users.filter(({ range }) => range.min >= row.version).map(({ number }) => number),
+      needing: use.users.filter(({ holds }) => holds >= row.version).map(({ number }) => number),
       keepingOld: use.users.filter(({ range }) => range.max < row.version).map(({ number }) => number),
     },
     history: history.map(({ at, state: then, reason }) => ({ at: at.toISOString(), state: then, reason })),

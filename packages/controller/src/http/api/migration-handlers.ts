@@ -55,7 +55,7 @@ export const migrationHandlers: Handlers = {
 };
 
 function checkNobodyNeeds({ version, data }: MigrationRow, { users }: SchemaUse): void {
-  const needs = users.find(({ range }) => range.min >= version);
+  const needs = users.find(({ holds }) => holds >= version);
   if (!needs) return;
   throw new HoldfastError(
     'migrationRefused',
