@@ -13,11 +13,16 @@ export async function readSignals(
   const { rows } = await sql.query<Record<string, number | null>>(LOOK, [
     table === null ? null : quoteRelation(table),
   ]);
+  const { mayMonitor, ...seen } = rows[0] ?? {};
+  const archiveBacklog = mayMonitor ? await ask(sql, ARCHIVE) : null;
   const own = userQuery === null ? null : await ask(sql, userQuery);
-  return Object.entries({ ...rows[0], userQuery: own }).flatMap(([name, value]) =>
+  return Object.entries({ ...seen, archiveBacklog, userQuery: own }).flatMap(([name, value]) =>
     value === null ? [] : [{ name: name as Signal['name'], value: Number(value) }],
   );
 }
+
+/** Named in a statement at all it needs the right, so it is asked apart. */
+const ARCHIVE = "SELECT count(*)::float8 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'";
 
 /** The user's own query: its first column of its first row, above 0 means wait. */
 async function ask(sql: Sql, query: string): Promise<number> {
@@ -42,4 +47,5 @@ SELECT
   (SELECT CASE WHEN n_dead_tup < ${FEW_DEAD_ROWS} THEN 0 ELSE n_dead_tup / (n_live_tup + n_dead_tup) END FROM (SELECT n_dead_tup::float8, n_live_tup::float8 FROM pg_stat_all_tables WHERE relid = to_regclass($1)) s) AS "deadTuples",
   (SELECT count(*)::float8 FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()) AS "activeBackends",
   (SELECT pg_database_size(current_database())::float8) AS "databaseBytes",
-  (SELECT count(*)::float8 FROM pg_stat_activity a WHERE a.wait_event_type = 'Lock' AND pg_backend_pid() = ANY (pg_blocking_pids(a.pid))) AS "waitingForLock"`;
+  (SELECT count(*)::float8 FROM pg_stat_activity a WHERE a.wait_event_type = 'Lock' AND pg_backend_pid() = ANY (pg_blocking_pids(a.pid))) AS "waitingForLock",
+  (SELECT CASE WHEN pg_has_role('pg_monitor', 'usage') THEN 1 ELSE 0 END) AS "mayMonitor"`;
