@@ -8,6 +8,7 @@ import { measureIdle } from './idle.ts';
 import { measureJudge } from './judge.ts';
 import { measureLogs } from './logs.ts';
 import { describeBench } from './machine.ts';
+import { measureMigration } from './migration.ts';
 import { measureOrchestrator } from './orchestrator.ts';
 import { measureRouter } from './router.ts';
 import { say, Workbench } from './workbench.ts';
@@ -26,6 +27,7 @@ const BENCHMARKS = {
   logs: { measure: measureLogs, seconds: 1 },
   judge: { measure: measureJudge, seconds: 1 },
   abort: { measure: measureAbort, seconds: 1 },
+  migration: { measure: measureMigration, seconds: 1 },
 } as const;
 
 const { positionals, values } = parseArgs({
@@ -35,6 +37,7 @@ const { positionals, values } = parseArgs({
     minutes: { type: 'string' },
     seed: { type: 'string' },
     releases: { type: 'string' },
+    rows: { type: 'string' },
     quick: { type: 'boolean' },
   },
 });
@@ -46,7 +49,8 @@ if (!benchmark || !(seconds > 0) || !(minutes > 0)) {
   process.stderr.write(
     `usage: npm run bench -- ${Object.keys(BENCHMARKS).join('|')} [--seconds N] [--minutes M]
   N: length of each measurement · M: how long claims go on beside an open transaction
-  judge: [--seed S] [--releases N of each healthy cell] [--quick]\n`,
+  judge: [--seed S] [--releases N of each healthy cell] [--quick]
+  migration: [--rows N]\n`,
   );
   process.exit(2);
 }

@@ -14,7 +14,7 @@ export function describeMachine(): Machine {
   const cores = cpus();
   return {
     commit: firstLine('git', ['rev-parse', 'HEAD']) ?? 'unknown',
-    uncommitted: (firstLine('git', ['status', '--porcelain', '--', 'packages']) ?? '') !== '',
+    uncommitted: (firstLine('git', ['status', '--porcelain', '--', ':/packages']) ?? '') !== '',
     machine: {
       cpu: cores[0]?.model ?? 'unknown',
       cores: cores.length,

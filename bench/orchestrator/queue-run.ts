@@ -30,6 +30,7 @@ export async function queueRun(
       definitionHash: 'bench',
       source: 'bench',
       config: null,
+      schemaFiles: null,
     });
     await saveRun(sql, blank, queued);
   });

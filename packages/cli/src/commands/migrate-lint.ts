@@ -63,7 +63,8 @@ async function lintAll(
   // Declared changes have no SQL to find anything in, but they must be readable and fit the tables.
   for (const source of sources)
     if (source.form === 'declared' && session)
-      for (const file of source.files) planOfChanges({ ...file, version: source.version }, catalog);
+      for (const file of source.files)
+        planOfChanges({ ...file, version: source.version, scope: 'lint' }, catalog);
   const findings = sources.flatMap((source) => lintSource(source, catalog));
   if (json || options.format === 'json') printJson(findings);
   else if (options.format === 'sarif') printJson(sarifReport(findings));
@@ -108,7 +109,11 @@ function readSources(path: string, { since }: LintOptions): readonly MigrationSo
   const files = globSync(pattern)
     .filter((file) => statSync(file).isFile())
     .map((file) => ({ path: join(file), text: readFileSync(file, 'utf8') }));
-  return readMigrations(join(folder), files).filter(
-    ({ version }) => since === undefined || version > Number(since),
-  );
+  const found = readMigrations(join(folder), files);
+  if (found.length === 0)
+    throw new HoldfastError(
+      'usageInvalid',
+      `${path} holds no schema change; a check of nothing would pass for ever`,
+    );
+  return found.filter(({ version }) => since === undefined || version > Number(since));
 }

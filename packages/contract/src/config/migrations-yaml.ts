@@ -5,8 +5,13 @@ import { bytes, duration } from './quantities.ts';
 export const SECRET_ALONE = /^\$\{\{\s*secrets\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}$/;
 
 const throttle = z.strictObject({
-  batch: duration.prefault('100ms').describe('How long one batch of a backfill should take.'),
-  nice: z.number().min(0).max(20).default(0).describe('Rest after each batch, in parts of the time it took.'),
+  batch: duration.prefault('25ms').describe('How long one batch of a backfill should take.'),
+  nice: z
+    .number()
+    .min(0)
+    .max(20)
+    .default(0.25)
+    .describe('Rest after each batch, in parts of the time it took.'),
   replicaLag: duration.prefault('1500ms').describe('A replica that is further behind makes it wait.'),
   replicaBytes: bytes.prefault('64MiB').describe('The same in WAL that was not replayed yet.'),
   slotBytes: bytes.prefault('1GiB').describe('WAL that a replication slot holds back.'),

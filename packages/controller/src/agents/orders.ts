@@ -36,7 +36,7 @@ async function orderOf(services: Services, sql: Queryable, row: InstanceRow): Pr
       HOLDFAST_RELEASE: digest,
       HOLDFAST_RELEASE_NUMBER: String(release.number),
       HOLDFAST_INSTANCE: row.id,
-      HOLDFAST_SCHEMA_VERSION: String(release.schema?.range.max ?? 0),
+      HOLDFAST_SCHEMA_VERSION: String(Math.max(0, ...(release.schema?.range.versions ?? []))),
     },
     graceMs: config.drain.grace,
     readiness: await readinessOf(services, sql, release),

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { readConfig } from '@holdfast/contract/config/read-config.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { SchemaFile } from '@holdfast/postgres/run/run-store.ts';
@@ -42,7 +43,9 @@ function foldersIn(config: string): readonly string[] {
     );
     return [
       ...new Set(
-        environments.flatMap(({ migrations }) => (migrations ? [migrations.path.replace(/\/+$/, '')] : [])),
+        environments.flatMap(({ migrations }) =>
+          migrations ? [posix.normalize(`${migrations.path}/`).replace(/\/+$/, '')] : [],
+        ),
       ),
     ];
   } catch {

@@ -28,10 +28,10 @@ export async function registerMigrations(
   const known = new Map((await migrationsOf(sql, environmentId)).map((row) => [row.version, row]));
   for (const source of sources) {
     const row = known.get(source.version)?.data;
-    if (row?.digest === source.digest) continue;
-    if (row && isBegun(row)) throw changed(source, labelOf(row));
-    const data = planned({ ...source, contracts: contracts(source) }, now);
     const applied = source.version <= migrations.baseline;
+    if (row && isBegun(row) && row.digest !== source.digest) throw changed(source, labelOf(row));
+    if (row && (isBegun(row) || (row.digest === source.digest && !applied))) continue;
+    const data = planned({ ...source, contracts: contracts(source) }, now);
     await putMigration(sql, environmentId, {
       source,
       data: applied

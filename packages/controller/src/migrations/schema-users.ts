@@ -1,5 +1,5 @@
 import type { Migration, Wish } from '@holdfast/core/migration/migration.ts';
-import { type SchemaUser, wishFor } from '@holdfast/core/migration/schema-range.ts';
+import { NO_SCHEMA, type SchemaUser, wishFor } from '@holdfast/core/migration/schema-range.ts';
 import { retained } from '@holdfast/core/release/release.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { listReleases, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
@@ -22,17 +22,15 @@ export async function schemaUse(sql: Queryable, environment: EnvironmentRow): Pr
   const rollouts = await liveRollouts(sql, environment.id);
   const releases = await listReleases(sql, environment.id, RELEASES_LOOKED_AT);
   const users = new Map<string, SchemaUser>();
-  const add = (id: string | null, why: SchemaUser['why'], wantsNew = true) => {
+  const add = (id: string | null, why: SchemaUser['why'], waits = false) => {
     const release = releases.find((candidate) => candidate.id === id);
     if (!release || users.has(release.id)) return;
-    const range = release.schema?.range ?? { min: 0, max: 0 };
-    const newest = Math.max(0, ...(release.schema?.versions ?? []).map(({ version }) => version));
-    users.set(release.id, { number: release.number, range, holds: wantsNew ? newest : 0, why });
+    users.set(release.id, { number: release.number, range: release.schema?.range ?? NO_SCHEMA, why, waits });
   };
   add(environment.stable, 'serves');
   // What waits for people has no say yet but for what must not go.
   for (const { candidate, state } of rollouts)
-    add(candidate, 'isRolledOut', state !== 'planned' && state !== 'awaitingApproval');
+    add(candidate, 'isRolledOut', state === 'planned' || state === 'awaitingApproval');
   const served = releases.map((release) => ({ ...release, servedAt: release.served_at?.getTime() ?? null }));
   for (const { id } of retained(served, environment.config.rollback.keep)) add(id, 'isKept');
   for (const { release_id: id, ended_at: ended } of await instancesOf(sql, environment.id))

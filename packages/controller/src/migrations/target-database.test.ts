@@ -14,13 +14,20 @@ test('sockets, files and services of the controller are not', () => {
     'postgres://shop@%2Fvar%2Frun/shop',
     'postgres://shop@db/shop?host=/tmp',
     'postgres://shop@db/shop?sslkey=/etc/key',
+    'postgres://shop@db/shop?%68ost=/var/run/postgresql',
+    'postgres://shop@db/shop?ssl%63ert=/etc/passwd',
+    'postgres://shop@db/hold%66ast',
   ])
     expect(() => checkTarget(url, own), url).toThrow('migrations.database names');
   expect(() => checkTarget('mysql://shop@db/shop', own)).toThrow('is no address');
 });
 
 test("nor is Holdfast's own database, and the address is never quoted", () => {
-  for (const url of ['postgres://x:secret@db1/holdfast', 'postgres://x:secret@other,db2:5432/holdfast'])
+  for (const url of [
+    'postgres://x:secret@db1/holdfast',
+    'postgres://x:secret@other,db2:05432/holdfast',
+    'postgres://x:secret@DB1./holdfast',
+  ])
     expect(() => checkTarget(url, own)).toThrow(
       /^the secret that migrations.database names leads to Holdfast's own database$/,
     );

@@ -12,7 +12,14 @@ import { fillSecrets } from '../vault/fill-secrets.ts';
  */
 export async function openTarget(services: Services, release: ReleaseRow, name: string): Promise<Session> {
   const url = await targetUrl(services, services.database, release);
-  return openSession(hostUrls(url), `holdfast ${name}`);
+  const session = await openSession(hostUrls(url), `holdfast ${name}`);
+  try {
+    await refuseOwn(services, session);
+    return session;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
 }
 
 async function targetUrl(services: Services, sql: Queryable, release: ReleaseRow): Promise<string> {
@@ -27,18 +34,20 @@ async function targetUrl(services: Services, sql: Queryable, release: ReleaseRow
 export function checkTarget(url: string, own: string): void {
   const bad = (why: string) =>
     new HoldfastError('configInvalid', `the secret that migrations.database names ${why}`);
-  if (!/^postgres(?:ql)?:\/\/[^/?#]+@?[^/?#]*\/[^/?#]+/.test(url))
-    throw bad('is no address such as postgres://user:password@host:5432/database');
-  const [, hosts = '', rest = ''] = /^postgres(?:ql)?:\/\/(?:[^@/]*@)?([^/?#]*)(.*)$/.exec(url) ?? [];
-  if (
-    hosts === '' ||
-    /%2f/i.test(hosts) ||
-    /[?&](?:host|hostaddr|service|passfile|sslkey|sslcert|sslrootcert)=/i.test(rest)
-  )
-    throw bad('must name its host; sockets, services and files of the controller are not for schema changes');
-  const [target, here] = [placesOf(url), placesOf(own)];
-  if (target.some((place) => here.includes(place))) throw bad("leads to Holdfast's own database");
+  const parsed = /^postgres(?:ql)?:\/\/(?:[^@/?#]*@)?([^@/?#]*)\/([^/?#]+)(?:\?([^#]*))?$/.exec(url);
+  if (!parsed) throw bad('is no address such as postgres://user:password@host:5432/database');
+  const [, hosts = '', database = '', query = ''] = parsed;
+  // The driver decodes what is written with %; nothing here needs it.
+  if (hosts === '' || !/^[A-Za-z0-9.,:_[\]-]+$/.test(hosts) || database.includes('%'))
+    throw bad('must name its host and its database in plain letters; sockets are not for schema changes');
+  const odd = [...new URLSearchParams(query).keys()].find((name) => !PARAMETERS.has(name));
+  if (odd !== undefined)
+    throw bad(`has the parameter ${odd}, expected none but ${[...PARAMETERS].join(', ')}`);
+  const here = placesOf(own);
+  if (placesOf(url).some((place) => here.includes(place))) throw bad("leads to Holdfast's own database");
 }
+
+const PARAMETERS = new Set(['sslmode', 'connect_timeout', 'target_session_attrs', 'application_name']);
 
 /** host:port/database, of each host. */
 function placesOf(url: string): readonly string[] {
@@ -46,6 +55,28 @@ function placesOf(url: string): readonly string[] {
     /^postgres(?:ql)?:\/\/(?:[^@/]*@)?([^/?#]*)\/([^/?#]*)/.exec(url) ?? [];
   return hosts
     .split(',')
-    .filter((host) => host !== '')
-    .map((host) => `${/:\d+$/.test(host) ? host : `${host}:5432`}/${database}`);
+    .filter((place) => place !== '')
+    .map((place) => {
+      const [, host = place, port = '5432'] = /^(.*?)(?::(\d+))?$/.exec(place.toLowerCase()) ?? [];
+      return `${host.replace(/\.$/, '')}:${Number(port)}/${database}`;
+    });
+}
+
+interface Identity {
+  readonly system: string;
+  readonly database: string;
+}
+
+const WHO =
+  'SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system, current_database() AS database';
+
+/** Another name of the same place is the same place. */
+async function refuseOwn(services: Services, session: Session): Promise<void> {
+  const own = (await services.database.query<Identity>(WHO)).rows[0];
+  const target = (await session.query<Identity>(WHO)).rows[0];
+  if (own && target && own.system === target.system && own.database === target.database)
+    throw new HoldfastError(
+      'configInvalid',
+      "the secret that migrations.database names leads to Holdfast's own database",
+    );
 }

@@ -7,6 +7,7 @@ import {
   type PhaseOutcome,
   underlying,
 } from '@holdfast/core/migration/migration.ts';
+import { isNeededBy } from '@holdfast/core/migration/schema-range.ts';
 import { workOnPhase } from '@holdfast/migration/execute/work-on-phase.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { type Duty, dropDuty, hastenDuty, holdDuty } from '@holdfast/postgres/duty/duty-store.ts';
@@ -77,7 +78,10 @@ async function look(
   let job: Job | null = null;
   let waits = false;
   for (const row of await migrationsOf(sql, environment.id)) {
+    const needed = use.users.some((user) => isNeededBy(user, row.version));
     const requested = (asked.get(row.version) ?? []).reduce<Migration>((current, request) => {
+      // Since it was asked a release may have come that needs it.
+      if (request.kind === 'abort' && needed) return current;
       const decided = decide(current, { kind: request.kind }, now);
       return decided.ok ? decided.value : current;
     }, row.data);

@@ -2,7 +2,7 @@ import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { addBefore, noEvidence } from '@holdfast/core/analysis/evidence.ts';
-import { rollbackHindrance } from '@holdfast/core/migration/schema-range.ts';
+import { NO_SCHEMA, rollbackHindrance } from '@holdfast/core/migration/schema-range.ts';
 import { retained } from '@holdfast/core/release/release.ts';
 import { planned } from '@holdfast/core/rollout/begin.ts';
 import type { Rollout, RolloutState } from '@holdfast/core/rollout/rollout.ts';
@@ -106,7 +106,7 @@ async function checkSchema(
   { number, schema }: Pick<ReleaseRow, 'number' | 'schema'>,
 ): Promise<void> {
   const migrations = (await migrationsOf(sql, environmentId)).map(({ data }) => data);
-  const hindrance = rollbackHindrance({ number, range: schema?.range ?? { min: 0, max: 0 } }, migrations);
+  const hindrance = rollbackHindrance({ number, range: schema?.range ?? NO_SCHEMA }, migrations);
   if (hindrance !== null) throw new HoldfastError('schemaMismatch', hindrance);
 }
 

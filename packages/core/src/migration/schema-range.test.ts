@@ -9,13 +9,13 @@ const at = (version: number, state: MigrationState, more: Partial<Migration> = {
 });
 
 test('a release lives with what its tree holds, unless its author says otherwise', () => {
-  expect(rangeOf([1, 2, 7])).toEqual({ min: 7, max: 7 });
-  expect(rangeOf([])).toEqual({ min: 0, max: 0 });
-  expect(rangeOf([1, 2, 7], { min: 2, max: 9 })).toEqual({ min: 2, max: 9 });
+  expect(rangeOf([1, 2, 7])).toEqual({ versions: [1, 2, 7], min: 7, max: 0 });
+  expect(rangeOf([])).toEqual({ versions: [], min: 0, max: 0 });
+  expect(rangeOf([1, 2, 7], { min: 2, max: 9 })).toEqual({ versions: [1, 2, 7], min: 2, max: 9 });
 });
 
 test('instances start when their shape exists, traffic comes when it is complete', () => {
-  const range = { min: 7, max: 7 };
+  const range = rangeOf([6, 7]);
   expect(startHindrance(range, [at(6, 'done'), at(7, 'expanding')])).toBe(
     'waits for migration 0007_m to be expanded (expanding)',
   );
@@ -34,19 +34,18 @@ test('instances start when their shape exists, traffic comes when it is complete
 });
 
 test('a release is not returned to once what it reads is gone', () => {
-  const old = { number: 3, range: { min: 6, max: 6 } };
+  const old = { number: 3, range: rangeOf([6]) };
   expect(rollbackHindrance(old, [at(7, 'ready')])).toBeNull();
   expect(rollbackHindrance(old, [at(7, 'done', { contracts: false })])).toBeNull();
   expect(rollbackHindrance(old, [at(6, 'done'), at(7, 'contracting')])).toContain(
-    'release 3 lives with the schema up to 6',
+    'release 3 does not know migration 0007_m',
   );
 });
 
 test('the old shape stays while anybody may need it', () => {
   const user = (number: number, max: number, why: 'serves' | 'isKept' | 'hasInstances') => ({
     number,
-    range: { min: max, max },
-    holds: max,
+    range: rangeOf(Array.from({ length: max }, (_, index) => index + 1)),
     why,
   });
   const free = { settled: true, manual: false };
@@ -68,4 +67,16 @@ test('the old shape stays while anybody may need it', () => {
     hindrance: null,
   });
   expect(wishFor(seventh, [user(3, 6, 'serves')], free).to).toBe('nothing');
+});
+
+test('a change that comes late under a lower number is unknown to the release before', () => {
+  const before = { number: 1, range: rangeOf([5, 7]), why: 'isKept' as const };
+  const after = { number: 2, range: rangeOf([5, 6, 7]), why: 'serves' as const };
+  const sixth = { version: 6, contracts: true };
+  expect(wishFor(sixth, [after, before], { settled: true, manual: false })).toEqual({
+    to: 'ready',
+    hindrance: 'release 1 can still be returned to and uses the old shape',
+  });
+  expect(rollbackHindrance(before, [at(6, 'done')])).toContain('release 1 does not know migration 0006_m');
+  expect(startHindrance(rangeOf([8]), [at(7, 'aborted'), at(8, 'ready')])).toBeNull();
 });

@@ -62,6 +62,12 @@ export interface ColumnFacts {
   /** Generated when it is read. */
   readonly virtual: boolean;
   readonly identity: boolean;
+  /** Where it is not that of its type. */
+  readonly collation: string | null;
+  /** Views and generated columns that read it. */
+  readonly readers: readonly string[];
+  /** A change that is not contracted yet keeps it equal to another one. */
+  readonly kept: boolean;
 }
 
 export interface ConstraintFacts {

@@ -68,7 +68,15 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
      'rows', greatest(t.reltuples, coalesce(s.n_live_tup, 0), 0), 'bytes', CASE WHEN t.relkind IN ('r', 'm') THEN pg_table_size(t.oid) ELSE 0 END,
      'writes', coalesce(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0), 'reads', coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0),
      'columns', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
-         'default', pg_get_expr(d.adbin, d.adrelid), 'generated', a.attgenerated <> '', 'virtual', a.attgenerated = 'v', 'identity', a.attidentity <> '') ORDER BY a.attnum), '[]')
+         'default', pg_get_expr(d.adbin, d.adrelid), 'generated', a.attgenerated <> '', 'virtual', a.attgenerated = 'v', 'identity', a.attidentity <> '',
+         'collation', (SELECT quote_ident(n.nspname) || '.' || quote_ident(o.collname) FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace JOIN pg_type y ON y.oid = a.atttypid
+           WHERE o.oid = a.attcollation AND a.attcollation <> y.typcollation),
+         'readers', (SELECT coalesce(json_agg(DISTINCT name), '[]') FROM (
+           SELECT v.relname::text AS name FROM pg_depend p JOIN pg_rewrite r ON p.classid = 'pg_rewrite'::regclass AND r.oid = p.objid JOIN pg_class v ON v.oid = r.ev_class
+             WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.refobjsubid = a.attnum AND v.oid <> t.oid
+           UNION SELECT g.attname::text FROM pg_depend p JOIN pg_attrdef e ON p.classid = 'pg_attrdef'::regclass AND e.oid = p.objid JOIN pg_attribute g ON g.attrelid = e.adrelid AND g.attnum = e.adnum
+             WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.refobjsubid = a.attnum AND g.attgenerated <> '') readers),
+         'kept', EXISTS (SELECT FROM pg_trigger k JOIN pg_proc f ON f.oid = k.tgfoid WHERE k.tgrelid = t.oid AND k.tgname LIKE 'zz\\_holdfast\\_%' AND f.prosrc ~ ('\\mNEW\\."?' || a.attname || '\\M'))) ORDER BY a.attnum), '[]')
        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
      'constraints', (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'kind', CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign' WHEN 'p' THEN 'primary'
          WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion' WHEN 'n' THEN 'notNull' ELSE 'trigger' END, 'validated', k.convalidated, 'definition', pg_get_constraintdef(k.oid),

@@ -39,6 +39,7 @@ export const retype = z.strictObject({
   type,
   up: expression.describe('The new value from the old columns.'),
   down: expression.describe('The old value from the new column.'),
+  default: expression.optional().describe('Of the new column, when the old one goes.'),
 });
 export const split = z.strictObject({
   table,

@@ -18,6 +18,7 @@ export function followColumn(
   const indexes = table.indexes.filter(
     ({ primary, valid, definition }) => !primary && valid && new RegExp(`\\b${from}\\b`).test(definition),
   );
+  const unique = table.constraints.filter(({ kind, columns }) => kind === 'unique' && columns.includes(from));
   const constraints = table.constraints.filter(
     ({ kind, columns }) => (kind === 'check' || kind === 'foreign') && columns.includes(from),
   );
@@ -25,12 +26,23 @@ export function followColumn(
     ...indexes.flatMap((index) =>
       indexStep(table, { definition: index.definition, name: index.name, from, to, suffix }),
     ),
+    ...unique.flatMap((constraint) => uniqueSteps(table, constraint, suffix)),
     ...constraints.flatMap((constraint) => constraintSteps(table, constraint, { from, to, suffix })),
     ...(notNull
       ? [...notNullLater(table.name, to)].map((sql) =>
           /VALIDATE/.test(sql) ? { ...statement(sql), long: true } : statement(sql),
         )
       : []),
+  ];
+}
+
+/** What ON CONFLICT ON CONSTRAINT may name: the index that was just built becomes it. */
+function uniqueSteps(table: TableFacts, { name }: ConstraintFacts, suffix: string): readonly Step[] {
+  const called = quoteName(cut(name, suffix));
+  return [
+    statement(
+      `ALTER TABLE ${quoteRelation(table.name)} ADD CONSTRAINT ${called} UNIQUE USING INDEX ${called}`,
+    ),
   ];
 }
 

@@ -28,13 +28,24 @@ export function movableColumn(table: string, column: string, planning: Planning)
   const other = planning.catalog
     .referencing(table)
     .find(({ referencedColumns }) => referencedColumns.includes(column));
-  const why = key
-    ? `is in the primary key (${key.name})`
-    : other
-      ? `is referenced by ${other.table} (${other.name})`
-      : found.generated || found.identity
-        ? 'is generated'
-        : null;
+  const exclusion = facts.constraints.find(
+    ({ kind, columns }) => kind === 'exclusion' && columns.includes(column),
+  );
+  const indexed =
+    facts.kind === 'partitioned' && facts.indexes.some(({ columns }) => columns.includes(column));
+  const reasons: readonly (readonly [unknown, string])[] = [
+    [key, `is in the primary key (${key?.name})`],
+    [other, `is referenced by ${other?.table} (${other?.name})`],
+    [exclusion, `is in the exclusion constraint ${exclusion?.name}`],
+    [indexed, 'is indexed, and the table is partitioned: no index can be built there CONCURRENTLY'],
+    [found.generated || found.identity, 'is generated'],
+    [found.readers.length > 0, `is read by ${found.readers.join(', ')}`],
+    [
+      found.kept,
+      'is kept equal to another column by a change that is not contracted yet; let that one end first. It',
+    ],
+  ];
+  const why = reasons.find(([holds]) => holds)?.[1] ?? null;
   if (why === null) return found;
   throw new HoldfastError(
     'migrationInvalid',
@@ -49,4 +60,41 @@ export function checkViews({ catalog, file }: Planning): void {
     'migrationInvalid',
     `${file}: views that stand in for a table need PostgreSQL 15 or later, found ${catalog.serverVersion}`,
   );
+}
+
+/** What this change makes must not be there: abort would take away what is somebody's own. */
+export function newColumn(table: string, column: string, planning: Planning): void {
+  if (columnOf(knownTable(table, planning), column))
+    throw new HoldfastError('migrationInvalid', `${planning.file}: ${table} has a column ${column} already`);
+}
+
+export function newIndex(table: string, name: string, planning: Planning): void {
+  if (planning.catalog.indexTable([...table.split('.').slice(0, -1), name].join('.')) !== null)
+    throw new HoldfastError('migrationInvalid', `${planning.file}: there is an index ${name} already`);
+}
+
+export function newConstraint(table: string, name: string, planning: Planning): void {
+  if (knownTable(table, planning).constraints.some((constraint) => constraint.name === name))
+    throw new HoldfastError(
+      'migrationInvalid',
+      `${planning.file}: ${table} has a constraint ${name} already`,
+    );
+}
+
+export function newTable(name: string, { catalog, file }: Planning): void {
+  if (catalog.table(name))
+    throw new HoldfastError('migrationInvalid', `${file}: there is a table or view ${name} already`);
+}
+
+/** It can be dropped in the end without CASCADE. */
+export function droppableColumn(table: string, column: string, planning: Planning): ColumnFacts {
+  const found = knownColumn(table, column, planning);
+  const why =
+    found.readers.length > 0
+      ? `is read by ${found.readers.join(', ')}`
+      : found.kept
+        ? 'is kept equal to another column by a change that is not contracted yet'
+        : null;
+  if (why === null) return found;
+  throw new HoldfastError('migrationInvalid', `${planning.file}: ${table}.${column} ${why}; end that first`);
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Node } from '@pgsql/types';
 import { functionsIn } from '../effects/volatility.ts';
 import type { MigrationPlan } from '../plan/step.ts';
@@ -23,6 +25,8 @@ export interface Mirror {
 
 export interface MirroredColumn {
   readonly name: string;
+  /** As format_type prints it. */
+  readonly type: string;
   /** Its value from the columns of the other side. */
   readonly from: string;
 }
@@ -34,6 +38,7 @@ const VERSION_SETTING = 'holdfast.schema_version';
 export function mirrorSteps(
   mirror: Mirror,
   planning: Planning,
+  atTheEnd: readonly string[] = [],
 ): Pick<MigrationPlan, 'expand' | 'backfill' | 'verify' | 'contract' | 'abort'> {
   const relation = quoteRelation(mirror.table);
   const [name, made] = [triggerName(planning), triggerFunction(planning)];
@@ -41,16 +46,19 @@ export function mirrorSteps(
   const assign = mirror.new.map((column) => `${quoteName(column.name)} = ${column.from}`).join(', ');
   const undo = [`DROP TRIGGER IF EXISTS ${name} ON ${relation}`, `DROP FUNCTION IF EXISTS ${made}()`];
   const facts = planning.catalog.table(mirror.table);
-  const drop = (sides: readonly MirroredColumn[]) =>
+  // Without a key ranges are blocks, and a row that moves between them must be filled as it goes.
+  const narrow = facts !== null && !facts.beforeTriggers && facts.indexes.some(({ unique }) => unique);
+  const drop = (sides: readonly MirroredColumn[], ...also: readonly string[]) =>
     statement(
       ...undo,
       `ALTER TABLE ${relation} ${sides.map((column) => `DROP COLUMN IF EXISTS ${quoteName(column.name)}`).join(', ')}`,
+      ...also,
     );
   return {
     expand: [
       statement(functionText(mirror, planning)),
       statement(
-        `CREATE TRIGGER ${name} BEFORE INSERT OR UPDATE${facts?.beforeTriggers ? '' : ` OF ${columns}`} ON ${relation} FOR EACH ROW WHEN (current_setting('${BACKFILL_SETTING}', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION ${made}()`,
+        `CREATE TRIGGER ${name} BEFORE INSERT OR UPDATE${narrow ? ` OF ${columns}` : ''} ON ${relation} FOR EACH ROW WHEN (current_setting('${BACKFILL_SETTING}', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION ${made}()`,
       ),
     ],
     backfill: [
@@ -70,57 +78,69 @@ export function mirrorSteps(
         sentence: `rows of ${mirror.table} whose old and new columns differ`,
       },
     ],
-    contract: [drop(mirror.old)],
+    contract: [drop(mirror.old, ...atTheEnd)],
     abort: [drop(mirror.new)],
   };
 }
 
-/** Neither side follows from the other. Lossy expressions (split, merge) need to hold one way only. */
+/**
+ * Neither side follows from the other. Lossy expressions (split, merge) need to hold one way only. Images
+ * are compared (what *<> does): not every type has an equality, and 1.5 is not what 1.50 was.
+ */
 function differs({ old, new: added }: Mirror): string {
   const side = (columns: readonly MirroredColumn[]) =>
-    columns.map((column) => quoteName(column.name)).join(', ');
-  const row = (text: string, of: readonly MirroredColumn[]) => (of.length > 1 ? `ROW(${text})` : text);
+    `ROW(${columns.map(({ name }) => quoteName(name)).join(', ')})`;
   const values = (columns: readonly MirroredColumn[]) =>
-    columns.map((column) => `(${column.from})`).join(', ');
-  const forward = `${row(side(added), added)} IS DISTINCT FROM ${row(values(added), added)}`;
+    `ROW(${columns.map(({ from, type }) => `CAST((${from}) AS ${type})`).join(', ')})`;
+  const forward = `record_image_ne(${side(added)}, ${values(added)})`;
   const isCopy = [...old, ...added].every((column) => /^"?[A-Za-z_]\w*"?$/.test(column.from));
-  const backward = `${row(side(old), old)} IS DISTINCT FROM ${row(values(old), old)}`;
   // Where nothing was filled, the way back may hold by chance (concat_ws of nulls is empty).
   const empty = added.map((column) => `${quoteName(column.name)} IS NULL`).join(' AND ');
-  return isCopy ? forward : `${forward} AND (${backward} OR (${empty}))`;
+  return isCopy ? forward : `${forward} AND (record_image_ne(${side(old)}, ${values(old)}) OR (${empty}))`;
 }
 
-export function triggerName({ version, place }: Planning): string {
-  return `zz_holdfast_${version}_${place}`;
+export function triggerName(planning: Planning): string {
+  return `zz_holdfast_${labelOf(planning)}`;
 }
 
-export function triggerFunction({ version, place }: Planning): string {
-  return `holdfast.keep_${version}_${place}`;
+export function triggerFunction(planning: Planning): string {
+  return `holdfast.keep_${labelOf(planning)}`;
+}
+
+/** Several apps may share a database, and count their versions each for itself. */
+function labelOf({ scope, version, place }: Planning): string {
+  return `${createHash('sha256').update(scope).digest('hex').slice(0, 8)}_${version}_${place}`;
 }
 
 function functionText(mirror: Mirror, planning: Planning): string {
-  const up = mirror.new.map((column) => assignment(column, planning));
-  const down = mirror.old.map((column) => assignment(column, planning));
-  const given = mirror.new.map((column) => `NEW.${quoteName(column.name)} IS NOT NULL`).join(' OR ');
+  const up = mirror.new.map((column) => assignment(column, planning)).join(' ');
+  const down = mirror.old.map((column) => assignment(column, planning)).join(' ');
+  const given = (columns: readonly MirroredColumn[]) =>
+    columns.map(({ name }) => `NEW.${quoteName(name)} IS NOT NULL`).join(' OR ');
+  const image = (row: 'NEW' | 'OLD', columns: readonly MirroredColumn[]) =>
+    `ROW(${columns.map(({ name }) => `${row}.${quoteName(name)}`).join(', ')})`;
   const changed = (columns: readonly MirroredColumn[]) =>
-    columns
-      .map((column) => `NEW.${quoteName(column.name)} IS DISTINCT FROM OLD.${quoteName(column.name)}`)
-      .join(' OR ');
+    `record_image_ne(${image('NEW', columns)}, ${image('OLD', columns)})`;
   const calls = [...mirror.new, ...mirror.old].some(
     (column) => functionsIn(parseExpression(planning.file, column.from)).length > 0,
   );
-  return `CREATE OR REPLACE FUNCTION ${triggerFunction(planning)}() RETURNS trigger LANGUAGE plpgsql${calls ? ' SET search_path FROM CURRENT' : ''} AS $holdfast$
+  // A row that moves to another partition is an INSERT there: what agrees already stays as it is.
+  const agrees = ofNewRow(`NOT (${differs(mirror)})`, planning);
+  return `CREATE FUNCTION ${triggerFunction(planning)}() RETURNS trigger LANGUAGE plpgsql${calls ? ' SET search_path FROM CURRENT' : ''} AS $holdfast$
 DECLARE
-  said integer := nullif(current_setting('${VERSION_SETTING}', true), '')::bigint - ${planning.version};
+  said bigint := nullif(current_setting('${VERSION_SETTING}', true), '')::bigint - ${planning.version};
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF coalesce(said >= 0, ${given}) THEN ${down.join(' ')} ELSE ${up.join(' ')} END IF;
+    IF (${given(mirror.new)}) AND (${given(mirror.old)}) THEN
+      IF ${agrees} THEN RETURN NEW; END IF;
+    END IF;
+    IF coalesce(said >= 0, ${given(mirror.new)}) THEN ${down} ELSE ${up} END IF;
     RETURN NEW;
   END IF;
-  IF (${changed(mirror.new)}) AND (coalesce(said >= 0, true) OR NOT (${changed(mirror.old)})) THEN ${down.join(' ')}
-  ELSIF ${changed(mirror.old)} THEN ${up.join(' ')} END IF;
+  IF (${changed(mirror.new)}) AND (coalesce(said >= 0, true) OR NOT (${changed(mirror.old)})) THEN ${down}
+  ELSIF ${changed(mirror.old)} THEN ${up} END IF;
   RETURN NEW;
-END $holdfast$`.replace('said integer', 'said bigint');
+END $holdfast$`;
 }
 
 function assignment({ name, from }: MirroredColumn, planning: Planning): string {
@@ -129,7 +149,13 @@ function assignment({ name, from }: MirroredColumn, planning: Planning): string 
 
 /** `price * 2` as `NEW.price * 2`: the grammar knows which words are columns. */
 export function ofNewRow(expression: string, { file }: Pick<Planning, 'file'>): string {
-  return expressionText(qualified(parseExpression(file, expression)) as Node);
+  const parsed = parseExpression(file, expression);
+  if (JSON.stringify(parsed).includes('"SubLink"'))
+    throw new HoldfastError(
+      'migrationInvalid',
+      `${file}: expected an expression over the columns of one row, found a query: ${expression}`,
+    );
+  return expressionText(qualified(parsed) as Node);
 }
 
 function qualified(tree: unknown): unknown {

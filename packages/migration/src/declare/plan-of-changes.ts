@@ -26,11 +26,18 @@ const PLANNERS: { readonly [Kind in ChangeKind]: Planner<ChangeOf<Kind>> } = {
 
 /** migration.yaml as steps, by what the database has now. Changes of one file follow each other. */
 export function planOfChanges(
-  { path, text, version }: { readonly path: string; readonly text: string; readonly version: number },
+  {
+    path,
+    text,
+    version,
+    scope,
+  }: { readonly path: string; readonly text: string; readonly version: number; readonly scope: string },
   catalog: Catalog,
 ): MigrationPlan {
   const { changes } = validateYaml(readYaml(path, text), declaration);
-  const plans = changes.map((change, place) => planOne(change, { catalog, version, place, file: path }));
+  const plans = changes.map((change, place) =>
+    planOne(change, { catalog, scope, version, place, file: path }),
+  );
   const all = (phase: keyof MigrationPlan) => plans.flatMap((plan) => plan[phase] ?? []);
   // What was made last is taken away first.
   return {

@@ -4,6 +4,8 @@ import type { MigrationPlan } from '../plan/step.ts';
 /** Where a change finds what it needs to become steps. */
 export interface Planning {
   readonly catalog: Catalog;
+  /** The app and environment whose change it is. */
+  readonly scope: string;
   readonly version: number;
   /** Of the change within its migration; makes the names of triggers unique. */
   readonly place: number;

@@ -1,8 +1,9 @@
 import type { Node, RangeVar } from '@pgsql/types';
 import type { Catalog } from '../catalog/catalog.ts';
-import { objectName, relationName } from '../sql/names.ts';
+import { relationName } from '../sql/names.ts';
 import type { Statement } from '../sql/statement.ts';
 import { effectsOfAlterTable } from './alter-table.ts';
+import { type DropShape, drop, type RenameShape, referencingAll, rename } from './drop-and-rename.ts';
 import {
   type Effect,
   type Effects,
@@ -13,7 +14,8 @@ import {
   UNKNOWN,
   withPartitions,
 } from './effect.ts';
-import { referencedBy } from './partition-commands.ts';
+import { comment, type ReindexShape, reindex, type VacuumShape, vacuum } from './maintenance.ts';
+import { type ChangeShape, change, type QueryShape, query, rangesIn, tablesIn } from './queries.ts';
 
 /** What one statement does, by its kind. What is not in here is unknown, and that is said. */
 export function effectsOf({ node }: Pick<Statement, 'node'>, catalog: Catalog): Effects {
@@ -152,45 +154,6 @@ const BY_KIND: Readonly<Record<string, EffectsOfKind>> = {
   SelectStmt: ((statement: QueryShape) => query(statement)) as EffectsOfKind,
 };
 
-interface QueryShape {
-  readonly fromClause?: Node[];
-  readonly lockingClause?: Node[];
-  readonly withClause?: { readonly ctes?: Node[] };
-}
-
-/** FOR UPDATE locks rows of what it names, or of everything that is read. */
-function query({ fromClause, lockingClause, withClause }: QueryShape): Effects {
-  const locking = (lockingClause ?? []).flatMap((node) =>
-    'LockingClause' in node ? [node.LockingClause] : [],
-  );
-  const named = locking.flatMap(({ lockedRels }) => rangesIn(lockedRels));
-  const isLocked = (name: string) => locking.length > 0 && (named.length === 0 || named.includes(name));
-  return effects(
-    rangesIn(fromClause)
-      .filter((name) => !temporaryIn(withClause).includes(name))
-      .map((name) => lock(name, isLocked(name) ? 'ROW SHARE' : 'ACCESS SHARE', { alone: true })),
-  );
-}
-
-/** The names that WITH gives: no tables. */
-function temporaryIn(withClause: QueryShape['withClause']): readonly string[] {
-  return (withClause?.ctes ?? []).flatMap((node) =>
-    'CommonTableExpr' in node ? [node.CommonTableExpr.ctename ?? ''] : [],
-  );
-}
-
-/** A view passes its lock on to what it reads. */
-function lockTables(catalog: Catalog, on: readonly Effect[]): Effects {
-  const given = effects(on);
-  return { ...given, known: !on.some(({ relation }) => catalog.table(relation)?.kind === 'view') };
-}
-
-function publishedIn(objects: readonly Node[] | undefined): readonly string[] {
-  return (objects ?? []).flatMap((node) =>
-    'PublicationObjSpec' in node ? [relationName(node.PublicationObjSpec.pubtable?.relation)] : [],
-  );
-}
-
 const LOCK_NUMBERS: Readonly<Record<number, LockMode>> = {
   1: 'ACCESS SHARE',
   2: 'ROW SHARE',
@@ -201,55 +164,6 @@ const LOCK_NUMBERS: Readonly<Record<number, LockMode>> = {
   7: 'EXCLUSIVE',
   8: 'ACCESS EXCLUSIVE',
 };
-
-interface ChangeShape {
-  readonly relation?: RangeVar;
-  readonly whereClause?: Node;
-  readonly fromClause?: Node[];
-  readonly usingClause?: Node[];
-  readonly withClause?: QueryShape['withClause'];
-}
-
-function change(statement: ChangeShape, others: Node[] | undefined): Effects {
-  return effects([
-    lock(relationName(statement.relation), 'ROW EXCLUSIVE', { alone: true }),
-    ...rangesIn(others)
-      .filter((name) => !temporaryIn(statement.withClause).includes(name))
-      .map((name) => lock(name, 'ACCESS SHARE', { alone: true })),
-  ]);
-}
-
-export function rangesIn(nodes: readonly Node[] | undefined): readonly string[] {
-  return (nodes ?? []).flatMap((node) =>
-    'RangeVar' in node
-      ? [relationName(node.RangeVar)]
-      : 'JoinExpr' in node
-        ? rangesIn([node.JoinExpr.larg, node.JoinExpr.rarg].filter((side) => side !== undefined))
-        : [],
-  );
-}
-
-/** Every table that a query reads, wherever in it. */
-export function tablesIn(tree: unknown): readonly string[] {
-  const temporary = new Set(temporaryNames(tree));
-  return namesIn(tree).filter((name) => !temporary.has(name));
-}
-
-function namesIn(tree: unknown): readonly string[] {
-  if (Array.isArray(tree)) return tree.flatMap(namesIn);
-  if (typeof tree !== 'object' || tree === null) return [];
-  return Object.entries(tree).flatMap(([kind, inner]) =>
-    kind === 'RangeVar' ? [relationName(inner as RangeVar)] : namesIn(inner),
-  );
-}
-
-function temporaryNames(tree: unknown): readonly string[] {
-  if (Array.isArray(tree)) return tree.flatMap(temporaryNames);
-  if (typeof tree !== 'object' || tree === null) return [];
-  return Object.entries(tree).flatMap(([kind, inner]) =>
-    kind === 'ctename' ? [String(inner)] : temporaryNames(inner),
-  );
-}
 
 interface CreateShape {
   readonly relation?: RangeVar;
@@ -283,142 +197,14 @@ function createTable({ tableElts, inhRelations, partbound }: CreateShape, catalo
   ]);
 }
 
-interface DropShape {
-  readonly removeType?: string;
-  readonly objects?: Node[];
-  readonly concurrent?: boolean;
-  readonly behavior?: string;
+/** A view passes its lock on to what it reads. */
+function lockTables(catalog: Catalog, on: readonly Effect[]): Effects {
+  const given = effects(on);
+  return { ...given, known: !on.some(({ relation }) => catalog.table(relation)?.kind === 'view') };
 }
 
-const RELATIONS = new Set(['OBJECT_TABLE', 'OBJECT_VIEW', 'OBJECT_MATVIEW', 'OBJECT_FOREIGN_TABLE']);
-const OF_A_TABLE = new Set(['OBJECT_TRIGGER', 'OBJECT_RULE', 'OBJECT_POLICY']);
-const ELSEWHERE = new Set(['OBJECT_SCHEMA', 'OBJECT_TYPE', 'OBJECT_DOMAIN', 'OBJECT_STATISTIC_EXT']);
-
-function drop(statement: DropShape, catalog: Catalog): Effects {
-  const given = dropNamed(statement, catalog);
-  // Nobody looked what depends on it.
-  return statement.behavior === 'DROP_CASCADE' ? { ...given, known: false } : given;
-}
-
-function dropNamed({ removeType = '', objects = [], concurrent }: DropShape, catalog: Catalog): Effects {
-  const names = objects.map(objectName);
-  if (RELATIONS.has(removeType))
-    return effects(
-      names
-        .flatMap((name) => [name, ...linked(name, catalog)])
-        .map((name) => lock(name, 'ACCESS EXCLUSIVE', { alone: !names.includes(name) })),
-    );
-  if (removeType === 'OBJECT_INDEX') {
-    const mode: LockMode = concurrent ? 'SHARE UPDATE EXCLUSIVE' : 'ACCESS EXCLUSIVE';
-    return effects(
-      names.map((name) => lock(catalog.indexTable(name) ?? name, mode)),
-      { outside: concurrent === true },
-    );
-  }
-  if (OF_A_TABLE.has(removeType))
-    return effects(
-      names.map((name) =>
-        lock(name.split('.').slice(0, -1).join('.'), 'ACCESS EXCLUSIVE', {
-          alone: removeType !== 'OBJECT_TRIGGER',
-        }),
-      ),
-    );
-  return ELSEWHERE.has(removeType) ? UNKNOWN : NO_EFFECTS;
-}
-
-/** The tables at the other ends of its foreign keys; and of a partition, its parent and the default one. */
-function linked(name: string, catalog: Catalog): readonly string[] {
-  const facts = catalog.table(name);
-  const parents = facts?.parents ?? [];
-  const rest = parents.flatMap((parent) => catalog.table(parent)?.defaultPartition ?? []);
-  const partitioned = parents.some((parent) => catalog.table(parent)?.kind === 'partitioned');
-  return [
-    ...referencedBy(facts),
-    ...referencing(name, catalog),
-    ...(partitioned ? [...parents, ...rest] : []),
-  ];
-}
-
-function referencing(name: string, catalog: Catalog): readonly string[] {
-  return catalog.referencing(name).map(({ table }) => table);
-}
-
-/** TRUNCATE CASCADE goes on and on. */
-function referencingAll(names: readonly string[], catalog: Catalog): readonly string[] {
-  const all = new Set(names);
-  for (const name of all) for (const other of referencing(name, catalog)) all.add(other);
-  return [...all];
-}
-
-interface RenameShape {
-  readonly renameType?: string;
-  readonly relationType?: string;
-  readonly relation?: RangeVar;
-}
-
-function rename({ renameType, relation }: RenameShape, catalog: Catalog): Effects {
-  if (!relation) return NO_EFFECTS;
-  const name = relationName(relation);
-  // Under a lock of the index; the table is not touched.
-  if (renameType === 'OBJECT_INDEX' || catalog.indexTable(name) !== null) return NO_EFFECTS;
-  if (renameType === 'OBJECT_SEQUENCE') return NO_EFFECTS;
-  const deep = renameType === 'OBJECT_COLUMN' || renameType === 'OBJECT_TABCONSTRAINT';
-  return effects([lock(name, 'ACCESS EXCLUSIVE', { alone: !deep })]);
-}
-
-interface VacuumShape {
-  readonly is_vacuumcmd?: boolean;
-  readonly options?: Node[];
-  readonly rels?: Node[];
-}
-
-function vacuum({ is_vacuumcmd: isVacuum, options, rels }: VacuumShape): Effects {
-  const names = (rels ?? []).flatMap((node) =>
-    'VacuumRelation' in node ? [relationName(node.VacuumRelation.relation)] : [],
+function publishedIn(objects: readonly Node[] | undefined): readonly string[] {
+  return (objects ?? []).flatMap((node) =>
+    'PublicationObjSpec' in node ? [relationName(node.PublicationObjSpec.pubtable?.relation)] : [],
   );
-  const full = isSaid(options, 'full');
-  if (full)
-    return effects(
-      names.map((name) => lock(name, 'ACCESS EXCLUSIVE', { rewrite: true })),
-      { outside: true },
-    );
-  return effects(
-    names.map((name) => lock(name, 'SHARE UPDATE EXCLUSIVE')),
-    { outside: isVacuum === true },
-  );
-}
-
-/** `(FULL)`, `(FULL true)`, and not `(FULL false)`. */
-function isSaid(options: readonly Node[] | undefined, name: string): boolean {
-  const option = (options ?? []).flatMap((node) =>
-    'DefElem' in node && node.DefElem.defname === name ? [node.DefElem] : [],
-  )[0];
-  return (
-    option !== undefined && !/false|off|"ival":0|\{"Integer":\{\}\}/.test(JSON.stringify(option.arg ?? ''))
-  );
-}
-
-interface ReindexShape {
-  readonly kind?: string;
-  readonly relation?: RangeVar;
-  readonly params?: Node[];
-}
-
-function reindex({ kind, relation, params }: ReindexShape, catalog: Catalog): Effects {
-  if (kind !== 'REINDEX_OBJECT_TABLE' && kind !== 'REINDEX_OBJECT_INDEX') return UNKNOWN;
-  const concurrent = isSaid(params, 'concurrently');
-  const name = relationName(relation);
-  const table = kind === 'REINDEX_OBJECT_INDEX' ? (catalog.indexTable(name) ?? name) : name;
-  return effects([lock(table, concurrent ? 'SHARE UPDATE EXCLUSIVE' : 'SHARE', { scan: true })], {
-    outside: concurrent || catalog.table(name)?.kind === 'partitioned',
-  });
-}
-
-function comment({ objtype, object }: { readonly objtype?: string; readonly object?: Node }): Effects {
-  const name = objectName(object);
-  if (objtype === 'OBJECT_COLUMN')
-    return effects([lock(name.split('.').slice(0, -1).join('.'), 'SHARE UPDATE EXCLUSIVE', { alone: true })]);
-  return objtype === 'OBJECT_TABLE' || objtype === 'OBJECT_VIEW' || objtype === 'OBJECT_MATVIEW'
-    ? effects([lock(name, 'SHARE UPDATE EXCLUSIVE', { alone: true })])
-    : NO_EFFECTS;
 }

@@ -15,10 +15,11 @@ export async function isAppliedElsewhere(
       .split('/')
       .at(-1)
       ?.replace(/\.sql$/, '') ?? '';
-  for (const { table, query } of HISTORIES) {
-    const { rows } = await sql.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
-      table,
-    ]);
+  for (const { table, columns, query } of HISTORIES) {
+    const { rows } = await sql.query<{ there: boolean }>(
+      'SELECT count(*) = cardinality($2::text[]) AS there FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = ANY ($2)',
+      [table, columns],
+    );
     if (!rows[0]?.there) continue;
     const found = await sql.query<{ applied: boolean }>(query, [
       query.includes('::bigint') ? String(version) : file,
@@ -32,12 +33,18 @@ const HISTORIES = [
   // golang-migrate keeps the newest version only; a dirty one was not finished.
   {
     table: 'schema_migrations',
+    columns: ['version', 'dirty'],
     query:
       'SELECT coalesce(bool_or(version >= $1::bigint AND NOT dirty), false) AS applied FROM schema_migrations',
   },
-  { table: 'pgmigrations', query: 'SELECT count(*) > 0 AS applied FROM pgmigrations WHERE name = $1' },
+  {
+    table: 'pgmigrations',
+    columns: ['name'],
+    query: 'SELECT count(*) > 0 AS applied FROM pgmigrations WHERE name = $1',
+  },
   {
     table: 'flyway_schema_history',
+    columns: ['success', 'script'],
     query:
       "SELECT count(*) > 0 AS applied FROM flyway_schema_history WHERE success AND script = $1 || '.sql'",
   },

@@ -11,7 +11,6 @@ const PASSING: Readonly<Record<string, string>> = {
   '55P03': 'a lock was not to be had',
   '40P01': 'a deadlock with another session',
   '40001': 'another session changed the same rows',
-  '57014': 'the statement took too long',
   '53100': 'the disk of the database is full',
   '53200': 'the database is out of memory',
   '53300': 'the database has no connection left',
@@ -34,8 +33,21 @@ export function failureOf(error: unknown): Failure {
       /terminated|not queryable|connection/i.test(error.message) &&
       !/^[0-9A-Z]{5}$/.test(code));
   if (gone) return { kind: 'waits', reason: `the app's database went away (${code || 'connection lost'})` };
+  if (isTooLong(error))
+    return { kind: 'failed', reason: 'a statement took longer than its limit; its locks were given back' };
+  // Class 22 quotes the value that did not fit.
+  if (code.startsWith('22'))
+    return {
+      kind: 'failed',
+      reason: `a value of some row does not fit the expression or the type (${code})`,
+    };
   // PostgreSQL's detail quotes values of rows: not for a log or a page.
   return { kind: 'failed', reason: `${(error as Error).message}${code ? ` (${code})` : ''}` };
+}
+
+/** By its own limit; a batch is halved, a statement would take as long again. */
+export function isTooLong(error: unknown): boolean {
+  return systemCode(error) === '57014';
 }
 
 export function isLockTimeout(error: unknown): boolean {

@@ -76,27 +76,47 @@ export async function ensureLedger(session: Session): Promise<void> {
   });
 }
 
-/** Whoever has the higher fence owns it from now on. The plan that was begun stays the one that is ended. */
+/**
+ * Whoever has the higher fence owns it from now on, also when it was aborted: the fence outlives what it
+ * guarded. Returns the plan that was begun, or null where none is: entering one comes next.
+ */
 export async function takeOver(
   sql: Sql,
   { scope, version, fence }: Marked,
-  begun: { readonly name: string; readonly digest: string; readonly plan: () => MigrationPlan },
-): Promise<MigrationPlan> {
-  const known = await sql.query<{ plan: MigrationPlan; digest: string }>(
-    `UPDATE holdfast.migration SET fence = $3 WHERE scope = $1 AND version = $2 AND fence <= $3 RETURNING plan, digest`,
+  digest: string,
+): Promise<MigrationPlan | null> {
+  const known = await sql.query<{ plan: MigrationPlan; digest: string; ended: string | null }>(
+    `UPDATE holdfast.migration SET fence = $3 WHERE scope = $1 AND version = $2 AND fence <= $3 RETURNING plan, digest, ended`,
     [scope, version, fence],
   );
   const [row] = known.rows;
-  if (row && row.digest !== begun.digest)
-    throw new HoldfastError(
-      'migrationInvalid',
-      `migration ${version} was changed after it was begun; put its files back, or abort it with them`,
+  if (!row) {
+    const { rowCount } = await sql.query(
+      'SELECT 1 FROM holdfast.migration WHERE scope = $1 AND version = $2',
+      [scope, version],
     );
-  if (row) return row.plan;
-  const plan = begun.plan();
+    if (rowCount === 0) return null;
+    throw new HoldfastError('fenceStale', 'another controller works on this migration');
+  }
+  if (row.ended !== null) return null;
+  if (row.digest === digest) return row.plan;
+  throw new HoldfastError(
+    'migrationInvalid',
+    `migration ${version} was changed after it was begun; put its files back, or abort it with them`,
+  );
+}
+
+/** The plan that is begun now is the one that is ended. */
+export async function enter(
+  sql: Sql,
+  { scope, version, fence }: Marked,
+  { name, digest, plan }: { readonly name: string; readonly digest: string; readonly plan: MigrationPlan },
+): Promise<MigrationPlan> {
   const made = await sql.query(
-    `INSERT INTO holdfast.migration (scope, version, name, digest, plan, fence) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
-    [scope, version, begun.name, begun.digest, JSON.stringify(plan), fence],
+    `INSERT INTO holdfast.migration (scope, version, name, digest, plan, fence) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (scope, version) DO UPDATE SET name = $3, digest = $4, plan = $5, ended = NULL, begun_at = clock_timestamp()
+       WHERE migration.fence = $6 AND migration.ended IS NOT NULL`,
+    [scope, version, name, digest, JSON.stringify(plan), fence],
   );
   if (made.rowCount === 1) return plan;
   throw new HoldfastError('fenceStale', 'another controller works on this migration');
@@ -155,8 +175,12 @@ export async function beginAgain(
     );
 }
 
-/** Nothing of it is left: wanted again, it begins anew. */
-export async function forget(sql: Sql, { scope, version }: Marked): Promise<void> {
-  await sql.query('DELETE FROM holdfast.step WHERE scope = $1 AND version = $2', [scope, version]);
-  await sql.query('DELETE FROM holdfast.migration WHERE scope = $1 AND version = $2', [scope, version]);
+/** Nothing of it is left but its fence: wanted again, it begins anew, and whoever is late stays out. */
+export async function forget(sql: Sql, at: Marked): Promise<void> {
+  await holdFence(sql, at);
+  await sql.query('DELETE FROM holdfast.step WHERE scope = $1 AND version = $2', [at.scope, at.version]);
+  await sql.query("UPDATE holdfast.migration SET ended = 'aborted' WHERE scope = $1 AND version = $2", [
+    at.scope,
+    at.version,
+  ]);
 }

@@ -78,7 +78,7 @@ export async function nextBatch(session: Session, filling: Backfilling): Promise
       (sql) => (end === null ? finish(sql, at) : change(sql, filling, end)),
     );
     if (end === null) return { ...filling, row: { ...row, done: true } };
-    const next = afterBatch(size, { changed, ms: performance.now() - began }, filling.targetMs);
+    const next = afterBatch(size, { rows: size.rows, ms: performance.now() - began }, filling.targetMs);
     return { ...filling, size: next, row: { ...row, cursor: end, rows: row.rows + changed } };
   } catch (error) {
     if (!isLockTimeout(error)) throw error;

@@ -1,7 +1,7 @@
 import type { CompareStep } from '../plan/step.ts';
 import { quoteRelation } from '../sql/names.ts';
 import { highestKey, nextEnd, sizeOf } from './batches.ts';
-import { readStep, type StepAt, type StepRow } from './ledger.ts';
+import { holdFence, readStep, type StepAt, type StepRow } from './ledger.ts';
 import type { Session } from './session.ts';
 import { keyOf, rangeText, type TableKey } from './table-key.ts';
 
@@ -48,6 +48,7 @@ export async function nextRange(session: Session, comparing: Comparing): Promise
   const { all, found } = await session.transaction(
     { lockMs: 1_000, statementMs: STATEMENT_MS },
     async (sql) => {
+      await holdFence(sql, at);
       const { rows } = await sql.query<{ all: number; found: number }>(
         `SELECT count(*)::float8 AS all, (count(*) FILTER (WHERE ${step.where}))::float8 AS found FROM ${quoteRelation(step.table)} t WHERE ${range.text}`,
         range.values,

@@ -10,8 +10,13 @@ import type { Session } from './session.ts';
  */
 const BUILDS = 7_070_442;
 
-export async function runIndex(session: Session, { sql, table, index }: IndexStep): Promise<void> {
-  await alone(session, `${table} ${index}`, async () => {
+export async function runIndex(
+  session: Session,
+  { sql, table, index }: IndexStep,
+  isMine: () => Promise<void>,
+): Promise<void> {
+  await alone(session, nameOf(table, index), async () => {
+    await isMine();
     const there = await stateOf(session, table, index);
     if (there === 'valid') return;
     if (there === 'invalid') await session.script(dropText(table, index));
@@ -24,8 +29,12 @@ export async function runIndex(session: Session, { sql, table, index }: IndexSte
   });
 }
 
-export async function runOutside(session: Session, sql: string): Promise<void> {
-  await alone(session, sql, () => session.script(sql));
+export async function runOutside(session: Session, sql: string, isMine: () => Promise<void>): Promise<void> {
+  const dropped = /^DROP INDEX CONCURRENTLY (?:IF EXISTS )?(\S+)$/.exec(sql)?.[1];
+  await alone(session, dropped ?? sql, async () => {
+    await isMine();
+    await session.script(sql);
+  });
 }
 
 async function alone(session: Session, what: string, work: () => Promise<void>): Promise<void> {
@@ -42,8 +51,13 @@ async function alone(session: Session, what: string, work: () => Promise<void>):
   }
 }
 
+/** Building and dropping an index take the same key, so that neither overtakes the other. */
+function nameOf(table: string, index: string): string {
+  return [...table.split('.').slice(0, -1), index].map(quoteName).join('.');
+}
+
 function dropText(table: string, index: string): string {
-  return `DROP INDEX CONCURRENTLY IF EXISTS ${[...table.split('.').slice(0, -1), index].map(quoteName).join('.')}`;
+  return `DROP INDEX CONCURRENTLY IF EXISTS ${nameOf(table, index)}`;
 }
 
 async function stateOf(

@@ -22,6 +22,8 @@ export interface Settings {
 }
 
 const CONNECT_MS = 5_000;
+/** A controller that is stopped between two statements must not keep their locks: the server ends its session. */
+const IDLE_MS = 1_000;
 
 /** The first of the hosts that takes writes. */
 export async function openSession(urls: readonly string[], name: string): Promise<Session> {
@@ -94,5 +96,5 @@ function sessionOn(client: pg.Client): Session {
 
 function settingsText({ lockMs, statementMs, hasty }: Settings): string {
   const fast = hasty ? " SET LOCAL synchronous_commit = off; SET LOCAL holdfast.backfill = 'on';" : '';
-  return `SET LOCAL lock_timeout = ${Math.round(lockMs)}; SET LOCAL statement_timeout = ${Math.round(statementMs)};${fast}`;
+  return `SET LOCAL lock_timeout = ${Math.round(lockMs)}; SET LOCAL statement_timeout = ${Math.round(statementMs)}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS};${fast}`;
 }

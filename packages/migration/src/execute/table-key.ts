@@ -20,7 +20,7 @@ interface KeyRow {
 export async function keyOf(sql: Sql, table: string): Promise<TableKey> {
   const { rows } = await sql.query<KeyRow>(
     `SELECT c.relkind AS kind, (
-       SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, NULL)) ORDER BY k.place)
+       SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY k.place)
        FROM (SELECT i.indkey, i.indnkeyatts FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
                AND NOT EXISTS (SELECT FROM unnest(i.indkey::int[]) WITH ORDINALITY n (number, place) JOIN pg_attribute b ON b.attrelid = c.oid AND b.attnum = n.number
                                WHERE n.place <= i.indnkeyatts AND NOT b.attnotnull)

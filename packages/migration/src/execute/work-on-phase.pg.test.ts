@@ -250,10 +250,103 @@ test('files of SQL: the backfill is cut by a composite key, and by blocks where 
   await through(source, 'contract');
 });
 
+describe('no row and no value is lost', () => {
+  test('by keys of a fixed length, by types without an equality, and by what only looks equal', async () => {
+    await app.query(
+      `CREATE TABLE pages (id char(8) PRIMARY KEY, body json, price numeric);
+       INSERT INTO pages SELECT 'cus_' || n, json_build_object('n', n), n FROM generate_series(1000, 3999) n`,
+    );
+    const source = declared(`changes:
+  - retype: { table: pages, column: body, to: content, type: jsonb, up: "body::jsonb", down: "content::json" }
+  - rename: { table: pages, column: price, to: cost }`);
+    await through(source, 'expand');
+    await app.query(
+      `UPDATE pages SET body = '{"n": 0}' WHERE id = 'cus_1000'; UPDATE pages SET price = 1001.00 WHERE id = 'cus_1001'`,
+    );
+    await through(source, 'backfill', 'verify');
+    expect(
+      await rows('SELECT count(content)::int AS contents, count(cost)::int AS costs FROM pages'),
+    ).toEqual([{ contents: 3_000, costs: 3_000 }]);
+    expect(await rows("SELECT cost::text FROM pages WHERE id = 'cus_1001'")).toEqual([{ cost: '1001.00' }]);
+  });
+
+  test('when a row moves to another partition', async () => {
+    await app.query(
+      `CREATE TABLE people (id bigint, region text, name text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+       CREATE TABLE people_eu PARTITION OF people FOR VALUES IN ('eu'); CREATE TABLE people_us PARTITION OF people FOR VALUES IN ('us');
+       INSERT INTO people VALUES (1, 'eu', 'Anna Maria van Berg')`,
+    );
+    const source = declared(`changes:
+  - split:
+      table: people
+      column: name
+      into: { first: { type: text, up: "split_part(name, ' ', 1)" }, last: { type: text, up: "split_part(name, ' ', 2)" } }
+      down: "first || ' ' || last"`);
+    await through(source, 'expand', 'backfill', 'verify');
+    await app.query("UPDATE people SET region = 'us' WHERE id = 1");
+    expect(await rows('SELECT name, first FROM people')).toEqual([
+      { name: 'Anna Maria van Berg', first: 'Anna' },
+    ]);
+  });
+
+  test('when a default, a unique constraint or a NULL that somebody meant is on the column', async () => {
+    await app.query(
+      "CREATE TABLE tasks (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, state text NOT NULL DEFAULT 'new', code int CONSTRAINT one_code UNIQUE)",
+    );
+    const source = declared(`changes:
+  - rename: { table: tasks, column: state, to: status }
+  - rename: { table: tasks, column: code, to: number }
+  - addColumn: { table: tasks, column: plan, type: text, default: "'free'" }`);
+    await through(source, 'expand', 'backfill', 'verify');
+    await app.query('INSERT INTO tasks DEFAULT VALUES; UPDATE tasks SET plan = NULL');
+    await through(source, 'contract');
+    await app.query(
+      'INSERT INTO tasks (number) VALUES (1) ON CONFLICT ON CONSTRAINT one_code_number DO NOTHING',
+    );
+    expect(await rows('SELECT status, plan FROM tasks ORDER BY id')).toEqual([
+      { status: 'new', plan: null },
+      { status: 'new', plan: 'free' },
+    ]);
+  });
+
+  test('by an abort: what was there before the change stays', async () => {
+    await customers(10);
+    await app.query("ALTER TABLE customers ADD COLUMN email text DEFAULT 'mine'");
+    expect(await run(RENAME, 'expand')).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringContaining('customers has a column email already'),
+    });
+    await through(RENAME, 'abort');
+    expect(await rows('SELECT count(email)::int AS emails FROM customers')).toEqual([{ emails: 10 }]);
+  });
+
+  test('by two changes of one column at once, a query in an expression, or a view on the old column', async () => {
+    await customers(10);
+    await through(RENAME, 'expand');
+    const refused = async (text: string, why: string) =>
+      expect(await run(declared(text, 8), 'expand')).toMatchObject({
+        kind: 'failed',
+        reason: expect.stringContaining(why),
+      });
+    await refused(
+      'changes:\n  - rename: { table: customers, column: email, to: address }',
+      'is kept equal to another column',
+    );
+    await refused(
+      'changes:\n  - addColumn: { table: customers, column: n, type: int, value: "(SELECT 1)" }',
+      'found a query',
+    );
+    await app.query('CREATE VIEW names AS SELECT name FROM customers');
+    await refused('changes:\n  - dropColumn: { table: customers, column: name }', 'is read by names');
+  });
+});
+
 describe('what comes in between', () => {
   test('a session that holds the table: it waits, says whose it is, and goes on', async () => {
     await customers(10);
-    await app.query("SET application_name = 'report'; BEGIN; SELECT * FROM customers LIMIT 1");
+    await app.query(
+      "SET application_name = 'report'; BEGIN; SELECT * FROM customers LIMIT 1; SELECT pg_sleep(1.1)",
+    );
     expect(await run(RENAME, 'expand')).toMatchObject({
       kind: 'waits',
       reason: expect.stringMatching(
@@ -339,6 +432,31 @@ describe('what comes in between', () => {
     expect(await rows("SELECT 1 FROM pg_class WHERE relname = 'customers_code'")).toEqual([]);
     await app.query('UPDATE customers SET code = id');
     await through(source, 'expand');
+  });
+
+  test('a controller that is stopped between two statements keeps its locks for a second at most', async () => {
+    await customers(10);
+    await expect(
+      session.transaction({ lockMs: 300, statementMs: 5_000 }, async (sql) => {
+        await sql.query('LOCK TABLE customers');
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        await sql.query('SELECT 1');
+      }),
+    ).rejects.toThrow();
+    expect(await rows('SELECT count(*)::int AS customers FROM customers')).toEqual([{ customers: 10 }]);
+  });
+
+  test('a slower controller cannot begin again what was aborted', async () => {
+    await customers(10);
+    const late = work(RENAME, 'expand');
+    await through(RENAME, 'expand', 'abort');
+    expect(await workOnPhase(session, late)).toMatchObject({
+      kind: 'waits',
+      reason: 'another controller works on this migration',
+    });
+    expect(
+      await rows("SELECT 1 FROM pg_attribute WHERE attrelid = 'customers'::regclass AND attname = 'email'"),
+    ).toEqual([]);
   });
 
   test('files that changed after it was begun are refused', async () => {

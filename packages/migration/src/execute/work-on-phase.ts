@@ -5,17 +5,18 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { readCatalog } from '../catalog/read-catalog.ts';
 import type { MigrationSource } from '../files/read-migrations.ts';
 import { hinders } from '../lint/finding.ts';
-import { lintSource } from '../lint/lint-source.ts';
+import { lintPlan, lintSource } from '../lint/lint-source.ts';
 import { planMigration } from '../plan/plan-migration.ts';
 import { type MigrationPlan, NO_STEPS, type Step } from '../plan/step.ts';
 import { loadParser } from '../sql/parse-sql.ts';
 import { isAppliedElsewhere } from './applied-elsewhere.ts';
-import { blockersOf } from './blockers.ts';
-import { failureOf, isLockTimeout } from './failure.ts';
+import { blockersOf, longHolder } from './blockers.ts';
+import { failureOf, isLockTimeout, isTooLong } from './failure.ts';
 import {
   beginAgain,
   doneSteps,
   ensureLedger,
+  enter,
   forget,
   holdFence,
   type Marked,
@@ -28,7 +29,7 @@ import { beginBackfill, nextBatch } from './run-backfill.ts';
 import { beginCompare, nextRange } from './run-compare.ts';
 import { runIndex, runOutside } from './run-index.ts';
 import type { Session } from './session.ts';
-import { tablesOf } from './tables-of.ts';
+import { locksOf, tablesOf } from './tables-of.ts';
 
 /**
  * Some time of work on one phase. What is done stands in the ledger; called again, by anybody, it goes
@@ -50,7 +51,7 @@ export interface Work extends Marked {
   readonly batchMs: number;
 }
 
-const SHORT = { lockMs: 500, statementMs: 5_000 };
+const SHORT = { lockMs: 300, statementMs: 5_000 };
 /** Between two looks at the signals. */
 const LOOK_MS = 250;
 
@@ -59,7 +60,7 @@ export async function workOnPhase(session: Session, work: Work): Promise<PhaseOu
     await loadParser();
     await ensureLedger(session);
     const plan = await begin(session, work);
-    return await perform(session, work, plan);
+    return plan === null ? { kind: 'done' } : await perform(session, work, plan);
   } catch (error) {
     return failureOf(error).kind === 'waits'
       ? waits(failureOf(error).reason, null)
@@ -67,24 +68,28 @@ export async function workOnPhase(session: Session, work: Work): Promise<PhaseOu
   }
 }
 
-async function begin(session: Session, work: Work): Promise<MigrationPlan> {
+/** null: nothing was ever begun, so there is nothing to take back. */
+async function begin(session: Session, work: Work): Promise<MigrationPlan | null> {
+  const { name, digest } = work.source;
+  const known = await session.transaction(SHORT, (sql) => takeOver(sql, work, digest));
+  if (known !== null || work.phase === 'abort') return known;
   const catalog = await readCatalog(session);
   const elsewhere = await isAppliedElsewhere(session, work.source);
-  const { name, digest } = work.source;
-  return session.transaction(SHORT, (sql) =>
-    takeOver(sql, work, { name, digest, plan: () => (elsewhere ? NO_STEPS : linted(work.source, catalog)) }),
-  );
+  const plan = elsewhere ? NO_STEPS : linted(work, catalog);
+  return session.transaction(SHORT, (sql) => enter(sql, work, { name, digest, plan }));
 }
 
 /** With the live catalog, once, before the first statement: what would lock people out does not begin. */
-function linted(source: MigrationSource, catalog: Catalog): MigrationPlan {
-  const [first] = lintSource(source, catalog).filter(hinders);
+function linted({ source, scope }: Work, catalog: Catalog): MigrationPlan {
+  const plan = planMigration(source, catalog, scope);
+  const findings = source.form === 'declared' ? lintPlan(source, plan, catalog) : lintSource(source, catalog);
+  const [first] = findings.filter(hinders);
   if (first)
     throw new HoldfastError(
       'migrationInvalid',
       `${first.place.file}:${first.place.line}:${first.place.column}: ${first.message} [${first.rule}]; holdfast migrate lint shows what to write instead`,
     );
-  return planMigration(source, catalog);
+  return plan;
 }
 
 async function perform(session: Session, work: Work, plan: MigrationPlan): Promise<PhaseOutcome> {
@@ -134,18 +139,22 @@ async function performStep(session: Session, performing: Performing): Promise<Ph
   const { step, at, work } = performing;
   try {
     switch (step.kind) {
-      case 'statement':
+      case 'statement': {
+        const holder = await longHolder(session, locksOf(step));
+        if (holder !== null) return waits(holder, null);
         await session.transaction(step.long ? { ...SHORT, statementMs: 0 } : SHORT, async (sql) => {
           await holdFence(sql, at);
           for (const text of step.sql) await sql.query(text);
           await markDone(sql, at);
         });
         return { kind: 'done' };
+      }
       case 'index':
       case 'outside': {
         const reason = await reasonToWait(session, work, tablesOf(step)[0] ?? null);
         if (reason !== null) return waits(reason, null);
-        await (step.kind === 'index' ? runIndex(session, step) : runOutside(session, step.sql));
+        const mine = () => session.transaction(SHORT, (sql) => holdFence(sql, at));
+        await (step.kind === 'index' ? runIndex(session, step, mine) : runOutside(session, step.sql, mine));
         await session.transaction(SHORT, async (sql) => {
           await holdFence(sql, at);
           await markDone(sql, at);
@@ -158,8 +167,8 @@ async function performStep(session: Session, performing: Performing): Promise<Ph
         return await compare(session, { ...performing, step });
     }
   } catch (error) {
-    if (!isLockTimeout(error)) throw error;
-    const blocker = await blockersOf(session, tablesOf(step)).catch(() => null);
+    if (!isLockTimeout(error) || (step.kind === 'statement' && isTooLong(error))) throw error;
+    const blocker = await blockersOf(session, locksOf(step)).catch(() => null);
     return waits(blocker ?? failureOf(error).reason, null);
   }
 }
@@ -195,11 +204,19 @@ async function compare(
   { work, step, at, until, plan }: Performing & { readonly step: Step & { readonly kind: 'compare' } },
 ): Promise<PhaseOutcome> {
   let comparing = await beginCompare(session, step, at);
+  let lookedAt = Number.NEGATIVE_INFINITY;
   while (!comparing.row.done) {
     const { rows, total } = comparing.row;
-    if (performance.now() > until)
-      return { kind: 'more', progress: { rows, total, rowsPerSecond: null, batch: null } };
+    const progress: Progress = { rows, total, rowsPerSecond: null, batch: null };
+    const began = performance.now();
+    if (began > until) return { kind: 'more', progress };
+    if (began - lookedAt > LOOK_MS) {
+      const reason = await reasonToWait(session, work, step.table);
+      if (reason !== null) return waits(reason, progress);
+      lookedAt = began;
+    }
     comparing = await nextRange(session, comparing);
+    await sleep((performance.now() - began) * work.nice);
   }
   const { found } = comparing.row;
   if (found > 0) {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Phase } from '../lint/rule.ts';
 import { readFileName } from './tool-names.ts';
@@ -37,9 +38,10 @@ const OWN_FILES: Readonly<Record<string, PhaseFile['phase']>> = {
 
 /** In order of their versions. Two of one version, and what no tool names so, are errors. */
 export function readMigrations(folder: string, files: readonly SourceFile[]): readonly MigrationSource[] {
-  const root = folder.replace(/\/+$/, '');
+  const root = posix.normalize(`${folder}/`).replace(/\/+$/, '');
   const own = files
-    .filter(({ path }) => path.startsWith(`${root}/`))
+    .map((file) => ({ ...file, path: posix.normalize(file.path) }))
+    .filter(({ path }) => root === '.' || path.startsWith(`${root}/`))
     .map((file) => ({ file, rest: path(file, root) }));
   const foldered = Map.groupBy(
     own.filter(({ rest }) => rest.includes('/')),
@@ -56,7 +58,7 @@ export function readMigrations(folder: string, files: readonly SourceFile[]): re
 }
 
 function path({ path: whole }: SourceFile, root: string): string {
-  return whole.slice(root.length + 1);
+  return root === '.' ? whole : whole.slice(root.length + 1);
 }
 
 function checkUnique(one: MigrationSource, next: MigrationSource | undefined): void {

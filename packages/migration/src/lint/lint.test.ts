@@ -107,6 +107,9 @@ const table: TableFacts = {
       default: null,
       generated: false,
       virtual: false,
+      collation: null,
+      readers: [],
+      kept: false,
       identity: false,
     },
   ],
@@ -164,4 +167,16 @@ test('the reports say where, what is locked, how big it is and what to write', (
   };
   expect(sarif.runs[0]?.results[0]).toMatchObject({ ruleId: 'create-index', level: 'error' });
   expect(sarif.runs[0]?.tool.driver.rules).toHaveLength(RULES.length);
+});
+
+test('work that hides inside another statement is found', () => {
+  const rules = (text: string) => lint(file(text), unknownCatalog()).map(({ rule }) => rule);
+  expect(rules('WITH gone AS (DELETE FROM orders RETURNING id) SELECT count(*) FROM gone')).toEqual([
+    'bulk-change',
+  ]);
+  expect(rules('MERGE INTO orders o USING other x ON x.id = o.id WHEN MATCHED THEN DELETE')).toEqual([
+    'bulk-change',
+  ]);
+  expect(rules('ALTER TABLE orders ADD COLUMN number int CHECK (number > 0)')).toEqual(['long-lock']);
+  expect(rules('DO $$ BEGIN PERFORM 1; END $$')).toEqual(['unknown-statement']);
 });

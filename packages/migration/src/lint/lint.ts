@@ -6,6 +6,7 @@ import type { Statement } from '../sql/statement.ts';
 import { createdBy } from './created-by.ts';
 import type { Finding } from './finding.ts';
 import type { Found, Phase, Rule } from './rule.ts';
+import { longLock } from './rules/long-lock.ts';
 import { RULES } from './rules.ts';
 
 /** A scan or a copy of so little takes less time than waiting for the lock. */
@@ -39,8 +40,10 @@ export function lintStatements(
       const result = rule.find(context);
       return result && !(result.relation !== null && created.has(result.relation)) ? [{ rule, result }] : [];
     });
+    const named = found.some(({ rule }) => rule.severity === 'error' && rule !== longLock);
+    const said = found.filter(({ rule }) => rule !== longLock || !named);
     return [
-      ...found.map((entry) => findingOf(entry, { statement, effects, catalog })),
+      ...said.map((entry) => findingOf(entry, { statement, effects, catalog })),
       ...unexplained(statement),
     ];
   });

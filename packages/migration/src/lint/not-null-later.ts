@@ -12,7 +12,7 @@ export function isNotNull(column: ColumnDef): boolean {
  * its validation, and then the flag, which PostgreSQL 12 and later take from the CHECK.
  */
 export function notNullLater(table: string, column: string): readonly string[] {
-  const check = quoteName(constraintName(table, column, 'not_null'));
+  const check = quoteName(constraintName(table, column, 'present'));
   const [alter, name] = [`ALTER TABLE ${quoteRelation(table)}`, quoteName(column)];
   return [
     `${alter} ADD CONSTRAINT ${check} CHECK (${name} IS NOT NULL) NOT VALID`,

@@ -30,6 +30,7 @@ import { indexCorruption } from './rules/index-corruption.ts';
 import { instantLock } from './rules/instant-lock.ts';
 import { invalidIndex } from './rules/invalid-index.ts';
 import { jsonColumn } from './rules/json-column.ts';
+import { longLock } from './rules/long-lock.ts';
 import { mixedTransaction } from './rules/mixed-transaction.ts';
 import { nameTooLong } from './rules/name-too-long.ts';
 import { narrowPrimaryKey } from './rules/narrow-primary-key.ts';
@@ -89,5 +90,6 @@ export const RULES: readonly Rule[] = [
   indexCorruption,
   invalidIndex,
   definerSearchPath,
+  longLock,
   unknownStatement,
 ];

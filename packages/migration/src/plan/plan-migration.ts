@@ -5,9 +5,13 @@ import { planOfSql } from './plan-of-sql.ts';
 import type { MigrationPlan } from './step.ts';
 
 /** The steps of one schema change. The parser must have been loaded. */
-export function planMigration({ form, files, version }: MigrationSource, catalog: Catalog): MigrationPlan {
+export function planMigration(
+  { form, files, version }: MigrationSource,
+  catalog: Catalog,
+  scope: string,
+): MigrationPlan {
   const [first] = files;
   return form === 'declared' && first
-    ? planOfChanges({ ...first, version }, catalog)
+    ? planOfChanges({ ...first, version, scope }, catalog)
     : planOfSql(files, catalog);
 }

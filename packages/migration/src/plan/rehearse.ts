@@ -47,7 +47,7 @@ export async function rehearse(sql: Sql, source: MigrationSource): Promise<Rehea
   const catalog = await readCatalog(sql);
   const findings = lintSource(source, catalog);
   try {
-    const plan = planMigration(source, catalog);
+    const plan = planMigration(source, catalog, 'rehearsal');
     const steps = PHASES.flatMap((phase) => plan[phase].map((step) => rehearseStep(phase, step, catalog)));
     return { steps, findings, problem: null };
   } catch (error) {

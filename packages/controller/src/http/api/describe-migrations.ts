@@ -1,5 +1,6 @@
 import type { MigrationView } from '@holdfast/contract/api/resources.ts';
 import { underlying } from '@holdfast/core/migration/migration.ts';
+import { isNeededBy, isOldFor } from '@holdfast/core/migration/schema-range.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import {
   historyOfMigration,
@@ -43,8 +44,8 @@ async function describe(
     progress: data.progress && { ...data.progress },
     pointOfNoReturn: data.contracts && (state === 'contracting' || state === 'done') ? 'passed' : 'ahead',
     users: {
-      needing: use.users.filter(({ holds }) => holds >= row.version).map(({ number }) => number),
-      keepingOld: use.users.filter(({ range }) => range.max < row.version).map(({ number }) => number),
+      needing: use.users.filter((user) => isNeededBy(user, row.version)).map(({ number }) => number),
+      keepingOld: use.users.filter((user) => isOldFor(user, row.version)).map(({ number }) => number),
     },
     history: history.map(({ at, state: then, reason }) => ({ at: at.toISOString(), state: then, reason })),
   };

@@ -1,6 +1,7 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { decide } from '@holdfast/core/migration/decide.ts';
 import { labelOf } from '@holdfast/core/migration/migration.ts';
+import { isNeededBy } from '@holdfast/core/migration/schema-range.ts';
 import { hastenDuty, reviveDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import {
   type MigrationRow,
@@ -55,7 +56,7 @@ export const migrationHandlers: Handlers = {
 };
 
 function checkNobodyNeeds({ version, data }: MigrationRow, { users }: SchemaUse): void {
-  const needs = users.find(({ holds }) => holds >= version);
+  const needs = users.find((user) => isNeededBy(user, version));
   if (!needs) return;
   throw new HoldfastError(
     'migrationRefused',

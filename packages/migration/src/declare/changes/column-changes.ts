@@ -1,10 +1,19 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { constraintName } from '../../lint/constraint-name.ts';
 import { notNullLater } from '../../lint/not-null-later.ts';
 import { type Step, statement } from '../../plan/step.ts';
 import { quoteName, quoteRelation } from '../../sql/names.ts';
 import type { ChangeOf } from '../changes-yaml.ts';
-import { fillRows, fillTrigger } from '../fill.ts';
+import { everyRowFilled, fillRows, fillTrigger } from '../fill.ts';
 import { followColumn } from '../follow-column.ts';
-import { checkViews, knownColumn, knownTable, movableColumn } from '../known-column.ts';
+import {
+  checkViews,
+  droppableColumn,
+  knownColumn,
+  knownTable,
+  movableColumn,
+  newColumn,
+} from '../known-column.ts';
 import { type MirroredColumn, mirrorSteps } from '../mirror.ts';
 import type { Planner, Planning } from '../planned-change.ts';
 
@@ -12,27 +21,35 @@ import type { Planner, Planning } from '../planned-change.ts';
 export const rename: Planner<ChangeOf<'rename'>> = (change, planning) => {
   if (change.views !== undefined) return renameByViews({ ...change, views: change.views }, planning);
   const column = movableColumn(change.table, change.column, planning);
+  const { type, collation } = column;
   return twice(change.table, planning, {
-    old: [{ name: change.column, from: quoteName(change.to) }],
-    added: [{ name: change.to, from: quoteName(change.column), type: column.type }],
+    old: [{ name: change.column, type, from: quoteName(change.to) }],
+    added: [{ name: change.to, from: quoteName(change.column), type, collation }],
     follow: followColumn(knownTable(change.table, planning), {
       from: change.column,
       to: change.to,
       notNull: column.notNull,
     }),
+    default: column.default,
   });
 };
 
 export const retype: Planner<ChangeOf<'retype'>> = (change, planning) => {
   const column = movableColumn(change.table, change.column, planning);
+  if (column.default !== null && change.default === undefined)
+    throw new HoldfastError(
+      'migrationInvalid',
+      `${planning.file}: ${change.table}.${change.column} has the default ${column.default}; say which the new column has (default:)`,
+    );
   return twice(change.table, planning, {
-    old: [{ name: change.column, from: change.down }],
+    old: [{ name: change.column, type: column.type, from: change.down }],
     added: [{ name: change.to, from: change.up, type: change.type }],
     follow: followColumn(withoutChecks(change.table, planning), {
       from: change.column,
       to: change.to,
       notNull: column.notNull,
     }),
+    default: change.default ?? null,
   });
 };
 
@@ -43,10 +60,10 @@ function withoutChecks(table: string, planning: Planning) {
 }
 
 export const split: Planner<ChangeOf<'split'>> = (change, planning) => {
-  movableColumn(change.table, change.column, planning);
+  const { type: oldType } = movableColumn(change.table, change.column, planning);
   const parts = Object.entries(change.into);
   return twice(change.table, planning, {
-    old: [{ name: change.column, from: change.down }],
+    old: [{ name: change.column, type: oldType, from: change.down }],
     added: parts.map(([name, { type, up }]) => ({ name, type, from: up })),
     follow: parts.flatMap(([name, { notNull }]) => (notNull ? notNullSteps(change.table, name) : [])),
   });
@@ -54,9 +71,8 @@ export const split: Planner<ChangeOf<'split'>> = (change, planning) => {
 
 export const merge: Planner<ChangeOf<'merge'>> = (change, planning) => {
   const old = Object.entries(change.columns);
-  for (const [name] of old) movableColumn(change.table, name, planning);
   return twice(change.table, planning, {
-    old: old.map(([name, from]) => ({ name, from })),
+    old: old.map(([name, from]) => ({ name, from, type: movableColumn(change.table, name, planning).type })),
     added: [{ name: change.into, type: change.type, from: change.up }],
     follow: change.notNull ? notNullSteps(change.table, change.into) : [],
   });
@@ -64,16 +80,29 @@ export const merge: Planner<ChangeOf<'merge'>> = (change, planning) => {
 
 interface Twice {
   readonly old: readonly MirroredColumn[];
-  readonly added: readonly (MirroredColumn & { readonly type: string })[];
+  readonly added: readonly (MirroredColumn & { readonly collation?: string | null })[];
   readonly follow: readonly Step[];
+  /** Given to the new column when the old one goes: until then each INSERT gets the old one's. */
+  readonly default?: string | null;
 }
 
-function twice(table: string, planning: Planning, { old, added, follow }: Twice) {
-  const steps = mirrorSteps({ table, old, new: added }, planning);
-  const adds = added.map(({ name, type }) => `ADD COLUMN ${quoteName(name)} ${type}`).join(', ');
+function twice(table: string, planning: Planning, change: Twice) {
+  const { old, added, follow } = change;
+  for (const { name } of added) newColumn(table, name, planning);
+  const alter = `ALTER TABLE ${quoteRelation(table)}`;
+  const defaults = change.default
+    ? added.map(({ name }) => `${alter} ALTER COLUMN ${quoteName(name)} SET DEFAULT ${change.default}`)
+    : [];
+  const steps = mirrorSteps({ table, old, new: added }, planning, defaults);
+  const adds = added
+    .map(
+      ({ name, type, collation }) =>
+        `ADD COLUMN ${quoteName(name)} ${type}${collation ? ` COLLATE ${collation}` : ''}`,
+    )
+    .join(', ');
   return {
     ...steps,
-    expand: [statement(`ALTER TABLE ${quoteRelation(table)} ${adds}`), ...steps.expand],
+    expand: [statement(`${alter} ${adds}`), ...steps.expand],
     verify: [...steps.verify, ...follow],
   };
 }
@@ -115,6 +144,7 @@ function renameByViews(change: ChangeOf<'rename'> & { readonly views: string }, 
 
 export const addColumn: Planner<ChangeOf<'addColumn'>> = (change, planning) => {
   knownTable(change.table, planning);
+  newColumn(change.table, change.column, planning);
   const [relation, column] = [quoteRelation(change.table), quoteName(change.column)];
   const fallback =
     change.default === undefined
@@ -130,23 +160,30 @@ export const addColumn: Planner<ChangeOf<'addColumn'>> = (change, planning) => {
       contract: change.notNull ? notNullSteps(change.table, change.column) : [],
     };
   const fill = { table: change.table, column: change.column, value };
-  const trigger = fillTrigger(fill, planning);
+  const verify = [everyRowFilled(fill), ...(change.notNull ? notNullSteps(change.table, change.column) : [])];
+  // A default alone fills what is inserted without it; whoever says NULL then means it.
+  if (change.value === undefined && !change.notNull)
+    return { expand: [add, ...fallback], backfill: fillRows(fill), verify, abort: [statement(drop)] };
+  const trigger = fillTrigger({ ...fill, of: change.notNull ? 'all' : 'old' }, planning);
   return {
     expand: [add, ...fallback, ...trigger.make],
     backfill: fillRows(fill),
-    verify: change.notNull ? notNullSteps(change.table, change.column) : [],
+    verify,
     contract: [statement(...trigger.undo)],
     abort: [statement(...trigger.undo, drop)],
   };
 };
 
 export const dropColumn: Planner<ChangeOf<'dropColumn'>> = (change, planning) => {
-  const facts = knownColumn(change.table, change.column, planning);
+  const facts = droppableColumn(change.table, change.column, planning);
   const [relation, column] = [quoteRelation(change.table), quoteName(change.column)];
   const drop = `ALTER TABLE ${relation} DROP COLUMN IF EXISTS ${column}`;
   const required = facts.notNull && facts.default === null && !facts.identity && !facts.generated;
   if (change.down !== undefined) {
-    const trigger = fillTrigger({ table: change.table, column: change.column, value: change.down }, planning);
+    // A release that may read null has perhaps written it: only one that says so is filled.
+    const of = facts.notNull ? ('all' as const) : ('new' as const);
+    const fill = { table: change.table, column: change.column, value: change.down, of };
+    const trigger = fillTrigger(fill, planning);
     return {
       expand: trigger.make,
       contract: [statement(...trigger.undo, drop)],
@@ -158,21 +195,24 @@ export const dropColumn: Planner<ChangeOf<'dropColumn'>> = (change, planning) =>
   return {
     expand: [statement(`ALTER TABLE ${relation} ALTER COLUMN ${column} DROP NOT NULL`)],
     contract: [statement(drop)],
+    abort: notNullSteps(change.table, change.column),
   };
 };
 
 export const setNotNull: Planner<ChangeOf<'setNotNull'>> = (change, planning) => {
-  knownColumn(change.table, change.column, planning);
+  const facts = knownColumn(change.table, change.column, planning);
   const steps = notNullSteps(change.table, change.column);
   if (change.value === undefined) return { contract: steps };
   const fill = { table: change.table, column: change.column, value: change.value };
-  const trigger = fillTrigger(fill, planning);
-  const nullable = `ALTER TABLE ${quoteRelation(change.table)} ALTER COLUMN ${quoteName(change.column)} DROP NOT NULL`;
+  const trigger = fillTrigger({ ...fill, of: 'all' }, planning);
+  const alter = `ALTER TABLE ${quoteRelation(change.table)}`;
+  const check = quoteName(constraintName(change.table, change.column, 'present'));
+  const nullable = facts.notNull ? [] : [`${alter} ALTER COLUMN ${quoteName(change.column)} DROP NOT NULL`];
   return {
     expand: trigger.make,
     backfill: fillRows(fill),
-    verify: steps,
+    verify: [everyRowFilled(fill), ...steps],
     contract: [statement(...trigger.undo)],
-    abort: [statement(...trigger.undo, nullable)],
+    abort: [statement(...trigger.undo, `${alter} DROP CONSTRAINT IF EXISTS ${check}`, ...nullable)],
   };
 };

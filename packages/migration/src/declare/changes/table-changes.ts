@@ -1,12 +1,13 @@
 import { type MigrationPlan, type Step, statement } from '../../plan/step.ts';
 import { quoteName, quoteRelation } from '../../sql/names.ts';
 import type { ChangeOf } from '../changes-yaml.ts';
-import { checkViews, knownTable } from '../known-column.ts';
+import { checkViews, knownTable, newConstraint, newIndex, newTable } from '../known-column.ts';
 import type { Planner } from '../planned-change.ts';
 
 /** Indexes, constraints and whole tables. */
 export const addIndex: Planner<ChangeOf<'addIndex'>> = (change, planning) => {
   knownTable(change.table, planning);
+  newIndex(change.table, change.name, planning);
   const columns = change.columns
     .map((column) => (/^[A-Za-z_][\w$]*$/.test(column) ? quoteName(column) : `(${column})`))
     .join(', ');
@@ -31,12 +32,14 @@ export const dropIndex: Planner<ChangeOf<'dropIndex'>> = ({ name }) => ({
 
 export const addCheck: Planner<ChangeOf<'addCheck'>> = (change, planning) => {
   knownTable(change.table, planning);
+  newConstraint(change.table, change.name, planning);
   return constraint(change, `CHECK (${change.check})`);
 };
 
 export const addForeignKey: Planner<ChangeOf<'addForeignKey'>> = (change, planning) => {
   knownTable(change.table, planning);
   knownTable(change.references.table, planning);
+  newConstraint(change.table, change.name, planning);
   const columns = change.columns.map(quoteName).join(', ');
   const other = `${quoteRelation(change.references.table)} (${change.references.columns.map(quoteName).join(', ')})`;
   return constraint(
@@ -66,6 +69,8 @@ function constraint({ table, name, when }: Constrained, definition: string): Par
 
 export const addUnique: Planner<ChangeOf<'addUnique'>> = (change, planning) => {
   knownTable(change.table, planning);
+  newIndex(change.table, change.name, planning);
+  newConstraint(change.table, change.name, planning);
   const [relation, name] = [quoteRelation(change.table), quoteName(change.name)];
   const columns = change.columns.map(quoteName).join(', ');
   const steps: readonly Step[] = [
@@ -92,6 +97,7 @@ export const dropConstraint: Planner<ChangeOf<'dropConstraint'>> = ({ table, nam
 export const renameTable: Planner<ChangeOf<'renameTable'>> = ({ table, to }, planning) => {
   checkViews(planning);
   knownTable(table, planning);
+  newTable([...table.split('.').slice(0, -1), to].join('.'), planning);
   const view = [...table.split('.').slice(0, -1), to].map(quoteName).join('.');
   return {
     expand: [

@@ -1,3 +1,4 @@
+import type { Statement } from '../../sql/statement.ts';
 import type { Rule } from '../rule.ts';
 
 export const bulkChange: Rule = {
@@ -9,8 +10,7 @@ export const bulkChange: Rule = {
   good: `UPDATE orders SET currency = 'EUR' WHERE currency IS NULL;`,
   goodPhase: 'backfill',
   find: ({ statement, phase, effects }) => {
-    if (phase === 'backfill' || (statement.kind !== 'UpdateStmt' && statement.kind !== 'DeleteStmt'))
-      return null;
+    if (phase === 'backfill' || !isChange(statement)) return null;
     const relation = effects.on[0]?.relation ?? null;
     return {
       message: `every row of ${relation} that fits is changed in one transaction; put it into backfill.sql`,
@@ -19,3 +19,11 @@ export const bulkChange: Rule = {
     };
   },
 };
+
+/** Also inside WITH, where it is easily overlooked. */
+function isChange({ kind, node }: Statement): boolean {
+  if (['UpdateStmt', 'DeleteStmt', 'MergeStmt'].includes(kind)) return true;
+  return (
+    ['SelectStmt', 'InsertStmt'].includes(kind) && /"(?:Update|Delete|Merge)Stmt":/.test(JSON.stringify(node))
+  );
+}

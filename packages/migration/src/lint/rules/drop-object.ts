@@ -1,4 +1,4 @@
-import { rangesIn } from '../../effects/effects-of.ts';
+import { rangesIn } from '../../effects/queries.ts';
 import { objectName } from '../../sql/names.ts';
 import { statementAs } from '../../sql/statement.ts';
 import type { Rule } from '../rule.ts';

@@ -2,7 +2,7 @@ import type { Rule } from '../rule.ts';
 
 export const unknownStatement: Rule = {
   name: 'unknown-statement',
-  severity: 'warning',
+  severity: 'error',
   title: 'A statement that the linter does not know',
   why: 'Nobody has measured which locks it takes. Look it up, run it with `holdfast migrate lint --trace`, and accept it with a reason.',
   bad: `ALTER SYSTEM SET work_mem = '64MB';`,
