@@ -17,7 +17,7 @@ const throttle = z.strictObject({
   slotBytes: bytes.prefault('1GiB').describe('WAL that a replication slot holds back.'),
   transaction: duration.prefault('5m').describe('A transaction that is open for longer makes it wait.'),
   sessions: z.int().min(1).default(50).describe('Active sessions.'),
-  deadRows: z.number().min(0).max(1).default(0.5).describe('Part of a large table that is dead rows.'),
+  deadRows: z.number().min(0).max(1).default(0.6).describe('Part of a large table that is dead rows.'),
   databaseSize: bytes.optional().describe('Watermark: a larger database makes it wait.'),
   p95: z.number().min(1).default(1.5).describe("The app's p95, times what it was before."),
   query: z.string().min(1).optional().describe('SQL; a first value above 0 makes it wait.'),

@@ -39,7 +39,8 @@ export const DEFAULT_LIMITS: Limits = {
   slotBytes: 1024 * 1024 * 1024,
   archiveBacklog: 64,
   oldestTransactionMs: 300_000,
-  deadTuples: 0.5,
+  // One pass over a whole table leaves half of it dead: only what comes on top makes it wait.
+  deadTuples: 0.6,
   activeBackends: 50,
   waitingForLock: 0,
   foregroundP95Ratio: 1.5,

@@ -203,6 +203,8 @@ async function compare(
   session: Session,
   { work, step, at, until, plan }: Performing & { readonly step: Step & { readonly kind: 'compare' } },
 ): Promise<PhaseOutcome> {
+  // It only reads: dead rows do not become more by it.
+  const { deadTuples: _, ...reading } = work.limits;
   let comparing = await beginCompare(session, step, at);
   let lookedAt = Number.NEGATIVE_INFINITY;
   while (!comparing.row.done) {
@@ -211,7 +213,7 @@ async function compare(
     const began = performance.now();
     if (began > until) return { kind: 'more', progress };
     if (began - lookedAt > LOOK_MS) {
-      const reason = await reasonToWait(session, work, step.table);
+      const reason = await reasonToWait(session, { ...work, limits: reading }, step.table);
       if (reason !== null) return waits(reason, progress);
       lookedAt = began;
     }
