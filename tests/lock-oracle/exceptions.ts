@@ -27,7 +27,8 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     statement: /REINDEX TABLE/,
     what: ['scan'],
-    reason: 'of a partitioned table each partition is read in a transaction of its own, which was not held up',
+    reason:
+      'of a partitioned table each partition is read in a transaction of its own, which was not held up',
   },
   {
     statement: /PARTITION/,

@@ -191,11 +191,10 @@ export const dropColumn: Planner<ChangeOf<'dropColumn'>> = (change, planning) =>
     };
   }
   if (!required) return { contract: [statement(drop)] };
-  // The new release inserts without it; the old one reads null in such rows.
+  // The new release inserts without it, the old one reads null in such rows, and an abort leaves them so.
   return {
     expand: [statement(`ALTER TABLE ${relation} ALTER COLUMN ${column} DROP NOT NULL`)],
     contract: [statement(drop)],
-    abort: notNullSteps(change.table, change.column),
   };
 };
 
