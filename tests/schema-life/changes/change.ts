@@ -13,6 +13,8 @@ export interface Change {
   readonly apart?: boolean;
   /** The new release says by holdfast.schema_version that it knows the change: its nulls are meant. */
   readonly says?: boolean;
+  /** Rows of the new release may be without this column for good: an abort leaves it nullable. */
+  readonly nullable?: string;
   readonly old: Shape;
   readonly new: Shape;
 }

@@ -38,6 +38,7 @@ export const SINGLE_COLUMNS: readonly Change[] = [
     name: 'drop-column',
     apart: true,
     yaml: '- dropColumn: { table: notes, column: code }',
+    nullable: 'notes.code text',
     schema: CODES,
     old: {
       ...shape('notes', { note: 'text', code: 'text' }, (token) => [note(token), `code ${token}`]),

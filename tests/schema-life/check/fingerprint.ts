@@ -22,8 +22,14 @@ export async function fingerprint(url: string): Promise<readonly string[]> {
   return rows.map(({ line }) => line);
 }
 
-/** Nothing differs from before. */
-export function leftBehind(before: readonly string[], after: readonly string[]): readonly string[] {
+/** Nothing differs from before, but that a column may be nullable now. */
+export function leftBehind(
+  was: readonly string[],
+  is: readonly string[],
+  nullable: string | undefined,
+): readonly string[] {
+  const same = (line: string) => (line === `column ${nullable} not null` ? `column ${nullable}` : line);
+  const [before, after] = [was.map(same), is.map(same)];
   return [
     ...after.filter((line) => !before.includes(line)).map((line) => `abort left ${line}`),
     ...before.filter((line) => !after.includes(line)).map((line) => `abort took away ${line}`),

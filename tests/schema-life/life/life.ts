@@ -100,7 +100,7 @@ export class Life {
     await sleep(TAIL_MS);
     await stage.rest();
     await stage.compare('aborted', ['old']);
-    account.wrong.push(...leftBehind(before, await fingerprint(stage.url)));
+    account.wrong.push(...leftBehind(before, await fingerprint(stage.url), this.plan.change.nullable));
   }
 
   /** From `ready` on, with what is still to be struck there; ends with both shapes compared. */

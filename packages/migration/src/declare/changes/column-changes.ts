@@ -2,7 +2,7 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { constraintName } from '../../lint/constraint-name.ts';
 import { notNullLater } from '../../lint/not-null-later.ts';
 import { type Step, statement } from '../../plan/step.ts';
-import { quoteName, quoteRelation } from '../../sql/names.ts';
+import { quoteName, quoteRelation, quoteText } from '../../sql/names.ts';
 import type { ChangeOf } from '../changes-yaml.ts';
 import { everyRowFilled, fillRows, fillTrigger } from '../fill.ts';
 import { followColumn } from '../follow-column.ts';
@@ -191,12 +191,27 @@ export const dropColumn: Planner<ChangeOf<'dropColumn'>> = (change, planning) =>
     };
   }
   if (!required) return { contract: [statement(drop)] };
-  // The new release inserts without it, the old one reads null in such rows, and an abort leaves them so.
+  // The new release inserts without it, and the old one reads null in such rows.
   return {
     expand: [statement(`ALTER TABLE ${relation} ALTER COLUMN ${column} DROP NOT NULL`)],
     contract: [statement(drop)],
+    abort: notNullWherePossible(change.table, change.column),
   };
 };
+
+/** Rows that came without a value keep the column nullable; nobody is locked out to find that out. */
+function notNullWherePossible(table: string, column: string): readonly Step[] {
+  const alter = `ALTER TABLE ${quoteRelation(table)}`;
+  const check = quoteName(constraintName(table, column, 'present'));
+  const [add, validate, set, drop] = notNullLater(table, column);
+  const within = (body: string) => `DO $holdfast$ BEGIN ${body} END $holdfast$`;
+  const holds = `EXISTS (SELECT FROM pg_constraint WHERE conrelid = ${quoteText(quoteRelation(table))}::regclass AND conname = ${quoteText(constraintName(table, column, 'present'))} AND convalidated)`;
+  return [
+    statement(`${alter} DROP CONSTRAINT IF EXISTS ${check}`, add ?? ''),
+    { ...statement(within(`${validate}; EXCEPTION WHEN check_violation THEN ${drop};`)), long: true },
+    statement(within(`IF ${holds} THEN ${set}; ${drop}; END IF;`)),
+  ];
+}
 
 export const setNotNull: Planner<ChangeOf<'setNotNull'>> = (change, planning) => {
   const facts = knownColumn(change.table, change.column, planning);
