@@ -96,7 +96,8 @@ async function look(
     waits ||= wanted && !isComplete(after);
   }
   if (job === null) return { dueInMs: IDLE_MS, job };
-  const signals = await outsideSignals(sql, environment, { since: job.row.data.stateSince, now });
+  // Compared with the traffic before it was known, not with what it already made of it.
+  const signals = await outsideSignals(sql, environment, { since: job.row.created_at.getTime(), now });
   return { dueInMs: 0, job: { ...job, signals } };
 }
 
