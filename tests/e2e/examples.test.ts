@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { RolloutView } from '@holdfast/contract/api/resources.ts';
 import { afterEach, expect, test } from 'vitest';
 import { freePorts, until } from '../../tools/demo/machine.ts';
+import { usersOf } from './users.ts';
 import { WorkBench } from './work-bench.ts';
 
 /** The examples as they stand, each shipped twice and back under load from outside. */
@@ -87,24 +88,8 @@ class Example {
     });
   }
 
-  /** Users who ask one request after the other until they are told to stop: what was not answered. */
   load(): { stop(): Promise<string[]> } {
-    let running = true;
-    const odd: string[] = [];
-    const user = async () => {
-      while (running) {
-        const text = await this.ask();
-        if (!text.startsWith('200')) odd.push(text);
-      }
-    };
-    const users = [user(), user(), user(), user()];
-    return {
-      stop: async () => {
-        running = false;
-        await Promise.all(users);
-        return odd;
-      },
-    };
+    return usersOf(() => this.ask());
   }
 }
 

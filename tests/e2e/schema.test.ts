@@ -6,6 +6,7 @@ import { buildSync } from 'esbuild';
 import { afterEach, describe, expect, test } from 'vitest';
 import { freePorts, until } from '../../tools/demo/machine.ts';
 import { AppDatabase } from './app-database.ts';
+import { usersOf } from './users.ts';
 import { WorkBench } from './work-bench.ts';
 
 /**
@@ -155,24 +156,8 @@ class Shop {
     return this.bench.machine.client('steerMigration', { params: { ...at, version, verb } });
   }
 
-  /** Users who ask one request after the other until they are told to stop: what went wrong. */
   load(): { stop(): Promise<string[]> } {
-    let running = true;
-    const odd: string[] = [];
-    const user = async () => {
-      while (running) {
-        const text = await this.ask();
-        if (!text.startsWith('200')) odd.push(text);
-      }
-    };
-    const users = [user(), user(), user(), user()];
-    return {
-      stop: async () => {
-        running = false;
-        await Promise.all(users);
-        return odd;
-      },
-    };
+    return usersOf(() => this.ask());
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type MigrationRow,
   migrationsOf,
   saveMigration,
+  sourceOf,
   takeMigrationRequests,
 } from '@holdfast/postgres/migration/migration-store.ts';
 import type { ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
@@ -126,7 +127,7 @@ async function perform(services: Services, duty: Duty, job: Job): Promise<PhaseO
       scope: nameOf(environment),
       version: row.version,
       fence: services.generation * EPOCHS + duty.epoch,
-      source: row.source,
+      source: await sourceOf(services.database, row),
       phase,
       budgetMs: BUDGET_MS,
       limits: limitsOf(throttle),

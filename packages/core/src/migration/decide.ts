@@ -1,6 +1,7 @@
 import { unreachable } from '../kernel/invariant.ts';
 import { accept, type Result, refuse } from '../kernel/result.ts';
 import {
+  isGone,
   labelOf,
   type Migration,
   type MigrationEvent,
@@ -129,8 +130,7 @@ const ABORTABLE: readonly MigrationState[] = [
 
 function abort(migration: Migration, now: number): Result<Migration, MigrationRefusal> {
   const state = underlying(migration);
-  if (state === 'contracting' || state === 'done')
-    return unfit(migration, 'aborted: the old shape is gone, or going');
+  if (isGone(migration)) return unfit(migration, 'aborted: the old shape is gone, or going');
   if (!ABORTABLE.includes(state)) return unfit(migration, 'aborted');
   if (state === 'planned') return accept({ ...to(migration, 'aborted', now), asked: 'abort' });
   return accept({ ...to(migration, 'aborting', now), asked: 'abort', reason: null });

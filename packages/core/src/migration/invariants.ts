@@ -1,5 +1,5 @@
 import { invariant } from '../kernel/invariant.ts';
-import { type Migration, underlying } from './migration.ts';
+import { isGone, type Migration, underlying } from './migration.ts';
 
 /** Checked after each transition, on load and on save. */
 export function checkMigration(migration: Migration): void {
@@ -10,11 +10,7 @@ export function checkMigration(migration: Migration): void {
 
 /** From one save to the next: what was taken away never comes back. */
 export function checkStep(before: Migration, after: Migration): void {
-  const gone = ['contracting', 'done'].includes(underlying(before));
-  invariant(
-    !gone || ['contracting', 'done'].includes(underlying(after)),
-    'there is no way back from contracting',
-  );
+  invariant(!isGone(before) || isGone(after), 'there is no way back from contracting');
   invariant(
     before.digest === after.digest || ['planned', 'aborted'].includes(before.state),
     'begun work keeps its content',

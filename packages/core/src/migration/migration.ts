@@ -128,7 +128,12 @@ export function isBegun({ state }: Migration): boolean {
   return state !== 'planned' && state !== 'aborted';
 }
 
+/** The old shape is gone, or going. */
+export function isGone(migration: Migration): boolean {
+  return ['contracting', 'done'].includes(underlying(migration));
+}
+
 /** Both shapes are whole, or the old one is gone: what comes after it may begin. */
 export function isComplete(migration: Migration): boolean {
-  return ['ready', 'contracting', 'done'].includes(underlying(migration));
+  return underlying(migration) === 'ready' || isGone(migration);
 }

@@ -1,5 +1,6 @@
 import {
   isComplete,
+  isGone,
   labelOf,
   type Migration,
   type MigrationState,
@@ -51,7 +52,6 @@ const EXPANDED: readonly MigrationState[] = [
   'contracting',
   'done',
 ];
-const GONE: readonly MigrationState[] = ['contracting', 'done'];
 
 /** Why its instances may not start yet; null: they may. */
 export function startHindrance(range: SchemaRange, migrations: readonly Migration[]): string | null {
@@ -79,9 +79,7 @@ export function rollbackHindrance(
   { number, range }: { readonly number: number; readonly range: SchemaRange },
   migrations: readonly Migration[],
 ): string | null {
-  const gone = migrations.find(
-    (one) => one.contracts && !bears(range, one.version) && GONE.includes(underlying(one)),
-  );
+  const gone = migrations.find((one) => one.contracts && !bears(range, one.version) && isGone(one));
   if (!gone) return null;
   return `release ${number} does not know migration ${labelOf(gone)}, which was contracted: what it reads is gone; roll forward instead`;
 }

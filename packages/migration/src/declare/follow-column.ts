@@ -1,10 +1,10 @@
 import type { Node } from '@pgsql/types';
 import type { ConstraintFacts, TableFacts } from '../catalog/catalog.ts';
-import { notNullLater } from '../lint/not-null-later.ts';
 import { type Step, statement } from '../plan/step.ts';
 import { statementText } from '../sql/deparse.ts';
 import { quoteName, quoteRelation, stringsOf } from '../sql/names.ts';
 import { parseSql } from '../sql/parse-sql.ts';
+import { notNullSteps } from './not-null-steps.ts';
 
 /**
  * What stands on the old column has to stand on the new one before the new release gets traffic:
@@ -28,11 +28,7 @@ export function followColumn(
     ),
     ...unique.flatMap((constraint) => uniqueSteps(table, constraint, suffix)),
     ...constraints.flatMap((constraint) => constraintSteps(table, constraint, { from, to, suffix })),
-    ...(notNull
-      ? [...notNullLater(table.name, to)].map((sql) =>
-          /VALIDATE/.test(sql) ? { ...statement(sql), long: true } : statement(sql),
-        )
-      : []),
+    ...(notNull ? notNullSteps(table.name, to) : []),
   ];
 }
 

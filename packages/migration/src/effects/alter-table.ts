@@ -2,7 +2,7 @@ import type { AlterTableCmd, AlterTableStmt, ColumnDef, Constraint, Node } from 
 import type { Catalog, TableFacts } from '../catalog/catalog.ts';
 import { relationName, stringsOf } from '../sql/names.ts';
 import { columnConstraints, columnDefinition, constraintDefinition } from './column-definition.ts';
-import { type Effect, type Effects, effects, type LockMode, lock, UNKNOWN } from './effect.ts';
+import { below, type Effect, type Effects, effects, type LockMode, lock, UNKNOWN } from './effect.ts';
 import { attach, detach, partitionOf } from './partition-commands.ts';
 import { isProvedNotNull } from './proofs.ts';
 import { typeChange } from './type-change-effects.ts';
@@ -268,11 +268,11 @@ function addConstraint(
     case 'CONSTR_PRIMARY':
     case 'CONSTR_UNIQUE':
       if (constraint.indexname)
-        return [lock(table, 'ACCESS EXCLUSIVE', { scan: needsNullScan(constraint, facts, catalog) })];
+        return [lock(table, 'ACCESS EXCLUSIVE', { scan: needsNullScan(constraint, facts) })];
       return [
         lock(table, 'ACCESS EXCLUSIVE', { scan: true, alone: true }),
         // The indexes of partitions are built under their own locks (measured: 15 SHARE, 18 all).
-        ...partitionsOf(facts, catalog).map((name) =>
+        ...below(table, (name) => catalog.table(name)?.partitions ?? []).map((name) =>
           lock(name, catalog.serverVersion <= 15 ? 'SHARE' : 'ACCESS EXCLUSIVE', { scan: true }),
         ),
       ];
@@ -284,15 +284,11 @@ function addConstraint(
 }
 
 /** A primary key makes its columns NOT NULL, and that is read where nothing proves it. */
-function needsNullScan(constraint: Constraint, facts: TableFacts | null, catalog: Catalog): boolean {
+function needsNullScan(constraint: Constraint, facts: TableFacts | null): boolean {
   if (constraint.contype !== 'CONSTR_PRIMARY') return false;
   const index = facts?.indexes.find(({ name }) => name === constraint.indexname);
   if (!index) return true;
-  return index.columns.some((column) => !isProvedNotNull(catalog.table(facts?.name ?? '') ?? facts, column));
-}
-
-function partitionsOf(facts: TableFacts | null, catalog: Catalog): readonly string[] {
-  return (facts?.partitions ?? []).flatMap((name) => [name, ...partitionsOf(catalog.table(name), catalog)]);
+  return index.columns.some((column) => !isProvedNotNull(facts, column));
 }
 
 function validate({ table, facts, command }: Altering): readonly Effect[] {

@@ -15,6 +15,12 @@ export const LOCK_MODES = [
 ] as const;
 export type LockMode = (typeof LOCK_MODES)[number];
 
+/** As pg_locks names it: AccessShareLock. */
+export function catalogName(mode: LockMode): string {
+  const words = mode.split(' ').map((word) => word.charAt(0) + word.slice(1).toLowerCase());
+  return `${words.join('')}Lock`;
+}
+
 export interface Effect {
   readonly relation: string;
   readonly lock: LockMode;
@@ -53,15 +59,23 @@ export function effects(on: readonly Effect[], how: Partial<Pick<Effects, 'outsi
   return { on: merge(on), outside: how.outside ?? false, known: true };
 }
 
-/** What is done to a table is done to each of its partitions, all the way down. */
+/** Its partitions, and theirs, all the way down. */
+export function below(
+  relation: string,
+  partitionsOf: (relation: string) => readonly string[],
+): readonly string[] {
+  return partitionsOf(relation).flatMap((child) => [child, ...below(child, partitionsOf)]);
+}
+
+/** What is done to a table is done to each of its partitions. */
 export function withPartitions(
   given: Effects,
   partitionsOf: (relation: string) => readonly string[],
 ): Effects {
-  const below = (relation: string): readonly string[] =>
-    partitionsOf(relation).flatMap((child) => [child, ...below(child)]);
   const on = given.on.flatMap(({ alone, ...effect }) =>
-    alone ? [effect] : [effect, ...below(effect.relation).map((relation) => ({ ...effect, relation }))],
+    alone
+      ? [effect]
+      : [effect, ...below(effect.relation, partitionsOf).map((relation) => ({ ...effect, relation }))],
   );
   return { ...given, on: merge(on) };
 }

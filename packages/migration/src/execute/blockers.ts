@@ -1,6 +1,6 @@
 import { formatDuration } from '@holdfast/core/kernel/quantity.ts';
 import type { Sql } from '../catalog/read-catalog.ts';
-import type { LockMode } from '../effects/effect.ts';
+import { catalogName, LOCK_MODES, type LockMode } from '../effects/effect.ts';
 import { quoteRelation } from '../sql/names.ts';
 import type { WantedLock } from './tables-of.ts';
 
@@ -9,23 +9,19 @@ import type { WantedLock } from './tables-of.ts';
  * waits with it, so it is not queued behind a transaction that is open for long, nor behind
  * autovacuum, which gives way only after deadlock_timeout, longer than we ever wait.
  */
-const PATIENCE_MS = 1_000;
+export const PATIENCE_MS = 1_000;
 
-export async function longHolder(sql: Sql, wanted: readonly WantedLock[]): Promise<string | null> {
+/** Of those in the way the first that is open for longer than that, or is autovacuum; null: nobody. */
+export async function blockersOf(
+  sql: Sql,
+  wanted: readonly WantedLock[],
+  longerThanMs: number,
+): Promise<string | null> {
   for (const { relation, lock } of wanted) {
     const holder = await oldestHolder(sql, relation, CONFLICTS[lock]);
     if (!holder) continue;
     if (holder.vacuums) return `autovacuum works on ${relation}`;
-    if (holder.age_ms > PATIENCE_MS) return sentenceOf(holder, relation);
-  }
-  return null;
-}
-
-/** The oldest of all, when a lock was not to be had after all. */
-export async function blockersOf(sql: Sql, wanted: readonly WantedLock[]): Promise<string | null> {
-  for (const { relation, lock } of wanted) {
-    const holder = await oldestHolder(sql, relation, CONFLICTS[lock]);
-    if (holder) return holder.vacuums ? `autovacuum works on ${relation}` : sentenceOf(holder, relation);
+    if (holder.age_ms > longerThanMs) return sentenceOf(holder, relation);
   }
   return null;
 }
@@ -55,16 +51,7 @@ function sentenceOf({ name, pid, state, age_ms: age }: Holder, relation: string)
   return `${name} (pid ${pid}, ${state ?? 'hidden'}) has ${relation} in a transaction that is open for ${formatDuration(age)}`;
 }
 
-const ALL = [
-  'AccessShareLock',
-  'RowShareLock',
-  'RowExclusiveLock',
-  'ShareUpdateExclusiveLock',
-  'ShareLock',
-  'ShareRowExclusiveLock',
-  'ExclusiveLock',
-  'AccessExclusiveLock',
-];
+const ALL = LOCK_MODES.map(catalogName);
 
 /** Conflicting modes: table 13.2 of the manual. */
 const CONFLICTS: Readonly<Record<LockMode, readonly string[]>> = {

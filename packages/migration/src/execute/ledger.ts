@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS holdfast.step (
   at         timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (scope, version, phase, place)
 ) WITH (fillfactor = 50);
-COMMENT ON SCHEMA holdfast IS 'What Holdfast did to this schema, and the triggers that keep two shapes equal. Dropped by holdfast migrate forget.';`;
+COMMENT ON SCHEMA holdfast IS 'What Holdfast did to this schema, and the triggers that keep two shapes equal. It may be dropped while no schema change is under way.';`;
 
 const LEDGER_LOCK = 7_070_441;
 
@@ -140,6 +140,18 @@ export async function readStep(sql: Sql, at: StepAt): Promise<StepRow> {
     [at.scope, at.version, at.phase, at.place],
   );
   return rows[0] as StepRow;
+}
+
+/** `$1` to `$4` name the step; values of the assignments follow. */
+export async function writeStep(
+  sql: Sql,
+  at: StepAt,
+  { set, values = [] }: { readonly set: string; readonly values?: readonly unknown[] },
+): Promise<void> {
+  await sql.query(
+    `UPDATE holdfast.step SET ${set}, at = clock_timestamp() WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4`,
+    [at.scope, at.version, at.phase, at.place, ...values],
+  );
 }
 
 export async function markDone(sql: Sql, at: StepAt): Promise<void> {

@@ -10,7 +10,7 @@ import type { BackfillStep } from '../plan/step.ts';
 import { quoteRelation } from '../sql/names.ts';
 import { highestKey, nextEnd, sizeOf } from './batches.ts';
 import { isLockTimeout } from './failure.ts';
-import { holdFence, readStep, type StepAt, type StepRow } from './ledger.ts';
+import { holdFence, markDone, readStep, type StepAt, type StepRow, writeStep } from './ledger.ts';
 import type { Session } from './session.ts';
 import { keyOf, rangeText, type TableKey } from './table-key.ts';
 
@@ -54,10 +54,10 @@ async function measure(
   await session.script(`SET lock_timeout = ${LOCK_MS}; ANALYZE ${quoteRelation(table)}; RESET lock_timeout`);
   const high = await highestKey(session, table, key);
   const { rows: total } = await sizeOf(session, table);
-  await session.query(
-    'UPDATE holdfast.step SET high = $5, total = $6, done = $7 WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
-    [at.scope, at.version, at.phase, at.place, JSON.stringify(high), Math.round(total), high === null],
-  );
+  await writeStep(session, at, {
+    set: 'high = $5, total = $6, done = $7',
+    values: [JSON.stringify(high), Math.round(total), high === null],
+  });
   return { ...(await readStep(session, at)), done: high === null };
 }
 
@@ -82,10 +82,7 @@ export async function nextBatch(session: Session, filling: Backfilling): Promise
     return { ...filling, size: next, row: { ...row, cursor: end, rows: row.rows + changed } };
   } catch (error) {
     if (!isLockTimeout(error)) throw error;
-    await session.query(
-      'UPDATE holdfast.step SET batch = $5 WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
-      [at.scope, at.version, at.phase, at.place, afterFailure(size).rows],
-    );
+    await writeStep(session, at, { set: 'batch = $5', values: [afterFailure(size).rows] });
     throw error;
   }
 }
@@ -93,10 +90,7 @@ export async function nextBatch(session: Session, filling: Backfilling): Promise
 /** This commit waits for the disk, and with it every batch before: done is told to others. */
 async function finish(sql: Sql, at: StepAt): Promise<number> {
   await holdFence(sql, at);
-  await sql.query(
-    'UPDATE holdfast.step SET done = true, at = clock_timestamp() WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
-    [at.scope, at.version, at.phase, at.place],
-  );
+  await markDone(sql, at);
   return 0;
 }
 
@@ -110,10 +104,9 @@ async function change(
   const where = step.where === null ? range.text : `${range.text} AND (${step.where})`;
   const { rowCount } = await sql.query(`${step.change} WHERE ${where}`, range.values);
   const changed = rowCount ?? 0;
-  await sql.query(
-    `UPDATE holdfast.step SET cursor = $5, rows = rows + $6, batch = $7, ms_per_row = $8, at = clock_timestamp()
-     WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4`,
-    [at.scope, at.version, at.phase, at.place, JSON.stringify(end), changed, size.rows, size.msPerRow],
-  );
+  await writeStep(sql, at, {
+    set: 'cursor = $5, rows = rows + $6, batch = $7, ms_per_row = $8',
+    values: [JSON.stringify(end), changed, size.rows, size.msPerRow],
+  });
   return changed;
 }

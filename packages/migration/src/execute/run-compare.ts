@@ -1,7 +1,7 @@
 import type { CompareStep } from '../plan/step.ts';
 import { quoteRelation } from '../sql/names.ts';
 import { highestKey, nextEnd, sizeOf } from './batches.ts';
-import { holdFence, readStep, type StepAt, type StepRow } from './ledger.ts';
+import { holdFence, readStep, type StepAt, type StepRow, writeStep } from './ledger.ts';
 import type { Session } from './session.ts';
 import { keyOf, rangeText, type TableKey } from './table-key.ts';
 
@@ -27,10 +27,10 @@ export async function beginCompare(session: Session, step: CompareStep, at: Step
   const rowsPerBlock = blocks > 0 ? rows / blocks : 50;
   if (row.high !== null || row.done) return { at, step, key, row, rowsPerBlock };
   const high = await highestKey(session, step.table, key);
-  await session.query(
-    'UPDATE holdfast.step SET high = $5, total = $6 WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
-    [at.scope, at.version, at.phase, at.place, JSON.stringify(high), Math.round(rows)],
-  );
+  await writeStep(session, at, {
+    set: 'high = $5, total = $6',
+    values: [JSON.stringify(high), Math.round(rows)],
+  });
   return { at, step, key, rowsPerBlock, row: { ...row, high, total: rows, done: high === null } };
 }
 
@@ -54,11 +54,10 @@ export async function nextRange(session: Session, comparing: Comparing): Promise
         range.values,
       );
       const counted = rows[0] ?? { all: 0, found: 0 };
-      await sql.query(
-        `UPDATE holdfast.step SET cursor = $5, rows = rows + $6, found = found + $7, at = clock_timestamp()
-       WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4`,
-        [at.scope, at.version, at.phase, at.place, JSON.stringify(end), counted.all, counted.found],
-      );
+      await writeStep(sql, at, {
+        set: 'cursor = $5, rows = rows + $6, found = found + $7',
+        values: [JSON.stringify(end), counted.all, counted.found],
+      });
       return counted;
     },
   );

@@ -10,7 +10,7 @@ import { planMigration } from '../plan/plan-migration.ts';
 import { type MigrationPlan, NO_STEPS, type Step } from '../plan/step.ts';
 import { loadParser } from '../sql/parse-sql.ts';
 import { isAppliedElsewhere } from './applied-elsewhere.ts';
-import { blockersOf, longHolder } from './blockers.ts';
+import { blockersOf, PATIENCE_MS } from './blockers.ts';
 import { failureOf, isLockTimeout, isTooLong } from './failure.ts';
 import {
   beginAgain,
@@ -140,7 +140,7 @@ async function performStep(session: Session, performing: Performing): Promise<Ph
   try {
     switch (step.kind) {
       case 'statement': {
-        const holder = await longHolder(session, locksOf(step));
+        const holder = await blockersOf(session, locksOf(step), PATIENCE_MS);
         if (holder !== null) return waits(holder, null);
         await session.transaction(step.long ? { ...SHORT, statementMs: 0 } : SHORT, async (sql) => {
           await holdFence(sql, at);
@@ -168,7 +168,7 @@ async function performStep(session: Session, performing: Performing): Promise<Ph
     }
   } catch (error) {
     if (!isLockTimeout(error) || (step.kind === 'statement' && isTooLong(error))) throw error;
-    const blocker = await blockersOf(session, locksOf(step)).catch(() => null);
+    const blocker = await blockersOf(session, locksOf(step), 0).catch(() => null);
     return waits(blocker ?? failureOf(error).reason, null);
   }
 }

@@ -1,6 +1,6 @@
 import type { Sql } from '../catalog/read-catalog.ts';
 import { readCatalog } from '../catalog/read-catalog.ts';
-import { LOCK_MODES, type LockMode } from '../effects/effect.ts';
+import { catalogName, LOCK_MODES, type LockMode } from '../effects/effect.ts';
 import { effectsOf } from '../effects/effects-of.ts';
 import type { Session } from '../execute/session.ts';
 import type { Place, Statement } from '../sql/statement.ts';
@@ -78,16 +78,9 @@ async function heldLocks(sql: Sql): Promise<readonly TracedLock[]> {
   return rows.map(({ relation, mode }) => ({ relation, lock: WORDS[mode] ?? 'ACCESS EXCLUSIVE' }));
 }
 
-const WORDS: Readonly<Record<string, LockMode>> = {
-  AccessShareLock: 'ACCESS SHARE',
-  RowShareLock: 'ROW SHARE',
-  RowExclusiveLock: 'ROW EXCLUSIVE',
-  ShareUpdateExclusiveLock: 'SHARE UPDATE EXCLUSIVE',
-  ShareLock: 'SHARE',
-  ShareRowExclusiveLock: 'SHARE ROW EXCLUSIVE',
-  ExclusiveLock: 'EXCLUSIVE',
-  AccessExclusiveLock: 'ACCESS EXCLUSIVE',
-};
+const WORDS: Readonly<Record<string, LockMode>> = Object.fromEntries(
+  LOCK_MODES.map((mode) => [catalogName(mode), mode]),
+);
 
 /** Nothing seen is stronger than what was claimed. */
 function isSame(claimed: readonly TracedLock[], seen: readonly TracedLock[]): boolean {

@@ -6,8 +6,7 @@ import type { Queryable } from '../database.ts';
 export interface MigrationRow {
   readonly environment_id: string;
   readonly version: number;
-  /** The files, as they were when its work was begun. */
-  readonly source: StoredSource;
+  readonly form: StoredSource['form'];
   readonly data: Migration;
   readonly created_at: Date;
 }
@@ -31,10 +30,22 @@ export interface MigrationRequest {
 /** In the order in which they run. */
 export async function migrationsOf(sql: Queryable, environmentId: string): Promise<readonly MigrationRow[]> {
   const found = await sql.query<MigrationRow>(
-    'SELECT environment_id, version::float8 AS version, source, data, created_at FROM migration WHERE environment_id = $1 ORDER BY version',
+    `SELECT environment_id, version::float8 AS version, source->>'form' AS form, data, created_at FROM migration WHERE environment_id = $1 ORDER BY version`,
     [environmentId],
   );
   return found.rows;
+}
+
+/** Its files, as they were when its work was begun: large, and asked for only by whoever works with them. */
+export async function sourceOf(
+  sql: Queryable,
+  { environment_id: environmentId, version }: Pick<MigrationRow, 'environment_id' | 'version'>,
+): Promise<StoredSource> {
+  const found = await sql.query<{ source: StoredSource }>(
+    'SELECT source FROM migration WHERE environment_id = $1 AND version = $2',
+    [environmentId, version],
+  );
+  return (found.rows[0] as { source: StoredSource }).source;
 }
 
 /** New, or with other files while nothing of it was done. */

@@ -1,5 +1,5 @@
 import type { MigrationView } from '@holdfast/contract/api/resources.ts';
-import { underlying } from '@holdfast/core/migration/migration.ts';
+import { isGone, underlying } from '@holdfast/core/migration/migration.ts';
 import { isNeededBy, isOldFor } from '@holdfast/core/migration/schema-range.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import {
@@ -26,7 +26,7 @@ async function describe(
   environment: EnvironmentRow,
   { row, use }: { readonly row: MigrationRow; readonly use: SchemaUse },
 ): Promise<MigrationView> {
-  const { data, source } = row;
+  const { data, form } = row;
   const history = await historyOfMigration(sql, environment.id, row.version);
   const state = underlying(data);
   const waits = state === 'ready' && data.paused === null ? wishOf(data, use).hindrance : null;
@@ -35,14 +35,14 @@ async function describe(
     version: row.version,
     name: data.name,
     digest: data.digest,
-    form: source.form,
+    form,
     state: data.state,
     pausedFrom: data.paused?.from ?? null,
     pausedBy: data.paused?.by ?? null,
     reason: data.reason ?? waits,
     stateSince: new Date(data.stateSince).toISOString(),
     progress: data.progress && { ...data.progress },
-    pointOfNoReturn: data.contracts && (state === 'contracting' || state === 'done') ? 'passed' : 'ahead',
+    pointOfNoReturn: data.contracts && isGone(data) ? 'passed' : 'ahead',
     users: {
       needing: use.users.filter((user) => isNeededBy(user, row.version)).map(({ number }) => number),
       keepingOld: use.users.filter((user) => isOldFor(user, row.version)).map(({ number }) => number),

@@ -1,9 +1,8 @@
 import type { MigrationPlanView } from '@holdfast/contract/api/resources.ts';
 import { formatDuration } from '@holdfast/core/kernel/quantity.ts';
 import { labelOf } from '@holdfast/core/migration/migration.ts';
-import { rehearse } from '@holdfast/migration/plan/rehearse.ts';
-import type { MigrationRow } from '@holdfast/postgres/migration/migration-store.ts';
-import { migrationsOf } from '@holdfast/postgres/migration/migration-store.ts';
+import { type Rehearsal, rehearse } from '@holdfast/migration/plan/rehearse.ts';
+import { type MigrationRow, migrationsOf, sourceOf } from '@holdfast/postgres/migration/migration-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
 import { nameOf } from '../../environments/gather.ts';
 import { schemaUse, wishOf } from '../../migrations/schema-users.ts';
@@ -25,19 +24,21 @@ export async function planMigrations(
   const session = await openTarget(services, use.owner, `plan of ${nameOf(environment)}`);
   try {
     const plans: MigrationPlanView[] = [];
-    for (const row of open) plans.push(await planOne(session, row, wishOf(row.data, use).hindrance));
+    for (const row of open) {
+      const rehearsal = await rehearse(session, await sourceOf(database, row));
+      plans.push(planOf(row, rehearsal, wishOf(row.data, use).hindrance));
+    }
     return plans;
   } finally {
     await session.close();
   }
 }
 
-async function planOne(
-  session: Parameters<typeof rehearse>[0],
-  { data, source }: MigrationRow,
+function planOf(
+  { data }: MigrationRow,
+  { steps, findings, problem }: Rehearsal,
   hindrance: string | null,
-): Promise<MigrationPlanView> {
-  const { steps, findings, problem } = await rehearse(session, source);
+): MigrationPlanView {
   const rows = Math.max(
     0,
     ...steps.filter(({ phase }) => phase === 'backfill').map((step) => step.rows ?? 0),

@@ -15,6 +15,7 @@ import {
   newColumn,
 } from '../known-column.ts';
 import { type MirroredColumn, mirrorSteps } from '../mirror.ts';
+import { notNullSteps } from '../not-null-steps.ts';
 import type { Planner, Planning } from '../planned-change.ts';
 
 /** Changes that are a second column, kept equal: rename, retype, split, merge. */
@@ -105,12 +106,6 @@ function twice(table: string, planning: Planning, change: Twice) {
     expand: [statement(`${alter} ${adds}`), ...steps.expand],
     verify: [...steps.verify, ...follow],
   };
-}
-
-export function notNullSteps(table: string, column: string): readonly Step[] {
-  return notNullLater(table, column).map((sql) =>
-    /VALIDATE/.test(sql) ? { ...statement(sql), long: true } : statement(sql),
-  );
 }
 
 /** No second column: a schema of views has the new name, and releases choose it by their search path. */
