@@ -12,16 +12,23 @@ export interface PeerSeconds {
   readonly packedMiB: number;
 }
 
+const PACKED = 'tree.tar.zst';
+
 export async function measurePeers(tree: string, scratch: string): Promise<PeerSeconds> {
   mkdirSync(scratch);
-  const packed = join(scratch, 'tree.tar.zst');
+  const packed = join(scratch, PACKED);
   const copy = await timed('cp', ['-a', tree, join(scratch, 'copy')]);
   const tarZstd = await shell('tar -C "$0" -cf - . | zstd -q -f -o "$1"', tree, packed);
   const tarZstdAllCores = await shell('tar -C "$0" -cf - . | zstd -q -f -T0 -o "$1"', tree, packed);
-  const unpacked = join(scratch, 'unpacked');
-  mkdirSync(unpacked);
-  const untarZstd = await shell('zstd -q -d -c "$1" | tar -C "$0" -xf -', unpacked, packed);
+  const untarZstd = await measureUntar(scratch, 'before');
   return { copy, tarZstd, tarZstdAllCores, untarZstd, packedMiB: statSync(packed).size / 1024 ** 2 };
+}
+
+/** Of what `measurePeers` packed; asked twice, because a file system makes files at the pace of its state. */
+export function measureUntar(scratch: string, name: string): Promise<number> {
+  const unpacked = join(scratch, `unpacked-${name}`);
+  mkdirSync(unpacked);
+  return shell('zstd -q -d -c "$1" | tar -C "$0" -xf -', unpacked, join(scratch, PACKED));
 }
 
 /** Throws when the two trees differ in a name, a mode of a link, or a byte. */

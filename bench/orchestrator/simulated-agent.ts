@@ -130,6 +130,7 @@ export class SimulatedAgent {
       instances: [],
       wanted: [],
       bye: false,
+      holdsBack: null,
     };
     this.exchanges += 1;
     if (message.reports.length === 0) this.emptyExchanges += 1;

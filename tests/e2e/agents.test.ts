@@ -114,3 +114,45 @@ test('a host that comes back within the lost period runs its step again, and the
   expect(ended.jobs[0]?.steps.map((step) => step.attempts.length)).toEqual([1, 2]);
   expect(ended.jobs[0]?.steps[1]?.attempts[0]).toMatchObject({ state: 'lost' });
 });
+
+test('an agent whose disk is nearly full takes nothing new and says so', async () => {
+  const full = await startAgent(bench, 'nearly-full', { env: { HOLDFAST_AGENT_DISK_FLOOR: '8000TiB' } });
+  spare.push(full);
+  await until('it to be online', async () => (await stateOf('nearly-full')) === 'online');
+  await bench.repository('disk', {
+    '.holdfast/workflows/ci.yml': steps('nearly-full', '      - run: echo one\n'),
+  });
+  const id = await bench.startedId('disk');
+  await until('the sentence', async () => {
+    const { sentence } = await bench.machine.client('why', { params: { id } });
+    return /agent nearly-full holds back, because the disk of \S+ has .+ free/.test(sentence);
+  });
+  const { items } = await bench.machine.client('listAdvice');
+  expect(items).toContainEqual({
+    subject: 'agent nearly-full',
+    sentence: expect.stringContaining('below its floor of 8000 TiB'),
+  });
+  const roomy = await startAgent(bench, 'roomy', { words: ['--labels', 'nearly-full'] });
+  spare.push(roomy);
+  expect((await bench.runEnded(id)).state).toBe('succeeded');
+});
+
+test('an agent that hangs up without a word gets nothing new, long before it is missed', async () => {
+  const patient = await WorkBench.start({
+    HOLDFAST_AGENT_SUSPECT_MS: '600000',
+    HOLDFAST_AGENT_LOST_MS: '900000',
+  });
+  try {
+    const gone = await startAgent(patient, 'hung-up');
+    const stateNow = async () => {
+      const { items } = await patient.machine.client('listAgents');
+      return items.find((candidate) => candidate.name === 'hung-up')?.state;
+    };
+    await until('it to be online', async () => (await stateNow()) === 'online');
+    gone.kill();
+    await gone.ended;
+    await until('it to be suspected', async () => (await stateNow()) === 'suspect');
+  } finally {
+    await patient.stop();
+  }
+});

@@ -74,13 +74,21 @@ export class WorkBench {
 
   /** Starts the repository's workflow and waits until this step of its first job runs. */
   async begun(repository: string, step: number): Promise<RunView> {
+    const id = await this.startedId(repository);
+    return until(`step ${step + 1} to run`, async () => {
+      const run = await this.machine.client('showRun', { params: { id } });
+      return run.jobs[0]?.steps[step]?.state === 'running' ? run : null;
+    });
+  }
+
+  /** The id of a run that was asked for and exists. */
+  async startedId(repository: string): Promise<string> {
     const { client } = this.machine;
     const { trigger } = await client('startRun', { body: { repository, inputs: {} } });
-    return until(`step ${step + 1} to run`, async () => {
-      const [id] = (await client('showTrigger', { params: { id: trigger } })).runs;
-      const run = id ? await client('showRun', { params: { id } }) : null;
-      return run?.jobs[0]?.steps[step]?.state === 'running' ? run : null;
-    });
+    return until(
+      'the run to exist',
+      async () => (await client('showTrigger', { params: { id: trigger } })).runs[0],
+    );
   }
 
   runEnded(id: string): Promise<RunView> {

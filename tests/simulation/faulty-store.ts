@@ -49,6 +49,10 @@ export class FaultyStore implements PipelineStore {
     return this.call(() => this.inner.noteSigns(agentIds));
   }
 
+  suspectSilent(id: string, silenceMs: number): Promise<void> {
+    return this.call(() => this.inner.suspectSilent(id, silenceMs));
+  }
+
   agents(): Promise<readonly AgentView[]> {
     return this.call(() => this.inner.agents());
   }

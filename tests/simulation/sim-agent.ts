@@ -148,6 +148,7 @@ export class SimAgent {
       logs: entries.flatMap(({ log }) => (log ? [log] : [])),
       wanted: this.wanted,
       bye: false,
+      holdsBack: null,
     };
     const answered = (answer: SimAnswer) => this.act(() => over(() => this.hear(answer, full)));
     this.world.network.call(

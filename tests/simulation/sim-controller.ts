@@ -68,7 +68,10 @@ export class SimController {
     await this.gate();
     this.signs.note(message.agentId);
     const { store, group, settler, tools } = this;
-    return exchange({ store, group, settler, tools, moved: () => {} }, message);
+    return exchange(
+      { store, group, settler, tools, leasesStopped: async () => null, moved: () => {} },
+      message,
+    );
   }
 
   /** A person's answer to a job's question. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExchangeAnswer, HelloAnswer } from '@holdfast/contract/agent/protocol.ts';
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import { isId, newId } from '@holdfast/contract/id.ts';
+import { shortOfDisk } from '@holdfast/contract/process/disk-floor.ts';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
 import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
@@ -146,15 +147,18 @@ export class Agent {
     this.log.info({ agent: this.agentId }, 'connected');
   }
 
-  private exchange(): Promise<ExchangeAnswer> {
+  private async exchange(): Promise<ExchangeAnswer> {
     const full = this.asksAll;
     this.asksAll = false;
+    const { data, diskFloorBytes } = this.config;
+    const holdsBack = full ? await shortOfDisk(data, diskFloorBytes) : null;
     return this.client.exchange(
       {
         agentId: this.agentId,
         sessionId: this.sessionId,
         full,
-        freeSlots: full ? this.freeSlots() : 0,
+        freeSlots: full && holdsBack === null ? this.freeSlots() : 0,
+        holdsBack,
         ...this.reports.pending,
         instances: full && this.config.host ? [...this.host.observations()] : [],
         wanted: [...this.wanted],

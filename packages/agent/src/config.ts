@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { readDiskFloor } from '@holdfast/contract/process/disk-floor.ts';
 import type { StepUser } from './shim/shim.ts';
 
 /** Everything an agent is told from outside. */
@@ -17,6 +18,8 @@ export interface AgentConfig {
   readonly ephemeral: boolean;
   readonly address: string;
   readonly data: string;
+  /** With less free than this below `data`, nothing new is taken. */
+  readonly diskFloorBytes: number;
   readonly stepUser: StepUser | null;
   readonly logLevel: string;
 }
@@ -49,6 +52,7 @@ export function readAgentConfig(
     ephemeral,
     address: text('address', 'HOLDFAST_AGENT_ADDRESS') ?? '127.0.0.1',
     data: resolve(text('data', 'HOLDFAST_AGENT_DATA') ?? '/var/lib/holdfast/agent'),
+    diskFloorBytes: readDiskFloor('HOLDFAST_AGENT_DISK_FLOOR', env),
     stepUser: readStepUser(text('step-user', 'HOLDFAST_STEP_USER')),
     logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
   };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { readDiskFloor } from '@holdfast/contract/process/disk-floor.ts';
 import { DEFAULT_TIMERS, type LivenessTimers } from '@holdfast/core/pipeline/liveness.ts';
 
 const STATE = '/var/lib/holdfast';
@@ -24,6 +25,8 @@ export interface ControllerConfig {
   readonly databaseConnections: number;
   /** How many jobs of one repository may be with agents at a time. */
   readonly jobsPerRepository: number;
+  /** Of a database on this machine: with less than the floor free beside it, no lease is given. */
+  readonly databaseDisk: { readonly directory: string; readonly floorBytes: number } | null;
   /** Where metrics of analyses may be asked for, as origins. */
   readonly metricsOrigins: readonly string[];
 }
@@ -74,6 +77,12 @@ export function readControllerConfig(
     timers: readTimers(env),
     logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
     slackWebhook: slack ?? null,
+    databaseDisk: env.HOLDFAST_DATABASE_DIRECTORY
+      ? {
+          directory: env.HOLDFAST_DATABASE_DIRECTORY,
+          floorBytes: readDiskFloor('HOLDFAST_DATABASE_DISK_FLOOR', env),
+        }
+      : null,
     metricsOrigins: originsOf(env.HOLDFAST_METRICS_ORIGINS),
     webhook: env.HOLDFAST_WEBHOOK_URL
       ? {

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
+import { shortOfDisk } from '@holdfast/contract/process/disk-floor.ts';
 import { Database, type Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { placeEvents } from '@holdfast/postgres/events/event-store.ts';
@@ -62,6 +63,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
       group: new NewsGroup(services.pipeline, log),
       settler,
       tools: services,
+      leasesStopped: services.leasesStopped,
       moved: (runs) => watch.note(runs),
     },
   });
@@ -119,6 +121,8 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
     hints,
     mirrors: new GitMirrors(join(config.work, 'git')),
     expressions: createExpressions(),
+    leasesStopped: async () =>
+      config.databaseDisk && shortOfDisk(config.databaseDisk.directory, config.databaseDisk.floorBytes),
     log,
   };
 }

@@ -24,5 +24,7 @@ export interface Services {
   readonly hints: Hints;
   readonly mirrors: GitMirrors;
   readonly expressions: Expressions;
+  /** Why no lease is given now, in a sentence: the database's disk is nearly full. */
+  readonly leasesStopped: () => Promise<string | null>;
   readonly log: Logger;
 }

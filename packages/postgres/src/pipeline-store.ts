@@ -14,7 +14,9 @@ import {
   listAgents,
   lockAgent,
   noteSigns,
+  setAgentHoldsBack,
   setAgentState,
+  suspectSilent,
 } from './agent/agent-store.ts';
 import { JobQueue } from './agent/job-queue.ts';
 import { giveBack, heldJob, leasesOf, overdueGrants } from './agent/lease-store.ts';
@@ -84,6 +86,10 @@ export class PostgresPipeline implements PipelineStore {
     return overdueGrants(this.database, afterMs);
   }
 
+  suspectSilent(id: string, silenceMs: number): Promise<void> {
+    return suspectSilent(this.database, id, silenceMs);
+  }
+
   /** Somebody queued a job: the next claim looks at the whole queue. */
   queueChanged(): void {
     this.queue.changed();
@@ -99,6 +105,7 @@ export class PostgresPipeline implements PipelineStore {
       greet: (agent) => greetAgent(sql, agent),
       agent: (id) => lockAgent(sql, id),
       setAgentState: (id, state) => setAgentState(sql, id, state),
+      setAgentHoldsBack: (id, reason) => setAgentHoldsBack(sql, id, reason),
       claim: (claimant) => this.queue.claim(sql, claimant),
       loadRun: (id) => loadRunForUpdate(sql, id),
       saveRun: (before, after) => saveRun(sql, before, after),

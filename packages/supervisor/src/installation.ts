@@ -173,7 +173,10 @@ export class Installation {
     const { layout, options } = this;
     const url: Record<string, string> = options.databaseUrlFile
       ? { HOLDFAST_DATABASE_FILE: options.databaseUrlFile }
-      : { HOLDFAST_DATABASE: serverUrl(this.place) };
+      : {
+          HOLDFAST_DATABASE: serverUrl(this.place),
+          HOLDFAST_DATABASE_DIRECTORY: layout.postgres,
+        };
     this.keepRunning(`controller-${index + 1}`, {
       program: programPath('controller'),
       args: [

@@ -22,10 +22,12 @@ import type {
 } from '@holdfast/core/pipeline/reports.ts';
 import { nextInTurn } from './model-queue.ts';
 import {
+  agentAt,
   copyOf,
   emptyTables,
   freshJob,
   isHeld,
+  leaseViewOf,
   type ModelAgent,
   type ModelAttempt,
   type ModelJob,
@@ -107,6 +109,12 @@ export class ModelPipeline implements PipelineStore {
       const state = ['lost', 'suspect'].includes(agent.state) ? 'online' : agent.state;
       this.tables.agents.set(id, { ...agent, seenAt: this.now(), state });
     }
+  }
+
+  async suspectSilent(id: string, silenceMs: number): Promise<void> {
+    const agent = this.tables.agents.get(id);
+    if (agent?.state !== 'online' || this.now() - agent.seenAt <= silenceMs) return;
+    this.tables.agents.set(id, { ...agent, state: 'suspect' });
   }
 
   async agents(): Promise<readonly AgentView[]> {
@@ -241,9 +249,11 @@ export class ModelPipeline implements PipelineStore {
   }
 
   private leaseViews(agentId: string): readonly LeaseView[] {
-    return [...this.tables.jobs.values()]
-      .filter((job) => job.agentId === agentId && isHeld(job))
-      .map(({ id, epoch, acknowledged, cancel }) => ({ jobId: id, epoch, acknowledged, cancel }));
+    return this.heldBy(agentId).map(leaseViewOf);
+  }
+
+  private heldBy(agentId: string): readonly ModelJob[] {
+    return [...this.tables.jobs.values()].filter((job) => job.agentId === agentId && isHeld(job));
   }
 
   private tx(): PipelineTransaction {
@@ -257,6 +267,7 @@ export class ModelPipeline implements PipelineStore {
           state: 'online',
           seenAt: this.now(),
           lostAt: known?.lostAt ?? null,
+          holdsBack: known?.holdsBack ?? null,
         });
       },
       agent: async (id) => {
@@ -268,6 +279,10 @@ export class ModelPipeline implements PipelineStore {
         const lostAt = state === 'lost' ? this.now() : (agent?.lostAt ?? null);
         if (agent) this.tables.agents.set(id, { ...agent, state, lostAt });
       },
+      setAgentHoldsBack: async (id, holdsBack) => {
+        const agent = this.tables.agents.get(id);
+        if (agent) this.tables.agents.set(id, { ...agent, holdsBack });
+      },
       claim: async (claimant) => this.claim(claimant),
       loadRun: async (id) => this.load(id),
       saveRun: async (before, after) => this.save(before, after),
@@ -275,10 +290,7 @@ export class ModelPipeline implements PipelineStore {
         const job = this.tables.jobs.get(jobId);
         if (job) this.put(job, { cancel: true });
       },
-      leasesOf: async (agentId) =>
-        [...this.tables.jobs.values()]
-          .filter((job) => job.agentId === agentId && isHeld(job))
-          .map((job) => ({ jobId: job.id, epoch: job.epoch })),
+      leasesOf: async (agentId) => this.heldBy(agentId).map((job) => ({ jobId: job.id, epoch: job.epoch })),
       heldJob: async (seen) => this.held(seen),
       giveBack: async (seen, change) => this.giveBack(seen, change),
       loseAttempts: async (jobId) => this.loseAttempts(jobId),
@@ -375,16 +387,7 @@ export class ModelPipeline implements PipelineStore {
   }
 
   private viewOf(agent: ModelAgent): AgentView {
-    const busy = [...this.tables.jobs.values()].filter(
-      (job) => job.agentId === agent.id && isHeld(job),
-    ).length;
-    const { seenAt, lostAt, ...rest } = agent;
-    return {
-      ...rest,
-      busy,
-      silenceMs: this.now() - seenAt,
-      lostMsAgo: lostAt === null ? null : this.now() - lostAt,
-    };
+    return agentAt(agent, { busy: this.heldBy(agent.id).length, now: this.now() });
   }
 
   private jobsOf(runId: string): readonly ModelJob[] {

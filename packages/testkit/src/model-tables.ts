@@ -1,5 +1,5 @@
 import { isEnded, type Job, type Run } from '@holdfast/core/pipeline/pipeline.ts';
-import type { AgentHello, AgentView, News, PipelineEvent } from '@holdfast/core/pipeline/ports.ts';
+import type { AgentHello, AgentView, LeaseView, News, PipelineEvent } from '@holdfast/core/pipeline/ports.ts';
 import type { JobResult } from '@holdfast/core/pipeline/reports.ts';
 
 /** The rows of the model, never changed in place: a copy of the maps is a copy of the tables. */
@@ -37,6 +37,14 @@ export interface ModelAgent extends AgentHello {
   readonly state: string;
   readonly seenAt: number;
   readonly lostAt: number | null;
+  readonly holdsBack: string | null;
+}
+
+export function agentAt(
+  { seenAt, lostAt, ...rest }: ModelAgent,
+  { busy, now }: { readonly busy: number; readonly now: number },
+): AgentView {
+  return { ...rest, busy, silenceMs: now - seenAt, lostMsAgo: lostAt === null ? null : now - lostAt };
 }
 
 export interface Tables {
@@ -53,6 +61,10 @@ export interface Tables {
 
 export function isHeld(job: ModelJob): boolean {
   return job.agentId !== null && !isEnded(job.state) && job.reported === null;
+}
+
+export function leaseViewOf({ id: jobId, epoch, acknowledged, cancel }: ModelJob): LeaseView {
+  return { jobId, epoch, acknowledged, cancel };
 }
 
 export function freshJob(job: Job, place: Pick<ModelJob, 'runId' | 'repository' | 'ordinal'>): ModelJob {

@@ -326,4 +326,17 @@ function queueing(start: Start): void {
     expect(seen?.silenceMs).toBeLessThan(5_000);
     expect(await bench.store.beginLook(10_000)).toBe(false);
   });
+
+  test('an agent that hung up is suspected when it is silent, and only then', async () => {
+    const bench = await start();
+    const { agentId } = await bench.agent();
+    const stateNow = async () => (await bench.store.agents()).find((agent) => agent.id === agentId)?.state;
+    await bench.store.suspectSilent(agentId, 60_000);
+    expect(await stateNow()).toBe('online');
+    await bench.store.suspectSilent(agentId, -1);
+    expect(await stateNow()).toBe('suspect');
+    await bench.store.transaction((tx) => tx.setAgentState(agentId, 'offline'));
+    await bench.store.suspectSilent(agentId, -1);
+    expect(await stateNow()).toBe('offline');
+  });
 }

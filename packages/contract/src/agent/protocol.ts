@@ -101,6 +101,8 @@ export const exchange = z.object({
   /** Leases this agent holds but whose grants it no longer has: it restarted. */
   wanted: z.array(id).default([]),
   bye: z.boolean().default(false),
+  /** Why it takes nothing new though it has slots, in a sentence for people. */
+  holdsBack: text.pipe(z.string().max(300)).nullable().default(null),
 });
 
 export const grant = z.object({

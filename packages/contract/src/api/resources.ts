@@ -274,6 +274,8 @@ export const agent = z.object({
   slots: z.int(),
   busy: z.int(),
   host: z.boolean(),
+  /** Why it takes nothing new though it has slots. */
+  holdsBack: z.string().nullable(),
   lastSeenAt: when,
 });
 

@@ -18,6 +18,7 @@ export interface AgentMessage extends AgentNews {
   /** Leases this agent holds but whose grants it no longer has. */
   readonly wanted: readonly string[];
   readonly bye: boolean;
+  readonly holdsBack: string | null;
 }
 
 export interface ExchangeParts {
@@ -25,6 +26,8 @@ export interface ExchangeParts {
   readonly group: NewsGroup;
   readonly settler: Settler;
   readonly tools: RunTools;
+  /** Why no lease is given now, in a sentence: the database's disk is nearly full. */
+  readonly leasesStopped: () => Promise<string | null>;
   /** Runs whose steps moved: somebody may be watching. */
   readonly moved: (runIds: readonly string[]) => void;
 }
@@ -57,7 +60,7 @@ export async function exchange(parts: ExchangeParts, message: AgentMessage): Pro
   const back = new Set(answer.returned.map((lease) => lease.jobId));
   const held = answer.leases.filter((lease) => !back.has(lease.jobId));
   if (!message.full) return { results, leases: held, granted: [], intent: 'work', host: false };
-  const { claimed, intent, host } = await claim(store, message);
+  const { claimed, intent, host } = await claim(parts, message);
   const fresh = claimed.map((lease) => ({ ...lease, acknowledged: false, cancel: false }));
   const known = held.filter((lease) => !claimed.some((mine) => mine.jobId === lease.jobId));
   const leases = [...known, ...fresh];
@@ -65,16 +68,18 @@ export async function exchange(parts: ExchangeParts, message: AgentMessage): Pro
   return { results, leases, granted, intent, host };
 }
 
-function claim(
-  store: PipelineStore,
+async function claim(
+  { store, leasesStopped }: ExchangeParts,
   message: AgentMessage,
 ): Promise<Pick<Exchanged, 'intent' | 'host'> & { readonly claimed: readonly LeaseKey[] }> {
+  const stopped = (await leasesStopped()) !== null;
   return store.transaction(async (tx) => {
     const agent = await tx.agent(message.agentId);
     if (agent?.sessionId !== message.sessionId) throw sessionOver();
     // What it holds without knowing it (an answer that was lost) takes a slot, too.
     const room = Math.min(message.freeSlots, agent.slots - agent.busy);
-    const free = agent.intent === 'work' && agent.state === 'online' ? room : 0;
+    if (message.holdsBack !== agent.holdsBack) await tx.setAgentHoldsBack(agent.id, message.holdsBack);
+    const free = !stopped && agent.intent === 'work' && agent.state === 'online' ? room : 0;
     const claimed = await tx.claim({
       agentId: agent.id,
       labels: agent.labels,

@@ -12,10 +12,17 @@ import { publish } from '../releases/publish.ts';
 import { parse } from './bind.ts';
 import { blobRoutes, bodyStream } from './blob-routes.ts';
 import { RecentCallers } from './caller.ts';
+import { hungUp } from './hung-up.ts';
 import type { ServerParts } from './server.ts';
 
 /** /agent/v1: two lanes (exchange, offers), logs, and bytes in and out (docs/protocol.md §2). */
 const OFFER_WAIT_MS = 20_000;
+/**
+ * Signs are written once a second. So three seconds after a poll broke off, what a dead agent said last was written
+ * two seconds ago or more; a live one polled again after one second, and that was written since.
+ */
+const HUNG_UP_MS = 3_000;
+const UNSEEN_MS = 1_950;
 const offers = z.object({ agentId: z.uuid() });
 const publication = z.object({
   agentId: z.uuid(),
@@ -29,6 +36,11 @@ export function agentRoutes(app: FastifyInstance, parts: ServerParts): void {
   const { database, hints, config } = services;
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   const callers = new RecentCallers(database);
+  /** Its process or its machine may be gone: nothing new for it until it says something. */
+  const doubt = (agentId: string) =>
+    setTimeout(() => {
+      if (!stopping.aborted) void services.pipeline.suspectSilent(agentId, UNSEEN_MS).catch(() => {});
+    }, HUNG_UP_MS).unref();
   const agent = (request: FastifyRequest) => callers.require(request, 'agent');
 
   app.post('/agent/v1/hello', async (request): Promise<protocol.HelloAnswer> => {
@@ -50,13 +62,13 @@ export function agentRoutes(app: FastifyInstance, parts: ServerParts): void {
     return answerExchange(parts, message);
   });
 
-  app.post('/agent/v1/offers', async (request) => {
+  app.post('/agent/v1/offers', async (request, reply) => {
     await agent(request);
     const { agentId } = parse(offers, request.body, 'the poll');
-    const gone = new AbortController();
-    request.raw.on('close', () => gone.abort());
     signs.note(agentId);
-    await hints.wait(['jobs', 'orders'], OFFER_WAIT_MS, AbortSignal.any([stopping, gone.signal]));
+    const gone = hungUp(reply);
+    gone.addEventListener('abort', () => doubt(agentId));
+    await hints.wait(['jobs', 'orders'], OFFER_WAIT_MS, AbortSignal.any([stopping, gone]));
     return {};
   });
 

@@ -2,6 +2,7 @@ import type { EventView } from '@holdfast/contract/api/resources.ts';
 import { lastPosition, readEvents } from '@holdfast/postgres/events/event-store.ts';
 import type { FastifyInstance } from 'fastify';
 import { requireCaller } from './caller.ts';
+import { hungUp } from './hung-up.ts';
 import type { ServerParts } from './server.ts';
 
 /**
@@ -16,9 +17,7 @@ export function eventRoutes(app: FastifyInstance, { services, stopping }: Server
     await requireCaller(services.database, request, 'read');
     const asked = request.headers['last-event-id'] ?? (request.query as { after?: string }).after;
     let position = asked === undefined ? await lastPosition(services.database) : Number(asked) || 0;
-    const gone = new AbortController();
-    request.raw.on('close', () => gone.abort());
-    const ended = AbortSignal.any([gone.signal, stopping]);
+    const ended = AbortSignal.any([hungUp(reply), stopping]);
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, {

@@ -7,18 +7,18 @@ import type { FastifyInstance } from 'fastify';
 import { checkProtocol } from './agent-routes.ts';
 import { parse } from './bind.ts';
 import { requireCaller } from './caller.ts';
+import { hungUp } from './hung-up.ts';
 import type { ServerParts } from './server.ts';
 
 /** /router/v1/sync: a worker acknowledges, counts, and waits for a newer snapshot. */
 export function routerRoutes(app: FastifyInstance, { services, stopping }: ServerParts): void {
   const { database, hints } = services;
-  app.post('/router/v1/sync', async (request): Promise<protocol.SyncAnswer> => {
+  app.post('/router/v1/sync', async (request, reply): Promise<protocol.SyncAnswer> => {
     await requireCaller(database, request, 'router');
     const sync = parse(protocol.sync, request.body, 'the sync');
     checkProtocol(sync.protocol);
     const [app = '', name = ''] = sync.environment.split('/');
-    const gone = new AbortController();
-    request.raw.on('close', () => gone.abort());
+    const gone = hungUp(reply);
     const moved = await noteWorker(database, sync);
     await keepIntervals(database, sync);
     const environment = await findEnvironment(database, app, name);
@@ -32,7 +32,7 @@ export function routerRoutes(app: FastifyInstance, { services, stopping }: Serve
     };
     const at = await newer();
     if (at || sync.waitMs === 0 || sync.bye) return { snapshot: at as protocol.SyncAnswer['snapshot'] };
-    await hints.wait(['snapshot'], sync.waitMs, AbortSignal.any([stopping, gone.signal]));
+    await hints.wait(['snapshot'], sync.waitMs, AbortSignal.any([stopping, gone]));
     return { snapshot: (await newer()) as protocol.SyncAnswer['snapshot'] };
   });
 }

@@ -44,6 +44,8 @@ export interface PipelineStore {
   /** Runs whose machine has not heard yet of something that is written down: found again by every scan. */
   unsettledRuns(limit: number): Promise<readonly string[]>;
   overdueGrants(afterMs: number): Promise<readonly LeaseKey[]>;
+  /** An agent that hung up and gave no sign for so long is suspected; one that did is left as it is. */
+  suspectSilent(id: string, silenceMs: number): Promise<void>;
   /** Notes that the agents are looked at; true while every lease has its full lost period after a gap. */
   beginLook(lostMs: number): Promise<boolean>;
 }
@@ -54,6 +56,7 @@ export interface PipelineTransaction {
   /** Locked until the end: what it holds does not change meanwhile but by this transaction. */
   agent(id: string): Promise<AgentView | null>;
   setAgentState(id: string, state: string): Promise<void>;
+  setAgentHoldsBack(id: string, reason: string | null): Promise<void>;
   /** Queued jobs that fit become this agent's, the least served repository's first. */
   claim(claimant: Claimant): Promise<readonly LeaseKey[]>;
   /** The run with its jobs, locked; what agents told about jobs that have not ended in the machine's eyes. */
@@ -135,6 +138,8 @@ export interface AgentView extends AgentHello {
   /** Since it was given up; null: it was not, or is back. */
   readonly lostMsAgo: number | null;
   readonly busy: number;
+  /** Why it takes nothing new though it may have free slots: its disk is nearly full. */
+  readonly holdsBack: string | null;
 }
 
 export interface Claimant {

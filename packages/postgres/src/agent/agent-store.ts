@@ -15,6 +15,7 @@ interface AgentRow {
   readonly silence_ms: number;
   readonly lost_ms_ago: number | null;
   readonly busy: number;
+  readonly holds_back: string | null;
 }
 
 /** Silence is measured here, by the database's clock alone. */
@@ -38,6 +39,7 @@ function viewOf(row: AgentRow): AgentView {
     busy,
     silenceMs: row.silence_ms,
     lostMsAgo: row.lost_ms_ago,
+    holdsBack: row.holds_back,
   };
 }
 
@@ -82,6 +84,17 @@ export async function setAgentState(sql: Queryable, id: string, state: string): 
   await sql.query(
     `UPDATE agent SET state = $2, lost_at = CASE WHEN $2 = 'lost' THEN clock_timestamp() ELSE lost_at END WHERE id = $1`,
     [id, state],
+  );
+}
+
+export async function setAgentHoldsBack(sql: Queryable, id: string, reason: string | null): Promise<void> {
+  await sql.query('UPDATE agent SET holds_back = $2 WHERE id = $1', [id, reason]);
+}
+
+export async function suspectSilent(sql: Queryable, id: string, silenceMs: number): Promise<void> {
+  await sql.query(
+    `UPDATE agent SET state = 'suspect' WHERE id = $1 AND state = 'online' AND seen_at < clock_timestamp() - $2 * interval '1 millisecond'`,
+    [id, silenceMs],
   );
 }
 

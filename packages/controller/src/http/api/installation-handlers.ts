@@ -25,15 +25,23 @@ function stateOf(agent: AgentView) {
 }
 
 export const installationHandlers: Handlers = {
-  listAdvice: async ({ database }) => ({
-    items: (await recentDefinitions(database)).flatMap(({ repository, definition }) =>
+  listAdvice: async ({ database, leasesStopped }) => {
+    const outward = (await recentDefinitions(database)).flatMap(({ repository, definition }) =>
       outwardSteps(definition).map(({ job, step, tool }) => ({
         subject: `${repository} ${definition.path}`,
         sentence: `step ${step} of job ${job} reaches outside (${tool}) and would run again when its agent is lost; say HOLDFAST_ON_LOST: ask under its env`,
       })),
-    ),
-    next: null,
-  }),
+    );
+    const stopped = await leasesStopped();
+    const disk =
+      stopped === null ? [] : [{ subject: 'database', sentence: `no work is given out: ${stopped}` }];
+    const shortAgents = (await listAgents(database)).flatMap(({ name, holdsBack }) =>
+      holdsBack === null
+        ? []
+        : [{ subject: `agent ${name}`, sentence: `it takes nothing new: ${holdsBack}` }],
+    );
+    return { items: [...disk, ...shortAgents, ...outward], next: null };
+  },
 
   listRepositories: async ({ database }) => ({
     items: (await listRepositories(database)).map(repositoryView),
@@ -86,6 +94,7 @@ export const installationHandlers: Handlers = {
       slots: agent.slots,
       busy: agent.busy,
       host: agent.host,
+      holdsBack: agent.holdsBack,
       lastSeenAt: time(new Date(Date.now() - agent.silenceMs)),
     })),
     next: null,

@@ -180,7 +180,7 @@ export const runHandlers: Handlers = {
     return { text, next, ended: attempt.ended_at !== null && text === '' };
   },
 
-  why: async ({ database }, { params }) => ({ sentence: await whySentence(database, params.id) }),
+  why: async (services, { params }) => ({ sentence: await whySentence(services, params.id) }),
 };
 
 async function requireRun(sql: Queryable, id: string): Promise<RunRow> {

@@ -10,27 +10,37 @@ import { parkedReason } from '@holdfast/postgres/duty/duty-store.ts';
 import { findRollout, type RolloutRow } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { attemptsOfJob, finishedSteps } from '@holdfast/postgres/run/attempt-store.ts';
 import { findJob, findRun, type JobRow, jobsOf, type RunRow } from '@holdfast/postgres/run/run-store.ts';
+import type { Services } from '../../services.ts';
+
+type WhyWorld = Pick<Services, 'database' | 'leasesStopped'>;
+
+interface Asked {
+  readonly sql: Queryable;
+  /** Why nobody is given work at all. */
+  readonly stopped: string | null;
+}
 
 /** Why is this waiting: one honest sentence about a run, a job or a rollout. */
-export async function whySentence(sql: Queryable, id: string): Promise<string> {
+export async function whySentence({ database: sql, leasesStopped }: WhyWorld, id: string): Promise<string> {
+  const world = { sql, stopped: await leasesStopped() };
   const run = await findRun(sql, id);
-  if (run) return whyRun(sql, run);
+  if (run) return whyRun(world, run);
   const job = await findJob(sql, id);
-  if (job) return whyJob(sql, job);
+  if (job) return whyJob(world, job);
   const rollout = await findRollout(sql, id);
   if (rollout) return whyRollout(sql, rollout);
   throw new HoldfastError('runUnknown', `there is no run, job or rollout ${id}`);
 }
 
-async function whyRun(sql: Queryable, run: RunRow): Promise<string> {
+async function whyRun(world: Asked, run: RunRow): Promise<string> {
   if (isEnded(run.state))
     return `Run ${run.number} does not wait: it has ${run.state}${run.reason ? `, ${run.reason}` : ''}.`;
-  const live = (await jobsOf(sql, run.id)).filter((job) => !isEnded(job.state));
-  const sentences = await Promise.all(live.map((job) => whyJob(sql, job)));
+  const live = (await jobsOf(world.sql, run.id)).filter((job) => !isEnded(job.state));
+  const sentences = await Promise.all(live.map((job) => whyJob(world, job)));
   return sentences.join(' ') || `Run ${run.number} is being started.`;
 }
 
-async function whyJob(sql: Queryable, job: JobRow): Promise<string> {
+async function whyJob({ sql, stopped }: Asked, job: JobRow): Promise<string> {
   if (isEnded(job.state))
     return `Job ${job.name} does not wait: it has ${job.state}${job.reason ? `, ${job.reason}` : ''}.`;
   if (job.lane === 'controller') return `Job ${job.name} waits for its rollout.`;
@@ -41,6 +51,7 @@ async function whyJob(sql: Queryable, job: JobRow): Promise<string> {
     return `Job ${job.name} waits for its turn: max-parallel of its matrix is ${job.max_parallel}.`;
   if (job.agent_id !== null)
     return `Job ${job.name} was just given to an agent, which has not confirmed it yet.`;
+  if (stopped !== null) return `Job ${job.name} waits: no work is given out, because ${stopped}.`;
   return `${await queuedSentence(sql, job)}${job.losses > 0 ? ` It will ${await resumeText(sql, job)}.` : ''}`;
 }
 
@@ -71,6 +82,9 @@ async function queuedSentence(sql: Queryable, job: JobRow): Promise<string> {
   if (working.length === 0) return `Job ${job.name} waits: every fitting agent is paused or draining.`;
   if (working.every((agent) => agent.busy >= agent.slots))
     return `Job ${job.name} waits: all ${working.reduce((sum, agent) => sum + agent.slots, 0)} slots of the fitting agents are busy.`;
+  const willing = working.filter((agent) => agent.holdsBack === null);
+  if (willing.length === 0)
+    return `Job ${job.name} waits: ${working.map((agent) => `agent ${agent.name} holds back, because ${agent.holdsBack}`).join('; ')}.`;
   return `Job ${job.name} is about to be taken by an agent.`;
 }
 

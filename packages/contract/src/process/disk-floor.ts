@@ -1,0 +1,24 @@
+import { statfs } from 'node:fs/promises';
+import { formatBytes, parseBytes } from '@holdfast/core/kernel/quantity.ts';
+import { HoldfastError } from '../errors.ts';
+
+/**
+ * The least a disk must have free before new work is begun on it. Work in hand goes on: it is what may
+ * free something, and stopping it would lose it.
+ */
+const FLOOR = '256MiB';
+
+export function readDiskFloor(variable: string, env: NodeJS.ProcessEnv): number {
+  const read = parseBytes(env[variable] ?? FLOOR);
+  if (read.ok) return read.value;
+  throw new HoldfastError('usageInvalid', `${variable}: ${read.refusal}`);
+}
+
+/** What is wrong in a sentence; null: there is room, or nobody can tell. */
+export async function shortOfDisk(directory: string, floorBytes: number): Promise<string | null> {
+  const found = await statfs(directory).catch(() => null);
+  if (found === null) return null;
+  const free = found.bavail * found.bsize;
+  if (free >= floorBytes) return null;
+  return `the disk of ${directory} has ${formatBytes(free)} free, below its floor of ${formatBytes(floorBytes)}`;
+}
