@@ -104,17 +104,15 @@ export class ModelPipeline implements PipelineStore {
 
   async noteSigns(agentIds: readonly string[]): Promise<void> {
     for (const id of agentIds) {
-      const agent = this.tables.agents.get(id);
-      if (!agent) continue;
-      const state = ['lost', 'suspect'].includes(agent.state) ? 'online' : agent.state;
-      this.tables.agents.set(id, { ...agent, seenAt: this.now(), state });
+      const back = ['lost', 'suspect'].includes(this.tables.agents.get(id)?.state ?? '');
+      this.changeAgent(id, { seenAt: this.now(), ...(back ? { state: 'online' } : {}) });
     }
   }
 
   async suspectSilent(id: string, silenceMs: number): Promise<void> {
     const agent = this.tables.agents.get(id);
-    if (agent?.state !== 'online' || this.now() - agent.seenAt <= silenceMs) return;
-    this.tables.agents.set(id, { ...agent, state: 'suspect' });
+    if (agent?.state === 'online' && this.now() - agent.seenAt > silenceMs)
+      this.changeAgent(id, { state: 'suspect' });
   }
 
   async agents(): Promise<readonly AgentView[]> {
@@ -275,14 +273,9 @@ export class ModelPipeline implements PipelineStore {
         return agent ? this.viewOf(agent) : null;
       },
       setAgentState: async (id, state) => {
-        const agent = this.tables.agents.get(id);
-        const lostAt = state === 'lost' ? this.now() : (agent?.lostAt ?? null);
-        if (agent) this.tables.agents.set(id, { ...agent, state, lostAt });
+        this.changeAgent(id, { state, ...(state === 'lost' ? { lostAt: this.now() } : {}) });
       },
-      setAgentHoldsBack: async (id, holdsBack) => {
-        const agent = this.tables.agents.get(id);
-        if (agent) this.tables.agents.set(id, { ...agent, holdsBack });
-      },
+      setAgentHoldsBack: async (id, holdsBack) => this.changeAgent(id, { holdsBack }),
       claim: async (claimant) => this.claim(claimant),
       loadRun: async (id) => this.load(id),
       saveRun: async (before, after) => this.save(before, after),
@@ -384,6 +377,11 @@ export class ModelPipeline implements PipelineStore {
   private loseAttempts(jobId: string): void {
     for (const attempt of this.attemptsOf(jobId))
       if (attempt.state === 'running') this.tables.attempts.set(attempt.id, { ...attempt, state: 'lost' });
+  }
+
+  private changeAgent(id: string, change: Partial<ModelAgent>): void {
+    const agent = this.tables.agents.get(id);
+    if (agent) this.tables.agents.set(id, { ...agent, ...change });
   }
 
   private viewOf(agent: ModelAgent): AgentView {
