@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Snapshot } from '@holdfast/core/traffic/traffic.ts';
 import pino from 'pino';
 import { AccessLog } from './access-log.ts';
 import type { RouterConfig } from './config.ts';
@@ -26,9 +27,9 @@ export interface RunningWorker {
 }
 
 /** A full disk must not keep a worker from routing by what it was told. */
-function keepSnapshot(write: () => void): void {
+async function keepSnapshot(file: string, snapshot: Snapshot): Promise<void> {
   try {
-    write();
+    await writeSnapshotFile(file, snapshot);
   } catch (error) {
     process.stderr.write(`the snapshot could not be kept on disk: ${(error as Error).message}\n`);
   }
@@ -63,10 +64,8 @@ export async function startWorker(config: RouterConfig, identity: WorkerIdentity
       ...identity,
       counter,
       inFlight: () => table.draining(),
-      apply: (snapshot) => {
-        table.swap(snapshot);
-        keepSnapshot(() => writeSnapshotFile(file, snapshot));
-      },
+      apply: (snapshot) => table.swap(snapshot),
+      keep: (snapshot) => keepSnapshot(file, snapshot),
       log,
     },
     readSnapshotFile(file),

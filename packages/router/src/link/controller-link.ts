@@ -22,6 +22,8 @@ export interface LinkOptions {
   readonly counter: Counter;
   readonly inFlight: () => { readonly [instance: string]: number };
   readonly apply: (snapshot: Snapshot) => void;
+  /** Puts it on disk; never fails. What is acknowledged is there. */
+  readonly keep: (snapshot: Snapshot) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -31,7 +33,10 @@ const DRAIN_REPORT_MS = 50;
 
 export class ControllerLink {
   private readonly options: LinkOptions;
-  private acknowledged: Version = { generation: 0, revision: 0 };
+  private applied: Version = { generation: 0, revision: 0 };
+  private acknowledged: Version = this.applied;
+  /** The keeping of the snapshots, one after the other. */
+  private kept: Promise<void> = Promise.resolve();
   private readonly stopping = new AbortController();
   private favourite = 0;
   private loops: Promise<void>[] = [];
@@ -42,7 +47,8 @@ export class ControllerLink {
   constructor(options: LinkOptions, start: Snapshot | null) {
     this.options = options;
     this.gone = options.gone;
-    if (start) this.take(start);
+    if (start) this.apply(start);
+    this.acknowledged = this.applied;
   }
 
   start(): void {
@@ -58,7 +64,7 @@ export class ControllerLink {
   private async follow(): Promise<void> {
     for (let failures = 0; !this.stopping.signal.aborted; ) {
       try {
-        this.hear(await this.send({ waitMs: WAIT_MS, signal: this.stopping.signal }));
+        await this.hear(await this.send({ waitMs: WAIT_MS, signal: this.stopping.signal }));
         failures = 0;
       } catch (error) {
         if (this.stopping.signal.aborted) return;
@@ -90,18 +96,25 @@ export class ControllerLink {
     await this.reporting;
   }
 
-  private hear(answer: SyncAnswer): void {
-    if (!answer.snapshot) return;
-    const moved = this.take(answer.snapshot);
-    if (moved) void this.report();
+  private async hear(answer: SyncAnswer): Promise<void> {
+    if (answer.snapshot && this.apply(answer.snapshot)) this.kept = this.keep(answer.snapshot, this.kept);
+    // Whoever asked again before the acknowledgement would be told the same again.
+    await this.kept;
   }
 
   /** A lower version is refused: a late answer of a slower controller must not turn traffic back. */
-  private take(snapshot: Snapshot): boolean {
-    if (compareVersion(snapshot, this.acknowledged) <= 0) return false;
+  private apply(snapshot: Snapshot): boolean {
+    if (compareVersion(snapshot, this.applied) <= 0) return false;
     this.options.apply(snapshot);
-    this.acknowledged = { generation: snapshot.generation, revision: snapshot.revision };
+    this.applied = { generation: snapshot.generation, revision: snapshot.revision };
     return true;
+  }
+
+  private async keep(snapshot: Snapshot, former: Promise<void>): Promise<void> {
+    await former;
+    await this.options.keep(snapshot);
+    this.acknowledged = { generation: snapshot.generation, revision: snapshot.revision };
+    void this.report();
   }
 
   private async send(how: {

@@ -1,37 +1,43 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { snapshot as schema } from '@holdfast/contract/router/protocol.ts';
 import { compareVersion, type Snapshot } from '@holdfast/core/traffic/traffic.ts';
 
 /** The last snapshot on disk: a router that starts without any controller routes by it. */
 export function readSnapshotFile(path: string): Snapshot | null {
-  if (!existsSync(path)) return null;
   try {
-    return schema.parse(JSON.parse(readFileSync(path, 'utf8')));
+    return parse(readFileSync(path, 'utf8'));
   } catch {
-    // Half-written by a power cut: a controller gives the next one.
+    // None yet, or none that can be read: a controller gives one.
     return null;
   }
 }
 
-/** Several workers write the same file: an older snapshot never replaces a newer one. */
-export function writeSnapshotFile(path: string, snapshot: Snapshot): void {
-  const known = readSnapshotFile(path);
+/**
+ * Several workers write the same file: an older snapshot never replaces a newer one. In the
+ * background, because users' requests would wait for the disk.
+ */
+export async function writeSnapshotFile(path: string, snapshot: Snapshot): Promise<void> {
+  const known = parse(await readFile(path, 'utf8').catch(() => ''));
   if (known && compareVersion(known, snapshot) >= 0) return;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}`;
-  const handle = openSync(draft, 'w', 0o600);
-  writeSync(handle, JSON.stringify(snapshot));
-  fsyncSync(handle);
-  closeSync(handle);
-  renameSync(draft, path);
+  const file = await open(draft, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify(snapshot));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, path);
+}
+
+function parse(text: string): Snapshot | null {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    // Half-written by a power cut: a controller gives the next one.
+    return null;
+  }
 }

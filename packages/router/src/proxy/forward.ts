@@ -32,7 +32,7 @@ export function forward(exchange: Exchange, instance: Instance): Promise<Outcome
   const { request, response } = exchange;
   return new Promise((resolve) => {
     const handler = new Relay(exchange, resolve);
-    instance.pool(exchange.idempotent).dispatch(
+    instance.connections(exchange.idempotent).dispatch(
       {
         method: (request.method ?? 'GET') as Dispatcher.HttpMethod,
         path: request.url ?? '/',

@@ -1,8 +1,8 @@
 import type { Upstream } from '@holdfast/core/traffic/traffic.ts';
-import { Pool } from 'undici';
+import { Connections } from './connections.ts';
 
 /**
- * One instance as a worker sees it. Two pools: idempotent requests may reuse a connection for as
+ * One instance as a worker sees it. Two sets of connections: idempotent requests may reuse one for as
  * long as it lives; others only one that was idle for less than a second, because the app's side
  * closes first and a POST on a dying connection ends in doubt (measured.md §3).
  */
@@ -14,25 +14,20 @@ export class Instance {
   readonly upstream: Upstream;
   private count = 0;
   private whenIdle: (() => void)[] = [];
-  private readonly reused: Pool;
-  private readonly fresh: Pool;
+  private readonly reused: Connections;
+  private readonly fresh: Connections;
   private coolUntil = 0;
 
   constructor(upstream: Upstream, options: { readonly headersTimeoutMs: number }) {
     this.upstream = upstream;
     const origin = `http://${upstream.host}:${upstream.port}`;
-    const shared = {
-      headersTimeout: options.headersTimeoutMs,
-      bodyTimeout: 0,
-      connect: { timeout: 2_000 },
-      pipelining: 1,
-    };
-    this.reused = new Pool(origin, {
+    const shared = { headersTimeout: options.headersTimeoutMs, bodyTimeout: 0 };
+    this.reused = new Connections(origin, {
       ...shared,
       keepAliveTimeout: REUSED_IDLE_MS,
       keepAliveMaxTimeout: REUSED_IDLE_MS,
     });
-    this.fresh = new Pool(origin, {
+    this.fresh = new Connections(origin, {
       ...shared,
       keepAliveTimeout: FRESH_IDLE_MS,
       keepAliveMaxTimeout: FRESH_IDLE_MS,
@@ -40,7 +35,7 @@ export class Instance {
     });
   }
 
-  pool(idempotent: boolean): Pool {
+  connections(idempotent: boolean): Connections {
     return idempotent ? this.reused : this.fresh;
   }
 

@@ -45,7 +45,7 @@ export class Mirror {
       const failed = !answered || status >= 500;
       counter.count(claim.group, { failed, ms: answered ? firstByteMs : now() - startedAt, bucket });
     };
-    claim.instance.pool(true).dispatch(
+    claim.instance.connections(true).dispatch(
       {
         method: request.method as Dispatcher.HttpMethod,
         path: request.url ?? '/',

@@ -1,0 +1,122 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test, vi } from 'vitest';
+import { Connections } from './connections.ts';
+
+const closers: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** An instance that counts the connections it was ever given. */
+async function instance(answer: RequestListener) {
+  const server = createServer({ keepAliveTimeout: 5_000 }, answer);
+  let given = 0;
+  server.on('connection', () => {
+    given += 1;
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const stop = () =>
+    new Promise((done) => {
+      server.close(done);
+      server.closeAllConnections();
+    });
+  closers.push(stop);
+  const { port } = server.address() as AddressInfo;
+  return { port, given: () => given, stop };
+}
+
+function connectionsTo(port: number): Connections {
+  const connections = new Connections(`http://127.0.0.1:${port}`, { bodyTimeout: 0 });
+  closers.push(() => connections.destroy());
+  return connections;
+}
+
+/** The status, or the code of the error. */
+function ask(connections: Connections, path = '/'): Promise<number | string> {
+  return new Promise((done) => {
+    let status = 0;
+    connections.dispatch(
+      { method: 'GET', path },
+      {
+        onRequestStart: () => {},
+        onResponseStart: (_controller, code) => {
+          status = code;
+        },
+        onResponseData: () => {},
+        onResponseEnd: () => done(status),
+        onResponseError: (_controller, error) => done((error as { code?: string }).code ?? error.message),
+      },
+    );
+  });
+}
+
+/** A connection is free for the next one a turn of the event loop after its answer. */
+async function askAlone(connections: Connections, path = '/'): Promise<number | string> {
+  const answer = await ask(connections, path);
+  await new Promise(setImmediate);
+  return answer;
+}
+
+const askAtOnce = (connections: Connections, times: number) =>
+  Promise.all(Array.from({ length: times }, () => ask(connections)));
+
+test('fifty users who come at once are no burst of fifty connections', async () => {
+  const { port, given } = await instance((_request, response) => response.end('yes'));
+  const answers = await askAtOnce(connectionsTo(port), 50);
+  expect(answers).toEqual(Array(50).fill(200));
+  expect(given()).toBeLessThan(40);
+});
+
+test('requests that all take long get as many connections as they are', async () => {
+  const waiting: (() => void)[] = [];
+  const { port } = await instance((_request, response) => waiting.push(() => response.end('late')));
+  const answers = askAtOnce(connectionsTo(port), 30);
+  await vi.waitFor(() => expect(waiting).toHaveLength(30));
+  for (const answer of waiting) answer();
+  expect(await answers).toEqual(Array(30).fill(200));
+});
+
+test('one after the other they share one connection', async () => {
+  const { port, given } = await instance((_request, response) => response.end('yes'));
+  const connections = connectionsTo(port);
+  for (let turn = 0; turn < 5; turn += 1) expect(await askAlone(connections)).toBe(200);
+  expect(given()).toBe(1);
+});
+
+test('who waits for an instance that refuses is told with the first', async () => {
+  const { port, stop } = await instance((_request, response) => response.end('yes'));
+  await stop();
+  const connections = connectionsTo(port);
+  expect(await askAtOnce(connections, 50)).toEqual(Array(50).fill('ECONNREFUSED'));
+  expect(connections.size).toBe(0);
+});
+
+test('a malformed request costs no connection', async () => {
+  const { port, given } = await instance((_request, response) => response.end('yes'));
+  const connections = connectionsTo(port);
+  for (let turn = 0; turn < 5; turn += 1) {
+    expect(await askAlone(connections)).toBe(200);
+    expect(await askAlone(connections, '*')).toBe('UND_ERR_INVALID_ARG');
+  }
+  expect(connections.size).toBe(1);
+  expect(given()).toBe(1);
+});
+
+test('what the instance closed is forgotten', async () => {
+  const { port } = await instance((_request, response) =>
+    response.setHeader('connection', 'close').end('bye'),
+  );
+  const connections = connectionsTo(port);
+  expect(await askAtOnce(connections, 10)).toEqual(Array(10).fill(200));
+  await vi.waitFor(() => expect(connections.size).toBe(0));
+});
+
+test('closing lets those who wait and those in flight end first', async () => {
+  const { port } = await instance((_request, response) => setTimeout(() => response.end('yes'), 20));
+  const connections = connectionsTo(port);
+  const answers = askAtOnce(connections, 20);
+  await connections.close();
+  expect(await answers).toEqual(Array(20).fill(200));
+  expect(connections.size).toBe(0);
+});
