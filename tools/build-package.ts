@@ -46,6 +46,7 @@ await build({
 });
 // new URL('./shim.sh', import.meta.url) and '../sql' are seen from the bundle's own place.
 cpSync(join(root, 'packages/agent/src/shim/shim.sh'), join(out, 'shim.sh'));
+cpSync(join(root, 'packages/migration/src/mysql/holdfast_osc.pl'), join(out, 'holdfast_osc.pl'));
 cpSync(join(root, 'packages/postgres/sql'), join(root, 'sql'), { recursive: true });
 buildTypes();
 const dashboard = join(root, 'packages/dashboard/dist');

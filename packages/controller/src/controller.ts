@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { shortOfDisk } from '@holdfast/contract/process/disk-floor.ts';
+import { Copies } from '@holdfast/migration/mysql/run-copy.ts';
 import { Database, type Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { placeEvents } from '@holdfast/postgres/events/event-store.ts';
@@ -77,6 +78,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
       await app.close();
       await Promise.all(loops.map((loop) => loop.stop()));
       await settler.idle();
+      await services.copies.stop();
       await services.hints.stop();
       await services.newsLane.close();
       await services.database.close();
@@ -121,6 +123,7 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
     hints,
     mirrors: new GitMirrors(join(config.work, 'git')),
     expressions: createExpressions(),
+    copies: new Copies(),
     leasesStopped: async () =>
       config.databaseDisk && shortOfDisk(config.databaseDisk.directory, config.databaseDisk.floorBytes),
     log,

@@ -1,4 +1,5 @@
 import type { Expressions } from '@holdfast/core/pipeline/ports.ts';
+import type { Copies } from '@holdfast/migration/mysql/run-copy.ts';
 import type { Database } from '@holdfast/postgres/database.ts';
 import type { PostgresPipeline } from '@holdfast/postgres/pipeline-store.ts';
 import type { Logger } from 'pino';
@@ -24,6 +25,8 @@ export interface Services {
   readonly hints: Hints;
   readonly mirrors: GitMirrors;
   readonly expressions: Expressions;
+  /** Copies of users' tables that this replica runs. */
+  readonly copies: Copies;
   /** Why no lease is given now, in a sentence: the database's disk is nearly full. */
   readonly leasesStopped: () => Promise<string | null>;
   readonly log: Logger;

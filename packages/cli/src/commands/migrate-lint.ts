@@ -11,6 +11,7 @@ import { lintSource } from '@holdfast/migration/lint/lint-source.ts';
 import { sarifReport } from '@holdfast/migration/lint/report/sarif.ts';
 import { textReport } from '@holdfast/migration/lint/report/text.ts';
 import { trace } from '@holdfast/migration/lint/trace.ts';
+import { lintMysql } from '@holdfast/migration/mysql/plan-of-mysql.ts';
 import { loadParser, parseSql } from '@holdfast/migration/sql/parse-sql.ts';
 import type { Command } from 'commander';
 import { globals } from '../connection.ts';
@@ -34,15 +35,24 @@ export function addMigrateLint(migrate: Command): void {
     .option('--format <format>', 'text, json or sarif', 'text')
     .option('--database <url>', 'ask this database for sizes, types and constraints')
     .option('--trace', 'run the statements there in a transaction that is rolled back, to prove the locks')
-    .option('--server <version>', 'PostgreSQL version, where no database is asked', '14')
+    .option(
+      '--server <version>',
+      'PostgreSQL version, where no database is asked; or mysql, for MySQL and MariaDB',
+      '14',
+    )
     .option('--since <version>', 'only changes after this version')
     .action(async (path: string, options: LintOptions, command: Command) => {
+      const json = globals(command).json === true;
+      if (/^(?:mysql|mariadb)/.test(options.server)) {
+        const sources = readSources(path, options);
+        return refuse(report(sources.flatMap(lintMysql), { sources, options, json }));
+      }
       await loadParser();
       const session = options.database
         ? await openSession([options.database], 'holdfast migrate lint')
         : null;
       try {
-        await lintAll(readSources(path, options), { options, session, json: globals(command).json === true });
+        await lintAll(readSources(path, options), { options, session, json });
       } finally {
         await session?.close();
       }
@@ -66,11 +76,31 @@ async function lintAll(
       for (const file of source.files)
         planOfChanges({ ...file, version: source.version, scope: 'lint' }, catalog);
   const findings = sources.flatMap((source) => lintSource(source, catalog));
+  report(findings, { sources, options, json });
+  if (options.trace) await sayTrace(sources, session);
+  refuse(findings);
+}
+
+function refuse(findings: readonly Finding[]): void {
+  if (findings.some(hinders)) throw new ExitWith(1);
+}
+
+function report(
+  findings: readonly Finding[],
+  {
+    sources,
+    options,
+    json,
+  }: {
+    readonly sources: readonly MigrationSource[];
+    readonly options: LintOptions;
+    readonly json: boolean;
+  },
+): readonly Finding[] {
   if (json || options.format === 'json') printJson(findings);
   else if (options.format === 'sarif') printJson(sarifReport(findings));
   else say(summary(findings, sources));
-  if (options.trace) await sayTrace(sources, session);
-  if (findings.some(hinders)) throw new ExitWith(1);
+  return findings;
 }
 
 function summary(findings: readonly Finding[], sources: readonly MigrationSource[]): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bytes, duration } from './quantities.ts';
+import { window } from './window.ts';
 
 /** How an environment's database is changed: where the files are, which database, and what makes it wait. */
 export const SECRET_ALONE = /^\$\{\{\s*secrets\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}$/;
@@ -20,6 +21,10 @@ const throttle = z.strictObject({
   deadRows: z.number().min(0).max(1).default(0.6).describe('Part of a large table that is dead rows.'),
   databaseSize: bytes.optional().describe('Watermark: a larger database makes it wait.'),
   p95: z.number().min(1).default(1.5).describe("The app's p95, times what it was before."),
+  windows: z
+    .array(window)
+    .default([])
+    .describe('Backfills, comparisons, index builds and copies work inside these only; none: always.'),
   query: z.string().min(1).optional().describe('SQL; a first value above 0 makes it wait.'),
 });
 
@@ -35,7 +40,9 @@ export const migrations = z.strictObject({
   database: z
     .string()
     .regex(SECRET_ALONE, 'expected one secret and nothing else, such as ${{ secrets.DATABASE_URL }}')
-    .describe('Where they run: a secret with the address, postgres://user:password@host/database.'),
+    .describe(
+      'Where they run: a secret with the address, postgres://user:password@host/database, or mysql:// for MySQL and MariaDB.',
+    ),
   contract: z
     .enum(['automatic', 'manual'])
     .default('automatic')

@@ -1,3 +1,5 @@
+import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.ts';
+import { isOpen } from '@holdfast/contract/config/window.ts';
 import { mergeHistograms, quantileMs } from '@holdfast/core/analysis/histogram.ts';
 import type { Signal } from '@holdfast/core/migration/throttle.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
@@ -45,4 +47,11 @@ async function p95Between(
     counts.reduce((all, entry) => mergeHistograms(all, entry.latency), {}),
     0.95,
   );
+}
+
+/** Nobody said when it may work: always. */
+export function windowSignals(config: EnvironmentConfig, now: Date): readonly Signal[] {
+  const windows = config.migrations?.throttle.windows ?? [];
+  const open = windows.length === 0 || windows.some((window) => isOpen(window, now));
+  return [{ name: 'outsideWindows', value: open ? 0 : 1 }];
 }

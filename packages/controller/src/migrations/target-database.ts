@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { openSession, type Session } from '@holdfast/migration/execute/session.ts';
+import { isMysqlUrl, type MysqlPlace, readMysqlUrl } from '@holdfast/migration/mysql/mysql-session.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { hostUrls } from '@holdfast/postgres/primary.ts';
 import type { ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
@@ -10,8 +11,7 @@ import { fillSecrets } from '../vault/fill-secrets.ts';
  * The user's database, by the secret that the release froze. The repository names the secret, not
  * the address; and no address leads to this installation's own database.
  */
-export async function openTarget(services: Services, release: ReleaseRow, name: string): Promise<Session> {
-  const url = await targetUrl(services, services.database, release);
+async function openTarget(services: Services, url: string, name: string): Promise<Session> {
   const session = await openSession(hostUrls(url), `holdfast ${name}`);
   try {
     await refuseOwn(services, session);
@@ -22,11 +22,22 @@ export async function openTarget(services: Services, release: ReleaseRow, name: 
   }
 }
 
+/** By the kind of the database that the secret leads to: PostgreSQL in a session, or where MySQL or MariaDB is. */
+export async function openAnyTarget(
+  services: Services,
+  release: ReleaseRow,
+  name: string,
+): Promise<{ readonly session: Session } | { readonly mysql: MysqlPlace }> {
+  const url = await targetUrl(services, services.database, release);
+  if (isMysqlUrl(url)) return { mysql: readMysqlUrl(url) };
+  return { session: await openTarget(services, url, name) };
+}
+
 async function targetUrl(services: Services, sql: Queryable, release: ReleaseRow): Promise<string> {
   const { migrations } = release.config;
   if (!migrations) throw new HoldfastError('configInvalid', `release ${release.number} names no database`);
   const { url = '' } = await fillSecrets(services, sql, { release, env: { url: migrations.database } });
-  checkTarget(url, services.config.databaseUrl);
+  if (!isMysqlUrl(url)) checkTarget(url, services.config.databaseUrl);
   return url;
 }
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { decide, isWanted, phaseToDo } from '@holdfast/core/migration/decide.ts';
 import {
   isComplete,
@@ -8,7 +9,9 @@ import {
   underlying,
 } from '@holdfast/core/migration/migration.ts';
 import { isNeededBy } from '@holdfast/core/migration/schema-range.ts';
+import type { Signal } from '@holdfast/core/migration/throttle.ts';
 import { workOnPhase } from '@holdfast/migration/execute/work-on-phase.ts';
+import { workOnMysql } from '@holdfast/migration/mysql/work-on-mysql.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { type Duty, dropDuty, hastenDuty, holdDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
@@ -25,10 +28,11 @@ import { nameOf } from '../environments/gather.ts';
 import { announce } from '../notify/announce.ts';
 import { databaseNow } from '../releases/start-rollout.ts';
 import type { Services } from '../services.ts';
+import { gateOf } from './gate.ts';
 import { limitsOf } from './limits-of.ts';
-import { outsideSignals } from './outside-signals.ts';
+import { outsideSignals, windowSignals } from './outside-signals.ts';
 import { type SchemaUse, schemaUse, wishOf } from './schema-users.ts';
-import { openTarget } from './target-database.ts';
+import { openAnyTarget } from './target-database.ts';
 
 /**
  * The duty of one environment's schema: look, decide and save in one transaction; then work for a
@@ -66,7 +70,9 @@ interface Job {
   readonly row: MigrationRow;
   readonly phase: MigrationPhase;
   readonly held: boolean;
-  readonly signals: Parameters<typeof workOnPhase>[1]['signals'];
+  readonly signals: readonly Signal[];
+  /** Why a table may not be exchanged for its copy now; null: it may. */
+  readonly gate: string | null;
 }
 
 async function look(
@@ -93,13 +99,15 @@ async function look(
     await saveMigration(sql, environment.id, { before: row.data, after });
     if (row.data.state !== after.state) await tell(sql, environment, after);
     const wanted = isWanted(after, wish);
-    if (!waits) job ??= jobOf({ ...row, data: after }, { environment, use, wanted });
+    if (!waits) job ??= jobOf({ ...row, data: after }, { environment, use, wanted, needed });
     waits ||= wanted && !isComplete(after);
   }
   if (job === null) return { dueInMs: IDLE_MS, job };
   // Compared with the traffic before it was known, not with what it already made of it.
   const signals = await outsideSignals(sql, environment, { since: job.row.created_at.getTime(), now });
-  return { dueInMs: 0, job: { ...job, signals } };
+  const gate = job.gate ?? (await gateOf(sql, environment, { release: job.owner, now: new Date(now) }));
+  const windows = windowSignals(job.owner.config, new Date(now));
+  return { dueInMs: 0, job: { ...job, signals: [...signals, ...windows], gate } };
 }
 
 /** Unwanted work rests, except for what takes something away that is half gone. */
@@ -109,21 +117,27 @@ function jobOf(
     environment,
     use,
     wanted,
-  }: { readonly environment: EnvironmentRow; readonly use: SchemaUse; readonly wanted: boolean },
+    needed,
+  }: {
+    readonly environment: EnvironmentRow;
+    readonly use: SchemaUse;
+    readonly wanted: boolean;
+    readonly needed: boolean;
+  },
 ): Job | null {
   const phase = phaseToDo(row.data);
   if (phase === null || use.owner === null) return null;
   if (!wanted && phase !== 'contract' && phase !== 'abort') return null;
-  return { environment, owner: use.owner, row, phase, held: row.data.paused !== null, signals: [] };
+  // Asked for by hand it is prepared; what the app sees changes with the release that wants it.
+  const gate = needed || phase !== 'expand' ? null : 'no release that is rolled out needs it yet';
+  return { environment, owner: use.owner, row, phase, held: row.data.paused !== null, signals: [], gate };
 }
 
 async function perform(services: Services, duty: Duty, job: Job): Promise<PhaseOutcome> {
   const { owner, row, phase, environment } = job;
   const { throttle } = owner.config.migrations as NonNullable<ReleaseRow['config']['migrations']>;
-  let session: Awaited<ReturnType<typeof openTarget>> | null = null;
   try {
-    session = await openTarget(services, owner, `migration ${row.version} of ${nameOf(environment)}`);
-    return await workOnPhase(session, {
+    const work = {
       scope: nameOf(environment),
       version: row.version,
       fence: services.generation * EPOCHS + duty.epoch,
@@ -136,13 +150,23 @@ async function perform(services: Services, duty: Duty, job: Job): Promise<PhaseO
       held: job.held,
       nice: throttle.nice,
       batchMs: throttle.batch,
-    });
+    };
+    const name = `migration ${row.version} of ${nameOf(environment)}`;
+    const target = await openAnyTarget(services, owner, name);
+    if ('mysql' in target) {
+      const { copies, config } = services;
+      const folder = join(config.work, 'copies');
+      return await workOnMysql({ ...work, place: target.mysql, copies, work: folder, gate: job.gate });
+    }
+    try {
+      return await workOnPhase(target.session, work);
+    } finally {
+      await target.session.close();
+    }
   } catch (error) {
     const unavailable = (error as { kind?: string }).kind === 'unavailable';
     const reason = (error as Error).message;
     return unavailable ? { kind: 'waits', reason, progress: null } : { kind: 'failed', reason };
-  } finally {
-    await session?.close();
   }
 }
 

@@ -22,6 +22,7 @@ export const SIGNALS = [
   'waitingForLock',
   'foregroundP95Ratio',
   'rolloutHarm',
+  'outsideWindows',
   'userQuery',
 ] as const;
 export type SignalName = (typeof SIGNALS)[number];
@@ -45,6 +46,7 @@ export const DEFAULT_LIMITS: Limits = {
   waitingForLock: 0,
   foregroundP95Ratio: 1.5,
   rolloutHarm: 0,
+  outsideWindows: 0,
   userQuery: 0,
 };
 
@@ -91,6 +93,8 @@ function sentenceOf(name: SignalName, value: number, limit: number): string {
       return `the app's p95 is ${value.toFixed(1)} times what it was before, the limit is ${limit}`;
     case 'rolloutHarm':
       return 'the rollout is worse than the release before';
+    case 'outsideWindows':
+      return 'it is outside the maintenance windows';
     case 'userQuery':
       return `the environment's own throttle query says ${value}`;
   }

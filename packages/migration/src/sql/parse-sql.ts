@@ -1,7 +1,8 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Node } from '@pgsql/types';
 import { hasSqlDetails, loadModule, parseSync } from 'libpg-query';
-import type { Acceptance, Place, Statement } from './statement.ts';
+import { acceptancesIn, placeAt } from './comments.ts';
+import type { Statement } from './statement.ts';
 
 /**
  * PostgreSQL's grammar, compiled to WebAssembly. The only file that knows the parser: it is one
@@ -71,17 +72,4 @@ function read(file: string, text: string): readonly RawStatement[] {
 /** White space and comments before a statement. */
 function leadOf(raw: string): string {
   return /^(?:\s+|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(raw)?.[0] ?? '';
-}
-
-function placeAt(file: string, before: string): Place {
-  const lines = before.split('\n');
-  return { file, line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
-}
-
-/** `-- holdfast-accept RULE: reason`, on the lines above a statement. */
-function acceptancesIn(lead: string): readonly Acceptance[] {
-  return [...lead.matchAll(/^--\s*holdfast-accept\s+([a-z0-9-]+)\s*(?::[ \t]*(.*))?$/gm)].map((found) => ({
-    rule: found[1] ?? '',
-    reason: (found[2] ?? '').trim(),
-  }));
 }

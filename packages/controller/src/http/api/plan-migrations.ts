@@ -1,12 +1,14 @@
 import type { MigrationPlanView } from '@holdfast/contract/api/resources.ts';
 import { formatDuration } from '@holdfast/core/kernel/quantity.ts';
 import { labelOf } from '@holdfast/core/migration/migration.ts';
+import { openMysql } from '@holdfast/migration/mysql/mysql-session.ts';
+import { rehearseMysql } from '@holdfast/migration/mysql/rehearse-mysql.ts';
 import { type Rehearsal, rehearse } from '@holdfast/migration/plan/rehearse.ts';
 import { type MigrationRow, migrationsOf, sourceOf } from '@holdfast/postgres/migration/migration-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
 import { nameOf } from '../../environments/gather.ts';
 import { schemaUse, wishOf } from '../../migrations/schema-users.ts';
-import { openTarget } from '../../migrations/target-database.ts';
+import { openAnyTarget } from '../../migrations/target-database.ts';
 import type { Services } from '../../services.ts';
 
 /** Rows a second of a backfill that nobody slows down; what was measured is shown while it runs. */
@@ -21,11 +23,14 @@ export async function planMigrations(
   const open = (await migrationsOf(database, environment.id)).filter(({ data }) => data.state !== 'done');
   const use = await schemaUse(database, environment);
   if (open.length === 0 || use.owner === null) return [];
-  const session = await openTarget(services, use.owner, `plan of ${nameOf(environment)}`);
+  const target = await openAnyTarget(services, use.owner, `plan of ${nameOf(environment)}`);
+  const session = 'mysql' in target ? await openMysql(target.mysql) : target.session;
   try {
     const plans: MigrationPlanView[] = [];
     for (const row of open) {
-      const rehearsal = await rehearse(session, await sourceOf(database, row));
+      const source = await sourceOf(database, row);
+      const rehearsal =
+        'change' in session ? await rehearseMysql(session, source) : await rehearse(session, source);
       plans.push(planOf(row, rehearsal, wishOf(row.data, use).hindrance));
     }
     return plans;

@@ -1,0 +1,112 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MysqlPlace } from '@holdfast/migration/mysql/mysql-session.ts';
+import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
+import mysql from 'mysql2/promise';
+
+/** A real MariaDB on a free port, in a directory that is gone afterwards. */
+export class MariaDb {
+  readonly port: number;
+  private readonly root: string;
+  private readonly words: readonly string[];
+  private child: ChildProcess | undefined;
+
+  private constructor(root: string, port: number) {
+    this.root = root;
+    this.port = port;
+    const at = (name: string) => join(root, name);
+    this.words = [
+      '--no-defaults',
+      `--datadir=${at('data')}`,
+      `--tmpdir=${at('tmp')}`,
+      `--socket=${at('s')}`,
+      `--pid-file=${at('pid')}`,
+      `--port=${port}`,
+      '--bind-address=127.0.0.1',
+      `--log-bin=${at('data/binlog')}`,
+      '--binlog-format=ROW',
+      '--server-id=1',
+      '--log-bin-trust-function-creators=1',
+      `--log-error=${at('errors')}`,
+    ];
+  }
+
+  static async start(): Promise<MariaDb> {
+    for (const program of ['mariadbd', 'pt-online-schema-change'])
+      if (spawnSync(program, ['--version']).status !== 0)
+        throw new Error(`${program} is missing; install it with: sh tools/setup-optional.sh`);
+    const root = mkdtempSync(join(tmpdir(), 'holdfast-mariadb-'));
+    const owner = pickOwner(process.getuid?.() === 0);
+    chmodSync(root, 0o755);
+    for (const name of ['data', 'tmp', '']) {
+      const path = join(root, name);
+      mkdirSync(path, { recursive: true });
+      if (owner.uid !== undefined) chownSync(path, owner.uid, owner.gid ?? owner.uid);
+    }
+    const server = new MariaDb(root, await freePort());
+    execFileSync(
+      'mariadb-install-db',
+      [
+        '--no-defaults',
+        `--datadir=${join(root, 'data')}`,
+        `--tmpdir=${join(root, 'tmp')}`,
+        '--auth-root-authentication-method=normal',
+        '--skip-test-db',
+      ],
+      { stdio: 'pipe', ...owner },
+    );
+    await server.run(owner);
+    return server;
+  }
+
+  private async run(owner: ReturnType<typeof pickOwner>): Promise<void> {
+    this.child = spawn('mariadbd', this.words, { stdio: 'ignore', ...owner });
+    for (let tried = 0; tried < 400; tried += 1) {
+      const connection = await this.connect('mysql').catch(() => null);
+      await connection?.end();
+      if (connection) return;
+      await sleep(50);
+    }
+    throw new Error(`MariaDB did not start; see ${join(this.root, 'errors')}`);
+  }
+
+  connect(database: string): Promise<mysql.Connection> {
+    return mysql.createConnection({ host: '127.0.0.1', port: this.port, user: 'root', database });
+  }
+
+  /** A database and an account with what Holdfast and the tool need of it, and nothing else. */
+  async database(name: string): Promise<MysqlPlace> {
+    const root = await this.connect('mysql');
+    const password = 's3cret,p#w"\\x';
+    await root.query(`CREATE DATABASE ${name}`);
+    await root.query(`CREATE USER ${name}@'%' IDENTIFIED BY ?`, [password]);
+    await root.query(
+      `GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, LOCK TABLES, SELECT, TRIGGER, UPDATE ON ${name}.* TO ${name}@'%'`,
+    );
+    await root.query(`GRANT PROCESS ON *.* TO ${name}@'%'`);
+    await root.end();
+    return { host: '127.0.0.1', port: this.port, user: name, password, database: name };
+  }
+
+  async stop(): Promise<void> {
+    const { child } = this;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((done) => child.once('exit', done));
+      child.kill('SIGKILL');
+      await ended;
+    }
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((done) => server.once('listening', done));
+  const { port } = server.address() as { port: number };
+  await new Promise((done) => server.close(done));
+  return port;
+}
