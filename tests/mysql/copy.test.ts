@@ -126,6 +126,19 @@ test('it rests for a signal, says why, and takes its place only when the gate is
   expect(await leftovers(sql)).toEqual([]);
 });
 
+test('a copy that nobody asks for rests, and goes on when somebody does', async () => {
+  const { sql, ...working } = await bench(WIDER);
+  await look(working, 'expand', { nice: 20 });
+  await look(working, 'expand', { nice: 20 });
+  await sleep(8_500);
+  const rows = () => one<string>(sql, 'SELECT detail FROM holdfast_schema_step');
+  const rested = await rows();
+  await sleep(2_500);
+  expect(await rows()).toBe(rested);
+  expect(JSON.parse(rested)).toMatchObject({ shadow: '_orders_new' });
+  expect(await through(working, 'expand', { nice: 20 })).toEqual({ kind: 'done' });
+});
+
 test.each([
   ['values that are cut off', 'MODIFY note varchar(6)', 'would lose rows or values'],
   ['NULL that becomes text', "MODIFY note text NOT NULL DEFAULT ''", ''],

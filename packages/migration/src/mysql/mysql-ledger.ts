@@ -45,6 +45,8 @@ export interface StepRow {
   readonly detail: StepDetail;
   /** Why a copy should rest now, for whichever controller runs it. */
   readonly hold: string | null;
+  /** Since somebody last said whether it should: nobody does while a person has paused it. */
+  readonly unheardSeconds: number;
 }
 
 const CREATE = [
@@ -53,7 +55,7 @@ const CREATE = [
      PRIMARY KEY (scope, version)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
   `CREATE TABLE IF NOT EXISTS holdfast_schema_step (
      scope varchar(200) NOT NULL, version bigint NOT NULL, phase varchar(20) NOT NULL, place int NOT NULL,
-     state varchar(20) NOT NULL, detail longtext NOT NULL, hold text, written_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
+     state varchar(20) NOT NULL, detail longtext NOT NULL, hold text, heard_at timestamp(6) NOT NULL DEFAULT current_timestamp(6),
      PRIMARY KEY (scope, version, phase, place)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
 ];
 
@@ -97,11 +99,13 @@ export async function holdMysqlFence(sql: MysqlSession, { scope, version, fence 
 }
 
 export async function readStep(sql: MysqlSession, key: StepKey): Promise<StepRow | null> {
-  const [row] = await sql.query<{ state: StepState; detail: string; hold: string | null }>(
-    'SELECT state, detail, hold FROM holdfast_schema_step WHERE scope = ? AND version = ? AND phase = ? AND place = ?',
+  const [row] = await sql.query<{ state: StepState; detail: string; hold: string | null; unheard: number }>(
+    'SELECT state, detail, hold, TIMESTAMPDIFF(SECOND, heard_at, current_timestamp(6)) AS unheard FROM holdfast_schema_step WHERE scope = ? AND version = ? AND phase = ? AND place = ?',
     [key.scope, key.version, key.phase, key.place],
   );
-  return row ? { state: row.state, detail: JSON.parse(row.detail) as StepDetail, hold: row.hold } : null;
+  if (!row) return null;
+  const { state, detail, hold, unheard } = row;
+  return { state, detail: JSON.parse(detail) as StepDetail, hold, unheardSeconds: Number(unheard) };
 }
 
 export async function writeStep(
@@ -111,14 +115,14 @@ export async function writeStep(
 ): Promise<void> {
   await sql.change(
     `INSERT INTO holdfast_schema_step (scope, version, phase, place, state, detail) VALUES (?, ?, ?, ?, ?, ?)
-     ON DUPLICATE KEY UPDATE state = VALUES(state), detail = VALUES(detail), written_at = current_timestamp(6)`,
+     ON DUPLICATE KEY UPDATE state = VALUES(state), detail = VALUES(detail)`,
     [key.scope, key.version, key.phase, key.place, state, JSON.stringify(detail)],
   );
 }
 
 export async function holdStep(sql: MysqlSession, key: StepKey, hold: string | null): Promise<void> {
   await sql.change(
-    'UPDATE holdfast_schema_step SET hold = ? WHERE scope = ? AND version = ? AND phase = ? AND place = ?',
+    'UPDATE holdfast_schema_step SET hold = ?, heard_at = current_timestamp(6) WHERE scope = ? AND version = ? AND phase = ? AND place = ?',
     [hold, key.scope, key.version, key.phase, key.place],
   );
 }

@@ -17,6 +17,8 @@ export interface CopyAsked extends Omit<OscAsked, 'place'> {
 }
 
 const LOOK_MS = 500;
+/** A copy that nobody asks for any more rests: a person has paused it, or every controller is busy or gone. */
+const UNHEARD_SECONDS = 6;
 
 /** The copies that this controller runs, so that they end with it. */
 export class Copies {
@@ -115,7 +117,7 @@ async function follow(sql: MysqlSession, { asked, tool, before }: Watching): Pro
       return null;
     }
     if (end !== null) return end;
-    tool.rest(row.hold !== null);
+    tool.rest(row.hold !== null || row.unheardSeconds > UNHEARD_SECONDS);
     const detail = { before, ...detailOf(tool) };
     if (JSON.stringify(detail) !== written) await writeStep(sql, asked.key, { state: 'copying', detail });
     written = JSON.stringify(detail);
