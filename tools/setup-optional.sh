@@ -4,7 +4,7 @@
 set -eu
 command -v apt-get >/dev/null || { echo "setup-optional: no apt-get here; install chromium, haproxy, nginx and caddy yourself" >&2; exit 1; }
 missing=
-for pair in chromium:chromium git:git python3:python3 faketime:faketime ip:iproute2 iptables:iptables openssl:openssl go:golang-go mariadbd:mariadb-server-core pt-online-schema-change:percona-toolkit; do
+for pair in chromium:chromium git:git python3:python3 faketime:faketime ip:iproute2 iptables:iptables openssl:openssl go:golang-go mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core pt-online-schema-change:percona-toolkit; do
   command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
 done
 [ -x /usr/lib/postgresql/15/bin/postgres ] || missing="$missing postgresql-15"

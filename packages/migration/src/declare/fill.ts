@@ -2,6 +2,7 @@ import { type MigrationPlan, type Step, statement } from '../plan/step.ts';
 import { quoteName, quoteRelation } from '../sql/names.ts';
 import { BACKFILL_SETTING, ofNewRow, triggerFunction, triggerName } from './mirror.ts';
 import type { Planning } from './planned-change.ts';
+import { rehearsal } from './rehearsal.ts';
 
 interface Fill {
   readonly table: string;
@@ -29,6 +30,7 @@ export function fillTrigger(
   const assign = `NEW.${name} := ${ofNewRow(value, planning)};`;
   return {
     make: [
+      ...rehearsal(table, [{ from: value }], planning),
       statement(`CREATE FUNCTION ${made}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $holdfast$
 BEGIN
   ${of === 'all' ? assign : `IF ${of === 'old' ? 'NOT ' : ''}${knows} THEN ${assign} END IF;`}

@@ -17,6 +17,7 @@ import {
 import { type MirroredColumn, mirrorSteps } from '../mirror.ts';
 import { notNullSteps } from '../not-null-steps.ts';
 import type { Planner, Planning } from '../planned-change.ts';
+import { rehearsal } from '../rehearsal.ts';
 
 /** Changes that are a second column, kept equal: rename, retype, split, merge. */
 export const rename: Planner<ChangeOf<'rename'>> = (change, planning) => {
@@ -103,7 +104,7 @@ function twice(table: string, planning: Planning, change: Twice) {
     .join(', ');
   return {
     ...steps,
-    expand: [statement(`${alter} ${adds}`), ...steps.expand],
+    expand: [...rehearsal(table, added, planning), statement(`${alter} ${adds}`), ...steps.expand],
     verify: [...steps.verify, ...follow],
   };
 }
