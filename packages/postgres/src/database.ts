@@ -25,13 +25,11 @@ export interface Transactor extends Queryable {
   unhurried?<Value>(work: (sql: Queryable) => Promise<Value>): Promise<Value>;
 }
 
+/** A statement that each connection plans once, because planning would cost more than doing it. */
 export interface Prepared {
-  /** Each connection plans a named statement once, because planning would cost more than doing it. */
-  readonly name?: string;
+  readonly name: string;
   readonly text: string;
   readonly values: unknown[];
-  /** The answer's values come as bytes, not written out: for large `bytea`. */
-  readonly binary?: boolean;
 }
 
 const TRANSACTION_TRIES = 4;

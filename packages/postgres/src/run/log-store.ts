@@ -19,20 +19,17 @@ export async function readLog(
   sql: Queryable,
   attemptId: string,
   from: number,
-  limitBytes = 512 * 1024,
+  limitBytes = 96 * 1024,
 ): Promise<{ readonly text: string; readonly next: number }> {
   const end = await endOfPage(sql, { attemptId, from, limitBytes });
   if (end === null) return { text: '', next: from };
-  // As bytes: written out in hexadecimal they would take three times the memory on their way.
-  const found = await sql.query<{ start: string; text: Buffer }>({
-    text: 'SELECT start, text FROM log_chunk WHERE attempt_id = $1 AND start >= $2 AND start <= $3 ORDER BY start',
-    values: [attemptId, end.first, end.last],
-    binary: true,
-  });
+  const found = await sql.query<{ start: number; text: Buffer }>(
+    `SELECT start, text FROM log_chunk WHERE attempt_id = $1 AND start >= $2 AND start <= $3 ORDER BY start`,
+    [attemptId, end.first, end.last],
+  );
   const parts: Buffer[] = [];
   let next = from;
-  for (const { start: at, text } of found.rows) {
-    const start = Number(at);
+  for (const { start, text } of found.rows) {
     if (start > next) break;
     // An older piece may lie wholly before the place where this page begins.
     if (start + text.length <= next) continue;
