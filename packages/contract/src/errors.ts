@@ -110,6 +110,11 @@ export const ERRORS = {
   ),
   runUnknown: define('notFound', 'No run has this id.', 'holdfast runs lists them.'),
   jobUnknown: define('notFound', 'The run has no such job.', 'holdfast run show ID lists its jobs.'),
+  logExpired: define(
+    'notFound',
+    'The log is older than logs are kept.',
+    'HOLDFAST_LOG_DAYS of the controllers says for how many days.',
+  ),
   artifactUnknown: define(
     'notFound',
     'No artifact has this name and digest.',

@@ -25,6 +25,8 @@ export interface ControllerConfig {
   readonly databaseConnections: number;
   /** How many jobs of one repository may be with agents at a time. */
   readonly jobsPerRepository: number;
+  /** Logs are kept for so many days. */
+  readonly logDays: number;
   /** Of a database on this machine: with less than the floor free beside it, no lease is given. */
   readonly databaseDisk: { readonly directory: string; readonly floorBytes: number } | null;
   /** Where metrics of analyses may be asked for, as origins. */
@@ -92,6 +94,7 @@ export function readControllerConfig(
       : null,
     databaseConnections: readCount(env, 'HOLDFAST_DATABASE_CONNECTIONS', 10),
     jobsPerRepository: readCount(env, 'HOLDFAST_JOBS_PER_REPOSITORY', 1_000),
+    logDays: readCount(env, 'HOLDFAST_LOG_DAYS', 90),
   };
 }
 

@@ -7,6 +7,7 @@ import {
 } from '@holdfast/postgres/blob/blob-index.ts';
 import { forgetOldEvents } from '@holdfast/postgres/events/event-store.ts';
 import { forgetOldIntervals } from '@holdfast/postgres/rollout/router-store.ts';
+import { keepLogDays } from '@holdfast/postgres/run/log-days.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -19,7 +20,7 @@ const EVERY_MS = 10 * 60_000;
 const DRAFT_MS = 3_600_000;
 
 export async function sweep(services: Services): Promise<number> {
-  const { database, blobs, log } = services;
+  const { database, blobs, log, config } = services;
   const parts: readonly (() => Promise<unknown>)[] = [
     () => forgetCheckpoints(database),
     () => doomUnreferenced(database, IDLE_HOURS),
@@ -27,6 +28,7 @@ export async function sweep(services: Services): Promise<number> {
     () => blobs.sweepDrafts(DRAFT_MS),
     () => forgetIdempotentAnswers(database),
     () => forgetOldEvents(database),
+    () => keepLogDays(database, config.logDays),
     () => forgetOldIntervals(database),
   ];
   for (const part of parts) await part().catch((error: unknown) => log.error({ err: error }, 'sweep failed'));

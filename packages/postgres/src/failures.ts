@@ -42,6 +42,11 @@ export function isPoolWait(error: unknown): boolean {
   return error instanceof Error && /timeout exceeded when trying to connect/.test(error.message);
 }
 
+/** lock_not_available: somebody else has it, for longer than was waited. */
+export function isBusyLock(error: unknown): boolean {
+  return codeOf(error) === '55P03';
+}
+
 /** PostgreSQL's unique_violation, optionally of one constraint. */
 export function isDuplicate(error: unknown, constraint?: string): boolean {
   const failure = error as { code?: string; constraint?: string };

@@ -26,6 +26,8 @@ import type { Handlers } from '../bind.ts';
 import { runSummary, time } from './views.ts';
 import { whySentence } from './why.ts';
 
+const DAY_MS = 86_400_000;
+
 export const runHandlers: Handlers = {
   listRuns: async ({ database }, { query }) => {
     const rows = await listRuns(database, {
@@ -156,7 +158,7 @@ export const runHandlers: Handlers = {
     return { did: rerun ? `job ${job.name} runs again` : `job ${job.name} has failed` };
   },
 
-  readLog: async ({ database }, { params, query }) => {
+  readLog: async ({ database, config }, { params, query }) => {
     const row = await requireRun(database, params.id);
     const jobs = await jobsOf(database, row.id);
     const job = jobs.find(
@@ -177,7 +179,17 @@ export const runHandlers: Handlers = {
         : attempts.find((candidate) => candidate.number === query.attempt);
     if (!attempt) return { text: '', next: 0, ended: job.ended_at !== null };
     const { text, next } = await readLog(database, attempt.id, query.offset);
-    return { text, next, ended: attempt.ended_at !== null && text === '' };
+    const ended = attempt.ended_at !== null && text === '';
+    if (
+      ended &&
+      query.offset === 0 &&
+      Date.now() - (attempt.ended_at?.getTime() ?? 0) > config.logDays * DAY_MS
+    )
+      throw new HoldfastError(
+        'logExpired',
+        `logs are kept for ${config.logDays} days, and this one is older`,
+      );
+    return { text, next, ended };
   },
 
   why: async (services, { params }) => ({ sentence: await whySentence(services, params.id) }),
