@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationPhase, PhaseOutcome } from '@holdfast/core/migration/migration.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { DEFAULT_LIMITS, type Limits } from '@holdfast/core/migration/throttle.ts';
 import type { Session } from '@holdfast/migration/execute/session.ts';
 import { workOnPhase } from '@holdfast/migration/execute/work-on-phase.ts';
-import { type MigrationSource, readMigrations } from '@holdfast/migration/files/read-migrations.ts';
+import { readMigrations } from '@holdfast/migration/files/read-migrations.ts';
 import { round } from '../latency.ts';
 
 /** A phase driven the way the controller drives it: for a while, again, and after a rest when it waits. */

@@ -1,6 +1,7 @@
 import type { MigrationPhase, PhaseOutcome } from '@holdfast/core/migration/migration.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { DEFAULT_LIMITS } from '@holdfast/core/migration/throttle.ts';
-import { type MigrationSource, readMigrations } from '@holdfast/migration/files/read-migrations.ts';
+import { readMigrations } from '@holdfast/migration/files/read-migrations.ts';
 import type { MysqlPlace } from '@holdfast/migration/mysql/mysql-session.ts';
 import type { Copies } from '@holdfast/migration/mysql/run-copy.ts';
 import { type MysqlWork, workOnMysql } from '@holdfast/migration/mysql/work-on-mysql.ts';

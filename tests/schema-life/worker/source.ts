@@ -1,4 +1,5 @@
-import { type MigrationSource, readMigrations } from '@holdfast/migration/files/read-migrations.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
+import { readMigrations } from '@holdfast/migration/files/read-migrations.ts';
 
 /** The folder of one declared change, as a repository would hold it. */
 export function sourceOf(yaml: string): MigrationSource {

@@ -1,11 +1,12 @@
 import { globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { unknownCatalog } from '@holdfast/migration/catalog/catalog.ts';
 import { readCatalog } from '@holdfast/migration/catalog/read-catalog.ts';
 import { planOfChanges } from '@holdfast/migration/declare/plan-of-changes.ts';
 import { openSession, type Session } from '@holdfast/migration/execute/session.ts';
-import { type MigrationSource, readMigrations } from '@holdfast/migration/files/read-migrations.ts';
+import { readMigrations } from '@holdfast/migration/files/read-migrations.ts';
 import { type Finding, hinders } from '@holdfast/migration/lint/finding.ts';
 import { lintSource } from '@holdfast/migration/lint/lint-source.ts';
 import { sarifReport } from '@holdfast/migration/lint/report/sarif.ts';

@@ -2,7 +2,8 @@ import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { isBegun, labelOf, planned } from '@holdfast/core/migration/migration.ts';
 import { rangeOf } from '@holdfast/core/migration/schema-range.ts';
-import { type MigrationSource, readMigrations } from '@holdfast/migration/files/read-migrations.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
+import { readMigrations } from '@holdfast/migration/files/read-migrations.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { migrationsOf, putMigration } from '@holdfast/postgres/migration/migration-store.ts';

@@ -1,5 +1,5 @@
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import type { Sql } from '../catalog/read-catalog.ts';
-import type { MigrationSource } from '../files/read-migrations.ts';
 
 /**
  * Whether the tool that a plain file was written for has applied it already: its own table says so.

@@ -8,11 +8,12 @@ import {
 import type { Sql } from '../catalog/read-catalog.ts';
 import type { BackfillStep } from '../plan/step.ts';
 import { quoteRelation } from '../sql/names.ts';
-import { highestKey, nextEnd, sizeOf } from './batches.ts';
+import { nextEnd } from './batches.ts';
+import { beginRange } from './begin-range.ts';
 import { isLockTimeout } from './failure.ts';
-import { holdFence, markDone, readStep, type StepAt, type StepRow, writeStep } from './ledger.ts';
+import { holdFence, markDone, type StepAt, type StepRow, writeStep } from './ledger.ts';
 import type { Session } from './session.ts';
-import { keyOf, rangeText, type TableKey } from './table-key.ts';
+import { rangeText, type TableKey } from './table-key.ts';
 
 /**
  * Rows changed batch by batch. A batch and the cursor that says so commit together, under the
@@ -37,28 +38,12 @@ export async function beginBackfill(
   at: StepAt,
   targetMs = BATCH_TARGET_MS,
 ): Promise<Backfilling> {
-  const key = await keyOf(session, step.table);
-  const row = await readStep(session, at);
-  const known = row.high === null && !row.done ? await measure(session, step, { at, key }) : row;
-  const { rows, blocks } = await sizeOf(session, step.table);
-  const size = known.batch === null ? FIRST_BATCH : { rows: known.batch, msPerRow: known.ms_per_row };
-  return { at, step, key, row: known, size, rowsPerBlock: blocks > 0 ? rows / blocks : 50, targetMs };
-}
-
-/** Fresh statistics first: without them the planner takes the table for tiny, and batches crawl. */
-async function measure(
-  session: Session,
-  { table }: BackfillStep,
-  { at, key }: { readonly at: StepAt; readonly key: TableKey },
-): Promise<StepRow> {
-  await session.script(`SET lock_timeout = ${LOCK_MS}; ANALYZE ${quoteRelation(table)}; RESET lock_timeout`);
-  const high = await highestKey(session, table, key);
-  const { rows: total } = await sizeOf(session, table);
-  await writeStep(session, at, {
-    set: 'high = $5, total = $6, done = $7',
-    values: [JSON.stringify(high), Math.round(total), high === null],
-  });
-  return { ...(await readStep(session, at)), done: high === null };
+  // Fresh statistics first: without them the planner takes the table for tiny, and batches crawl.
+  const prepare = () =>
+    session.script(`SET lock_timeout = ${LOCK_MS}; ANALYZE ${quoteRelation(step.table)}; RESET lock_timeout`);
+  const { key, row, rowsPerBlock } = await beginRange(session, step.table, { at, prepare });
+  const size = row.batch === null ? FIRST_BATCH : { rows: row.batch, msPerRow: row.ms_per_row };
+  return { at, step, key, row, size, rowsPerBlock, targetMs };
 }
 
 /** One batch further; the step is done when there is no next one. */

@@ -1,9 +1,10 @@
 import type { CompareStep } from '../plan/step.ts';
 import { quoteRelation } from '../sql/names.ts';
-import { highestKey, nextEnd, sizeOf } from './batches.ts';
-import { holdFence, readStep, type StepAt, type StepRow, writeStep } from './ledger.ts';
+import { nextEnd } from './batches.ts';
+import { beginRange } from './begin-range.ts';
+import { holdFence, type StepAt, type StepRow, writeStep } from './ledger.ts';
 import type { Session } from './session.ts';
-import { keyOf, rangeText, type TableKey } from './table-key.ts';
+import { rangeText, type TableKey } from './table-key.ts';
 
 /**
  * Every row is compared, range by range, so that no snapshot is held for long. A row that is changed
@@ -21,17 +22,7 @@ export interface Comparing {
 }
 
 export async function beginCompare(session: Session, step: CompareStep, at: StepAt): Promise<Comparing> {
-  const key = await keyOf(session, step.table);
-  const row = await readStep(session, at);
-  const { rows, blocks } = await sizeOf(session, step.table);
-  const rowsPerBlock = blocks > 0 ? rows / blocks : 50;
-  if (row.high !== null || row.done) return { at, step, key, row, rowsPerBlock };
-  const high = await highestKey(session, step.table, key);
-  await writeStep(session, at, {
-    set: 'high = $5, total = $6',
-    values: [JSON.stringify(high), Math.round(rows)],
-  });
-  return { at, step, key, rowsPerBlock, row: { ...row, high, total: rows, done: high === null } };
+  return { at, step, ...(await beginRange(session, step.table, { at })) };
 }
 
 export async function nextRange(session: Session, comparing: Comparing): Promise<Comparing> {

@@ -1,8 +1,9 @@
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { DEFAULT_LIMITS } from '@holdfast/core/migration/throttle.ts';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type MigrationSource, readMigrations } from '../files/read-migrations.ts';
+import { readMigrations } from '../files/read-migrations.ts';
 import { openSession, type Session } from './session.ts';
 import { type Work, workOnPhase } from './work-on-phase.ts';
 

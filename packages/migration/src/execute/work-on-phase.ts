@@ -1,9 +1,9 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { MigrationPhase, PhaseOutcome, Progress } from '@holdfast/core/migration/migration.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { type Limits, type Signal, throttle } from '@holdfast/core/migration/throttle.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { readCatalog } from '../catalog/read-catalog.ts';
-import type { MigrationSource } from '../files/read-migrations.ts';
 import { hinders } from '../lint/finding.ts';
 import { lintPlan, lintSource } from '../lint/lint-source.ts';
 import { planMigration } from '../plan/plan-migration.ts';

@@ -1,32 +1,13 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import type { Phase } from '../lint/rule.ts';
+import type { MigrationSource, PhaseFile, SourceFile } from '@holdfast/core/migration/source.ts';
 import { readFileName } from './tool-names.ts';
 
 /**
  * A folder of schema changes, whichever tool it was written for. Ours has a folder a change, with
  * expand.sql, backfill.sql and contract.sql, or one migration.yaml; other tools have a file a change.
  */
-export interface SourceFile {
-  /** Relative to the repository. */
-  readonly path: string;
-  readonly text: string;
-}
-
-export interface MigrationSource {
-  readonly version: number;
-  readonly name: string;
-  /** SHA-256 of its files, hexadecimal. */
-  readonly digest: string;
-  readonly form: 'phases' | 'declared' | 'plain';
-  readonly files: readonly PhaseFile[];
-}
-
-export interface PhaseFile extends SourceFile {
-  readonly phase: Phase | 'abort' | 'declaration';
-}
-
 const OWN_FILES: Readonly<Record<string, PhaseFile['phase']>> = {
   'expand.sql': 'expand',
   'backfill.sql': 'backfill',

@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import type { SourceFile } from './read-migrations.ts';
+import type { SourceFile } from '@holdfast/core/migration/source.ts';
 
 /** How other tools name a file that changes a schema. */
 export interface NamedFile {

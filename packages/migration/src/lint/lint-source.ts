@@ -1,5 +1,5 @@
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { MigrationSource } from '../files/read-migrations.ts';
 import type { MigrationPlan } from '../plan/step.ts';
 import type { Finding } from './finding.ts';
 import { lint } from './lint.ts';

@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import type { MigrationSource, PhaseFile } from '../files/read-migrations.ts';
+import type { MigrationSource, PhaseFile } from '@holdfast/core/migration/source.ts';
 import type { Finding } from '../lint/finding.ts';
 import { type MysqlStatement, readMysql } from './statements.ts';
 

@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import type { MigrationSource } from '../files/read-migrations.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import type { Rehearsal, RehearsedStep } from '../plan/rehearse.ts';
 import { type MysqlSession, quoteMysql } from './mysql-session.ts';
 import { lintMysql, type MysqlPhase, planOfMysql } from './plan-of-mysql.ts';

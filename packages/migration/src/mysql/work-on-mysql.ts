@@ -1,6 +1,6 @@
 import type { MigrationPhase, PhaseOutcome, Progress } from '@holdfast/core/migration/migration.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { type Limits, type Signal, throttle } from '@holdfast/core/migration/throttle.ts';
-import type { MigrationSource } from '../files/read-migrations.ts';
 import { hinders } from '../lint/finding.ts';
 import { alterNatively } from './alter-natively.ts';
 import { cutOver } from './cut-over.ts';

@@ -1,6 +1,6 @@
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { planOfChanges } from '../declare/plan-of-changes.ts';
-import type { MigrationSource } from '../files/read-migrations.ts';
 import { planOfSql } from './plan-of-sql.ts';
 import type { MigrationPlan } from './step.ts';
 

@@ -1,7 +1,7 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { PhaseFile } from '@holdfast/core/migration/source.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { effectsOf } from '../effects/effects-of.ts';
-import type { PhaseFile } from '../files/read-migrations.ts';
 import { expressionText, statementText } from '../sql/deparse.ts';
 import { quoteName, quoteRelation, relationName } from '../sql/names.ts';
 import { parseSql } from '../sql/parse-sql.ts';

@@ -1,10 +1,10 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { MigrationPhase } from '@holdfast/core/migration/migration.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { readCatalog, type Sql } from '../catalog/read-catalog.ts';
 import { blockedBy, type LockMode } from '../effects/effect.ts';
 import { effectsOf } from '../effects/effects-of.ts';
-import type { MigrationSource } from '../files/read-migrations.ts';
 import type { Finding } from '../lint/finding.ts';
 import { lintSource } from '../lint/lint-source.ts';
 import { loadParser, parseSql } from '../sql/parse-sql.ts';

@@ -1,25 +1,16 @@
 import { checkMigration, checkStep } from '@holdfast/core/migration/invariants.ts';
 import type { Migration, MigrationState } from '@holdfast/core/migration/migration.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import type { Queryable } from '../database.ts';
 
 /** Schema changes of an environment: what is wanted of each, and how far it got. */
 export interface MigrationRow {
   readonly environment_id: string;
   readonly version: number;
-  readonly form: StoredSource['form'];
+  readonly form: MigrationSource['form'];
   readonly data: Migration;
   readonly created_at: Date;
 }
-
-export interface StoredSource {
-  readonly version: number;
-  readonly name: string;
-  readonly digest: string;
-  readonly form: 'phases' | 'declared' | 'plain';
-  readonly files: readonly { readonly path: string; readonly text: string; readonly phase: StoredPhase }[];
-}
-
-export type StoredPhase = 'expand' | 'backfill' | 'contract' | 'plain' | 'abort' | 'declaration';
 
 /** What a person asks of a change, waiting for its duty. */
 export interface MigrationRequest {
@@ -40,19 +31,19 @@ export async function migrationsOf(sql: Queryable, environmentId: string): Promi
 export async function sourceOf(
   sql: Queryable,
   { environment_id: environmentId, version }: Pick<MigrationRow, 'environment_id' | 'version'>,
-): Promise<StoredSource> {
-  const found = await sql.query<{ source: StoredSource }>(
+): Promise<MigrationSource> {
+  const found = await sql.query<{ source: MigrationSource }>(
     'SELECT source FROM migration WHERE environment_id = $1 AND version = $2',
     [environmentId, version],
   );
-  return (found.rows[0] as { source: StoredSource }).source;
+  return (found.rows[0] as { source: MigrationSource }).source;
 }
 
 /** New, or with other files while nothing of it was done. */
 export async function putMigration(
   sql: Queryable,
   environmentId: string,
-  { source, data }: { readonly source: StoredSource; readonly data: Migration },
+  { source, data }: { readonly source: MigrationSource; readonly data: Migration },
 ): Promise<void> {
   checkMigration(data);
   await sql.query(
