@@ -57,7 +57,7 @@ async function one<Value>(sql: mysql.Connection, text: string): Promise<Value> {
 /** Nothing of a tool is left beside the app's tables. */
 async function leftovers(sql: mysql.Connection): Promise<readonly string[]> {
   const [rows] = await sql.query(
-    `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT IN ('orders', 'holdfast_schema_change', 'holdfast_schema_step')
+    `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name NOT IN ('orders', 'blobs', 'holdfast_schema_change', 'holdfast_schema_step')
      UNION SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()`,
   );
   return (rows as { name: string }[]).map(({ name }) => name);
@@ -127,21 +127,24 @@ test('it rests for a signal, says why, and takes its place only when the gate is
 });
 
 test('a copy that nobody asks for rests, and goes on when somebody does', async () => {
-  const { sql, ...working } = await bench(WIDER);
+  // Slow enough that it would take a minute; it is asked for twice, and then no more.
+  const { sql, ...working } = await bench(WIDER, 400_000);
   await look(working, 'expand', { nice: 20 });
   await look(working, 'expand', { nice: 20 });
-  await sleep(8_500);
-  const rows = () => one<string>(sql, 'SELECT detail FROM holdfast_schema_step');
-  const rested = await rows();
-  await sleep(2_500);
-  expect(await rows()).toBe(rested);
-  expect(JSON.parse(rested)).toMatchObject({ shadow: '_orders_new' });
-  expect(await through(working, 'expand', { nice: 20 })).toEqual({ kind: 'done' });
+  const step = () => one<string>(sql, "SELECT CONCAT(state, ' ', detail) FROM holdfast_schema_step");
+  let [before, now] = ['', await step()];
+  while (before !== now) {
+    before = now;
+    await sleep(4_000);
+    now = await step();
+  }
+  expect(now).toMatch(/^copying .*"shadow":"_holdfast_new_/);
+  expect(await through(working, 'expand', { nice: 0 })).toEqual({ kind: 'done' });
 });
 
 test.each([
-  ['values that are cut off', 'MODIFY note varchar(6)', 'would lose rows or values'],
-  ['NULL that becomes text', "MODIFY note text NOT NULL DEFAULT ''", ''],
+  ['a type that holds less', 'MODIFY note varchar(6)', 'holds not all of varchar(60) [mysql-narrower]'],
+  ['NULL that becomes text', "MODIFY note text NOT NULL DEFAULT ''", 'may no longer be NULL'],
   ['a column that is renamed on the way', 'CHANGE COLUMN note remark text', 'CHANGE in orders belongs into'],
 ])('%s: nothing is exchanged', async (_what, change, said) => {
   const { sql, ...working } = await bench({ 'expand.sql': `ALTER TABLE orders ${change};\n` }, 30_000);
@@ -160,6 +163,109 @@ test.each([
   expect(await leftovers(sql)).toEqual([]);
 });
 
+/** As far as the gate, which is closed. */
+async function toTheGate(working: Working): Promise<void> {
+  const gate = 'frozen';
+  for (let looks = 0; looks < 200; looks += 1)
+    if ((await look(working, 'expand', { gate })).kind === 'waits') return;
+  throw new Error('it never came to the gate');
+}
+
+test.each([
+  ['the triggers are dropped and a row comes', 'DROP TRIGGER pt_osc_DB_orders_ins'],
+  ['somebody adds a column', 'ALTER TABLE orders ADD COLUMN vip int NOT NULL DEFAULT 7'],
+])('%s while it waits at the gate: nothing is lost', async (_what, meanwhile) => {
+  const { sql, ...working } = await bench(WIDER, 30_000);
+  await toTheGate(working);
+  await sql.query(meanwhile.replace('DB', working.place.database));
+  await sql.query("INSERT INTO orders (id, note, amount) VALUES (9000001, 'late', 1)");
+  await through(working, 'expand');
+  expect(await one(sql, 'SELECT COUNT(*) FROM orders')).toBe(30_001);
+  if (meanwhile.includes('vip')) expect(await one(sql, 'SELECT MAX(vip) FROM orders')).toBe(7);
+});
+
+test('a table emptied while it waits at the gate stays empty', async () => {
+  const { sql, ...working } = await bench(WIDER, 30_000);
+  await toTheGate(working);
+  await sql.query('TRUNCATE orders');
+  expect(await through(working, 'expand')).toMatchObject({ kind: 'failed' });
+  expect(await one(sql, 'SELECT COUNT(*) FROM orders')).toBe(0);
+  expect(await leftovers(sql)).toEqual([]);
+});
+
+test('values that change where the author accepts a narrower type are found before the exchange', async () => {
+  const { sql, ...working } = await bench(
+    {
+      'expand.sql':
+        '-- holdfast-accept mysql-narrower: none is longer\nALTER TABLE orders MODIFY note varchar(8);\n',
+    },
+    30_000,
+  );
+  const outcome = await through(working, 'expand');
+  expect(outcome.kind).toBe('failed');
+  expect(await one(sql, "SELECT COUNT(*) FROM orders WHERE note = 'note 29999'")).toBe(1);
+  expect(await leftovers(sql)).toEqual([]);
+});
+
+test('a statement that failed is not taken for done because somebody else changed the table', async () => {
+  const { sql, ...working } = await bench(
+    { 'contract.sql': 'CREATE UNIQUE INDEX orders_amount ON orders (amount);\n' },
+    30_000,
+  );
+  expect((await through(working, 'contract')).kind).toBe('failed');
+  await sql.query('ALTER TABLE orders ADD COLUMN other int');
+  expect((await through(working, 'contract')).kind).toBe('failed');
+  await sql.query('UPDATE orders SET amount = id');
+  expect(await through(working, 'contract')).toEqual({ kind: 'done' });
+});
+
+test('while it rests no row is copied', async () => {
+  const { sql, ...working } = await bench(WIDER, 400_000);
+  await look(working, 'expand', { nice: 4 });
+  const shadow = await copyingBy(sql, '').then(() =>
+    one<string>(sql, "SELECT JSON_VALUE(detail, '$.shadow') FROM holdfast_schema_step"),
+  );
+  const harm = { signals: [{ name: 'rolloutHarm', value: 1 }] as const };
+  await look(working, 'expand', harm);
+  await look(working, 'expand', harm);
+  const before = await one(sql, `SELECT COUNT(*) FROM ${shadow}`);
+  await look(working, 'expand', harm);
+  await look(working, 'expand', harm);
+  expect(await one(sql, `SELECT COUNT(*) FROM ${shadow}`)).toBe(before);
+  expect(await through(working, 'abort')).toEqual({ kind: 'done' });
+});
+
+test('a controller that was asleep cannot begin again what was aborted', async () => {
+  const { sql, ...working } = await bench(
+    { 'expand.sql': 'ALTER TABLE orders ADD COLUMN state int;\n' },
+    100,
+  );
+  expect(await through(working, 'expand', { fence: 2 })).toEqual({ kind: 'done' });
+  expect(await through(working, 'abort', { fence: 3 })).toEqual({ kind: 'done' });
+  expect(await look(working, 'expand', { fence: 1 })).toMatchObject({ kind: 'waits' });
+  expect(await one(sql, 'SELECT fence FROM holdfast_schema_change')).toBe(3);
+});
+
+test('a copy by a key of bytes is compared to its end', async () => {
+  const { sql, ...working } = await bench(
+    { 'expand.sql': 'ALTER TABLE blobs MODIFY n bigint NOT NULL;\n' },
+    10,
+  );
+  await sql.query('CREATE TABLE blobs (id binary(16) PRIMARY KEY, n int NOT NULL)');
+  await sql.query('INSERT INTO blobs SELECT UNHEX(MD5(seq)), seq FROM seq_1_to_50000');
+  expect(await through(working, 'expand')).toEqual({ kind: 'done' });
+  expect(await one(sql, 'SELECT COUNT(*) FROM blobs')).toBe(50_000);
+});
+
+test('a stopped controller leaves the copy to the next one', async () => {
+  const { sql, ...working } = await bench(WIDER, 200_000);
+  await look(working, 'expand', { nice: 4 });
+  await copyingBy(sql, '');
+  await working.copies.stop();
+  expect(await through({ ...working, copies: new Copies() }, 'expand')).toEqual({ kind: 'done' });
+  expect(await leftovers(sql)).toEqual([]);
+});
+
 test('an abort in the middle of a copy takes it back', async () => {
   const { sql, ...working } = await bench(WIDER);
   await look(working, 'expand', { budgetMs: 100, nice: 10 });
@@ -167,7 +273,7 @@ test('an abort in the middle of a copy takes it back', async () => {
   expect(await through(working, 'abort')).toEqual({ kind: 'done' });
   await sleep(1_500);
   expect(await leftovers(sql)).toEqual([]);
-  expect(await one(sql, 'SELECT COUNT(*) FROM holdfast_schema_change')).toBe(0);
+  expect(await one(sql, 'SELECT COUNT(*) FROM holdfast_schema_step')).toBe(0);
   expect(await through(working, 'expand')).toEqual({ kind: 'done' });
 });
 
@@ -204,14 +310,14 @@ function startWorker({ place, source }: Working, fence: number): ChildProcess {
   return child;
 }
 
-/** The connections of a copy that goes on, other ones than those. */
+/** The token of a copy that goes on, another one than that. */
 async function copyingBy(sql: mysql.Connection, others: string): Promise<string> {
   for (let tried = 0; tried < 600; tried += 1) {
     const [rows] = await sql
-      .query("SELECT detail FROM holdfast_schema_step WHERE state = 'copying' AND detail LIKE '%shadow%'")
+      .query("SELECT detail FROM holdfast_schema_step WHERE state = 'copying' AND detail LIKE '%total%'")
       .catch(() => [[]]);
     const detail = (rows as { detail: string }[])[0]?.detail;
-    const ids = detail ? (JSON.parse(detail) as { connections: number[] }).connections.join(',') : '';
+    const ids = detail ? (JSON.parse(detail) as { token: string }).token : '';
     if (ids !== '' && ids !== others) return ids;
     await sleep(50);
   }

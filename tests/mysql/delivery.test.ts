@@ -120,6 +120,15 @@ test('a wider column is copied, waits for the end of a freeze, and takes its pla
   const type =
     "SELECT data_type AS type FROM information_schema.columns WHERE table_schema = 'shop' AND table_name = 'orders' AND column_name = 'amount'";
   expect((await sql.query(type))[0]).toEqual([{ type: 'int' }]);
+  const { items: plans } = await bench.machine.client('planMigrations', { params: at });
+  expect(plans[0]?.steps).toEqual([
+    {
+      phase: 'expand',
+      sql: [expect.stringContaining('ALTER TABLE `orders` MODIFY amount bigint NOT NULL')],
+      locks: [],
+      rows: expect.any(Number),
+    },
+  ]);
   await bench.machine.client('freeze', { params: at, body: { freeze: null } });
   await until('v2 to serve', async () => (await ask()) === '200 v2');
   await until('the rollout to end', async () => (await rollout())?.state === 'done');

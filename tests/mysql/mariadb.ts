@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MysqlPlace } from '@holdfast/migration/mysql/mysql-session.ts';
 import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
 import mysql from 'mysql2/promise';
+import { freePorts } from '../../tools/demo/machine.ts';
 
 /** A real MariaDB on a free port, in a directory that is gone afterwards. */
 export class MariaDb {
@@ -47,7 +47,7 @@ export class MariaDb {
       mkdirSync(path, { recursive: true });
       if (owner.uid !== undefined) chownSync(path, owner.uid, owner.gid ?? owner.uid);
     }
-    const server = new MariaDb(root, await freePort());
+    const server = new MariaDb(root, await freePorts(1));
     execFileSync(
       'mariadb-install-db',
       [
@@ -101,12 +101,4 @@ export class MariaDb {
     }
     rmSync(this.root, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
 }

@@ -56,6 +56,7 @@ export async function through(
   for (let looks = 0; looks < 400; looks += 1) {
     const outcome = await look(working, phase, how);
     if (outcome.kind === 'done' || outcome.kind === 'failed') return outcome;
+    if (outcome.kind === 'waits') await new Promise((done) => setTimeout(done, 200));
   }
   throw new Error(`${phase} did not end`);
 }

@@ -44,7 +44,11 @@ async function rolloutsWaiting(client: Client): Promise<Waiting[]> {
 }
 
 async function jobsWaiting(client: Client): Promise<Waiting[]> {
-  const { items } = await client('listRuns', { query: { state: 'waiting' } });
+  // A run goes on while one of its jobs asks.
+  const pages = await Promise.all(
+    (['waiting', 'running'] as const).map((state) => client('listRuns', { query: { state } })),
+  );
+  const items = pages.flatMap((page) => page.items);
   const runs = await Promise.all(items.map(({ id }) => client('showRun', { params: { id } })));
   return runs.flatMap((run) =>
     run.jobs.flatMap((job) =>

@@ -62,6 +62,7 @@ export function RunPage({ id }: { readonly id: string }) {
 /** What a person wants to see first: what failed, else what runs, else the last. */
 function mostInteresting(run: RunView): JobView | undefined {
   return (
+    run.jobs.find((job) => job.asks !== null) ??
     run.jobs.find((job) => job.state === 'failed') ??
     run.jobs.find((job) => job.state === 'running') ??
     run.jobs.at(-1)

@@ -1,29 +1,43 @@
-import { clearCopy } from './clear-copy.ts';
+import { clearCopy, triggersOf } from './clear-copy.ts';
 import { type StepDetail, type StepKey, writeStep } from './mysql-ledger.ts';
 import { type MysqlSession, quoteMysql } from './mysql-session.ts';
 import { shapeOf } from './shape.ts';
+import { withTableLock } from './table-lock.ts';
 
 /**
- * The copy takes the table's place in one atomic RENAME, which waits a second for whoever holds the table and then
- * lets everybody else through and is tried again later. Killed at any point it goes on: the shape tells whether the
- * names were exchanged.
+ * The copy takes the table's place in one atomic RENAME. Killed at any point it goes on: while the shadow stands, the
+ * names were not exchanged. What somebody else has changed since it was copied ends it: an exchange would undo that.
  */
+const TRIGGERS = 3;
+
+/** Why it may not be exchanged; null: it was. */
 export async function cutOver(
   sql: MysqlSession,
   key: StepKey,
   { table, detail }: { readonly table: string; readonly detail: StepDetail },
-): Promise<void> {
-  const { shadow = '', after = '' } = detail;
-  const old = `_holdfast_old_${key.version}_${key.place}`;
-  await writeStep(sql, key, { state: 'cutting', detail });
-  if ((await shapeOf(sql, shadow)) !== null)
-    await sql.query(
+): Promise<string | null> {
+  const { shadow = '' } = detail;
+  const old = oldName(detail);
+  const whole = await shapeOf(sql, shadow);
+  if (whole !== null) {
+    if ((await triggersOf(sql, table, shadow)).ours.length !== TRIGGERS)
+      return `the triggers that keep the copy of ${table} whole are gone`;
+    if ((await shapeOf(sql, table)) !== detail.before || whole !== detail.after)
+      return `${table} or its copy was changed by somebody else`;
+    await writeStep(sql, key, { state: 'cutting', detail });
+    await withTableLock(
+      sql,
       `RENAME TABLE ${quoteMysql(table)} TO ${quoteMysql(old)}, ${quoteMysql(shadow)} TO ${quoteMysql(table)}`,
     );
-  if ((await shapeOf(sql, table)) !== after)
-    throw new Error(`${table} has not the shape that was copied: somebody else has changed it`);
-  // The triggers went along with the old table; dropping it drops them.
-  await clearCopy(sql, old, null);
+  }
+  // The triggers went along with the old table, and name the shadow that was.
+  await clearCopy(sql, old, shadow);
   await sql.query(`DROP TABLE IF EXISTS ${quoteMysql(old)}`);
   await writeStep(sql, key, { state: 'done', detail: {} });
+  return null;
+}
+
+/** Of this try alone, as the shadow's. */
+function oldName({ shadow = '' }: StepDetail): string {
+  return shadow.replace('_holdfast_new_', '_holdfast_old_');
 }

@@ -1,7 +1,7 @@
 # Loaded by pt-online-schema-change (--plugin). It copies and nothing else: Holdfast compares, cuts over and cleans up.
 #   DIR/pause   the copy rests, looked for before each chunk
-#   DIR/stop    it ends at once; so it does on a signal, and when whoever started it is gone
-# It ends without any clean-up of the tool's own: by then the names it would drop may be somebody else's.
+# It ends at once on a signal, when whoever started it is gone, and when a connection is lost: by then the names
+# that the tool would clean up may be somebody else's. Each of its connections holds a named lock, so that it can be found.
 package pt_online_schema_change_plugin;
 use strict;
 use warnings FATAL => 'all';
@@ -15,16 +15,23 @@ sub say_ { my ($what, %with) = @_; local $| = 1; print "HOLDFAST $what", (map { 
 sub new {
    my ($class, %args) = @_;
    my $dir = $ENV{HOLDFAST_OSC_DIR} or die "HOLDFAST_OSC_DIR is not set\n";
-   die "this version of pt-online-schema-change is not known: it has no NibbleIterator::next\n"
-      unless NibbleIterator->can('next');
+   die "this version of pt-online-schema-change is not known: it has no NibbleIterator::_next_boundaries\n"
+      unless NibbleIterator->can('_next_boundaries') && Cxn->can('connect');
    my $self = bless { %args, dir => $dir, parent => getppid() }, $class;
    for my $name (qw(TERM INT HUP)) { $SIG{$name} = sub { $signal ||= $name }; }
    $SIG{PIPE} = 'IGNORE';
-   my $next = \&NibbleIterator::next;
+   my $number = 0;
+   for my $cxn ( grep { $_ } @{$self}{qw(cxn aux_cxn)} ) {
+      my ($got) = $cxn->dbh->selectrow_array('SELECT GET_LOCK(?, 5)', undef, "$ENV{HOLDFAST_OSC_TOKEN} " . $number++);
+      $self->stop('taken') unless $got;
+   }
+   my $next = \&NibbleIterator::_next_boundaries;
    no warnings 'redefine';
-   *NibbleIterator::next = sub { $self->rest; goto &$next; };
-   my @connections = map { $_->dbh->selectrow_array('SELECT CONNECTION_ID()') } grep { $_ } @{$self}{qw(cxn aux_cxn)};
-   say_('connected', ids => join(',', @connections));
+   *NibbleIterator::_next_boundaries = sub { $self->rest; goto &$next; };
+   *Cxn::connect = sub { my $dbh = $_[0]->{dbh}; return $dbh if $dbh && $dbh->ping; $self->stop('connection') };
+   # Nobody connects any more, so nobody needs the password.
+   unlink "$dir/client.cnf";
+   say_('connected');
    return $self;
 }
 
@@ -49,7 +56,6 @@ sub rest {
 sub stop_asked {
    my ($self) = @_;
    return $self->stop("SIG$signal") if $signal;
-   return $self->stop('asked') if -e "$self->{dir}/stop";
    return $self->stop('orphan') if getppid() != $self->{parent};
 }
 

@@ -6,14 +6,13 @@ import mysql from 'mysql2/promise';
  * it in the queue for a table waits as long as it does.
  */
 export interface MysqlSession {
-  query<Row = Record<string, unknown>>(
-    text: string,
-    values?: readonly (string | number | null)[],
-  ): Promise<readonly Row[]>;
-  /** How many rows a statement changed. */
-  change(text: string, values?: readonly (string | number | null)[]): Promise<number>;
+  query<Row = Record<string, unknown>>(text: string, values?: readonly MysqlValue[]): Promise<readonly Row[]>;
+  /** Work that may take its time: an index that is built. */
+  slowly(text: string): Promise<void>;
   close(): Promise<void>;
 }
+
+export type MysqlValue = string | number | null;
 
 export interface MysqlPlace {
   readonly host: string;
@@ -24,9 +23,11 @@ export interface MysqlPlace {
 }
 
 const CONNECT_MS = 5_000;
+const QUERY_MS = 30_000;
 const LOCK_SECONDS = 1;
 /** A controller that is stopped must not keep what it holds: the server ends its session. */
 const IDLE_SECONDS = 20;
+const KEEP_ALIVE_MS = 5_000;
 
 export function isMysqlUrl(url: string): boolean {
   return /^(?:mysql|mariadb):\/\//.test(url);
@@ -34,37 +35,45 @@ export function isMysqlUrl(url: string): boolean {
 
 /** Throws `configInvalid` without quoting the address: it holds the password. */
 export function readMysqlUrl(url: string): MysqlPlace {
+  const bad = (why: string) =>
+    new HoldfastError('configInvalid', `the secret that migrations.database names ${why}`);
   const parsed = URL.canParse(url) ? new URL(url) : null;
-  const database = decodeURIComponent(parsed?.pathname.slice(1) ?? '');
+  const word = (text: string) => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      throw bad('has a % that begins no character; write it as %25');
+    }
+  };
+  const database = word(parsed?.pathname.slice(1) ?? '');
   if (!parsed || parsed.hostname === '' || parsed.username === '' || !/^[\w$-]+$/.test(database))
-    throw new HoldfastError(
-      'configInvalid',
-      'the secret that migrations.database names is no address such as mysql://user:password@host:3306/database',
-    );
-  const odd = [...parsed.searchParams.keys()][0];
-  if (odd !== undefined)
-    throw new HoldfastError(
-      'configInvalid',
-      `the secret that migrations.database names has the parameter ${odd}, expected none`,
-    );
+    throw bad('is no address such as mysql://user:password@host:3306/database');
+  const [odd] = [...parsed.searchParams.keys()];
+  if (odd !== undefined) throw bad(`has the parameter ${odd}, expected none`);
+  const [user, password] = [word(parsed.username), word(parsed.password)];
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+  if (/[\u0000-\u001f\u007f]/.test(user + password)) throw bad('has a control character in user or password');
   return {
     host: parsed.hostname.replace(/^\[|\]$/g, ''),
     port: Number(parsed.port || 3306),
-    user: decodeURIComponent(parsed.username),
-    password: decodeURIComponent(parsed.password),
+    user,
+    password,
     database,
   };
 }
 
 export async function openMysql(place: MysqlPlace): Promise<MysqlSession> {
+  let connection: mysql.Connection | null = null;
   try {
-    const connection = await mysql.createConnection({
+    connection = await mysql.createConnection({
       ...place,
       connectTimeout: CONNECT_MS,
       charset: 'utf8mb4',
       supportBigNumbers: true,
       bigNumberStrings: true,
       dateStrings: true,
+      enableKeepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
     });
     connection.on('error', () => {});
     const session = sessionOn(connection);
@@ -73,15 +82,14 @@ export async function openMysql(place: MysqlPlace): Promise<MysqlSession> {
        sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'`,
     );
     const [server] = await session.query<{ readonly: string }>('SELECT @@GLOBAL.read_only AS readonly');
-    if (String(server?.readonly) === '1') {
-      await session.close();
+    if (String(server?.readonly) === '1')
       throw new HoldfastError(
         'databaseUnavailable',
         "the app's database takes no writes now: it is read-only",
       );
-    }
     return session;
   } catch (error) {
+    connection?.destroy();
     if (error instanceof HoldfastError) throw error;
     throw new HoldfastError(
       'databaseUnavailable',
@@ -93,16 +101,15 @@ export async function openMysql(place: MysqlPlace): Promise<MysqlSession> {
 
 function sessionOn(connection: mysql.Connection): MysqlSession {
   return {
-    query: async <Row>(text: string, values: readonly (string | number | null)[] = []) => {
-      const [rows] = await connection.query(text, [...values]);
+    query: async <Row>(sql: string, values: readonly MysqlValue[] = []) => {
+      const [rows] = await connection.query({ sql, values: [...values], timeout: QUERY_MS });
       return rows as Row[];
     },
-    change: async (text, values = []) => {
-      const [result] = await connection.query(text, [...values]);
-      return (result as mysql.ResultSetHeader).affectedRows;
-    },
+    slowly: async (text) => void (await connection.query(text)),
     close: async () => {
-      await connection.end().catch(() => connection.destroy());
+      const gone = new Promise((done) => setTimeout(done, 1_000).unref());
+      await Promise.race([connection.end().catch(() => {}), gone]);
+      connection.destroy();
     },
   };
 }

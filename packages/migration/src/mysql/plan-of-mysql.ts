@@ -32,44 +32,54 @@ interface MysqlRule {
   find(statement: MysqlStatement, phase: MysqlPhase): string | null;
 }
 
-/** What no tool can mend afterwards. Losses that a copy makes are found before the cut-over (verify-copy.ts). */
+const WORDS = String.raw`[\w$\u0080-\uffff]`;
+/** DROP and RENAME of anything but keys and what belongs to them. */
+const TAKES_AWAY = [
+  new RegExp(
+    String.raw`\bDROP (?:COLUMN |(?:IF EXISTS )?(?!(?:COLUMN|INDEX|KEY|PRIMARY|FOREIGN|CONSTRAINT|CHECK|DEFAULT|IF)\b)${WORDS})`,
+    'iu',
+  ),
+  /\bRENAME(?! (?:INDEX|KEY)\b)/i,
+  /\bCHANGE\b/i,
+  /\b(?:TRUNCATE|DISCARD|EXCHANGE|CONVERT|COALESCE|REORGANIZE|REMOVE) (?:PARTITION|PARTITIONING|TABLESPACE)\b/i,
+  /\bENGINE\b/i,
+];
+
+/** What is seen in the text alone. What a change does to columns and keys is seen on an empty table (probe.ts). */
 export const MYSQL_RULES: readonly MysqlRule[] = [
   {
     name: 'mysql-takes-away',
     why: 'The release that still runs reads and writes what would be gone.',
-    find: ({ kind, text, table }, phase) => {
+    find: ({ kind, bare, table }, phase) => {
       if (phase !== 'expand') return null;
       if (kind === 'drop') return `DROP TABLE ${table} belongs into contract.sql`;
-      const gone =
-        /\b(?:DROP\s+(?:COLUMN\b|`|(?!(?:INDEX|KEY|PRIMARY|FOREIGN|CONSTRAINT|CHECK|DEFAULT|PARTITION)\b)\w)|RENAME\s+(?!INDEX|KEY)|CHANGE\s)/i.exec(
-          text,
-        );
-      return kind === 'alter' && gone
-        ? `${gone[0].trim().split(/\s/)[0]?.toUpperCase()} in ${table} belongs into contract.sql, or into two changes`
+      const found = TAKES_AWAY.map((pattern) => pattern.exec(bare)?.[0]).find((text) => text !== undefined);
+      return kind === 'alter' && found
+        ? `${found.split(' ')[0]?.toUpperCase()} in ${table} belongs into contract.sql, or into two changes`
         : null;
     },
   },
   {
     name: 'mysql-foreign-key',
     why: 'With its check it copies the table while nobody may write; without it, rows that break it stay.',
-    find: ({ text, kind }) =>
-      kind === 'alter' && /\bADD\s+(?:CONSTRAINT\s+\S+\s+)?FOREIGN\s+KEY\b/i.test(text)
+    find: ({ bare, kind }) =>
+      kind === 'alter' && /\bREFERENCES\b/i.test(bare)
         ? 'a foreign key cannot be added to a table in use'
         : null,
   },
   {
     name: 'mysql-lock',
-    why: 'Nobody could write to the table, or read it, while it is copied.',
-    find: ({ text, kind }) =>
-      kind === 'alter' && /\b(?:ALGORITHM\s*=\s*COPY|LOCK\s*=\s*(?:SHARED|EXCLUSIVE))\b/i.test(text)
-        ? 'leave the way to the server and to Holdfast: no ALGORITHM=COPY and no LOCK'
+    why: 'The server is asked for the way that keeps nobody out; another one may copy the table while nobody can write.',
+    find: ({ bare, kind }) =>
+      kind === 'alter' && /\b(?:ALGORITHM|LOCK)\b ?=? ?\w/i.test(bare)
+        ? 'leave the way to the server and to Holdfast: expected no ALGORITHM and no LOCK'
         : null,
   },
   {
     name: 'mysql-rename-column',
     why: 'pt-online-schema-change copies no column whose name changes: its values would be gone.',
-    find: ({ text, kind }) =>
-      kind === 'alter' && /\bRENAME\s+COLUMN\b/i.test(text) && /,/.test(text)
+    find: ({ bare, kind }) =>
+      kind === 'alter' && /\bRENAME COLUMN\b/i.test(bare) && bare.includes(',')
         ? 'RENAME COLUMN stands alone in its statement, so that it is done without a copy'
         : null,
   },

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +13,10 @@ import type { MysqlStatement } from './statements.ts';
 export interface OscAsked {
   readonly place: MysqlPlace;
   readonly statement: MysqlStatement;
+  /** The shadow's name, of this try alone. */
+  readonly shadow: string;
+  /** Its connections hold locks of this name. */
+  readonly token: string;
   /** For its control files, of this controller. */
   readonly work: string;
   readonly batchMs: number;
@@ -20,23 +24,27 @@ export interface OscAsked {
 }
 
 export interface OscSeen {
-  readonly shadow: string | null;
-  readonly connections: readonly number[];
   readonly total: number | null;
   /** 0–100, as the tool says it once a second. */
   readonly percent: number;
 }
 
-export type OscEnd = { readonly kind: 'copied' } | { readonly kind: 'failed'; readonly reason: string };
+export type OscEnd =
+  | { readonly kind: 'copied' }
+  /** It was asked to end, or lost what it worked with: another try may do. */
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'failed'; readonly reason: string };
 
 const PROGRAM = 'pt-online-schema-change';
 const PLUGIN = fileURLToPath(new URL('./holdfast_osc.pl', import.meta.url));
 const STOPPED = 75;
 const KILL_AFTER_MS = 5_000;
-const LINES_KEPT = 20;
+const LINES_KEPT = 30;
+const PASSING =
+  /gone away|Lost connection|Lock wait timeout|Deadlock|Can't connect|Too many connections|disk full|No space left/i;
 
-export function isOscInstalled(): boolean {
-  return spawnSync(PROGRAM, ['--version'], { stdio: 'ignore' }).status === 0;
+export function isOscInstalled(): Promise<boolean> {
+  return new Promise((done) => execFile(PROGRAM, ['--version'], (error) => done(error === null)));
 }
 
 export class OscProcess {
@@ -44,7 +52,7 @@ export class OscProcess {
   private readonly folder: string;
   private readonly child: ChildProcess;
   private readonly last: string[] = [];
-  private seen: OscSeen = { shadow: null, connections: [], total: null, percent: 0 };
+  private seen: OscSeen = { total: null, percent: 0 };
   private resting = false;
 
   constructor(asked: OscAsked) {
@@ -53,7 +61,13 @@ export class OscProcess {
     writeFileSync(join(this.folder, 'client.cnf'), clientFile(asked.place), { mode: 0o600 });
     this.child = spawn(PROGRAM, argumentsOf(asked, this.folder), {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env.PATH, HOME: this.folder, LANG: 'C', HOLDFAST_OSC_DIR: this.folder },
+      env: {
+        PATH: process.env.PATH,
+        HOME: this.folder,
+        LANG: 'C',
+        HOLDFAST_OSC_DIR: this.folder,
+        HOLDFAST_OSC_TOKEN: asked.token,
+      },
     });
     for (const stream of [this.child.stdout, this.child.stderr])
       if (stream) createInterface({ input: stream }).on('line', (line) => this.hear(line));
@@ -93,11 +107,9 @@ export class OscProcess {
   private endOf(code: number | null): OscEnd {
     if (code === 0 && this.last.some((line) => line.startsWith('Successfully altered')))
       return { kind: 'copied' };
-    if (code === STOPPED) return { kind: 'failed', reason: `the copy was stopped` };
-    return {
-      kind: 'failed',
-      reason: `pt-online-schema-change ended (${code ?? 'killed'}): ${this.sentence()}`,
-    };
+    const passing = this.last.some((line) => PASSING.test(line));
+    if (code === STOPPED || code === null || passing) return { kind: 'stopped' };
+    return { kind: 'failed', reason: `pt-online-schema-change ended (${code}): ${this.sentence()}` };
   }
 
   /** What it says of rows may quote their values; the rest says what is wrong. */
@@ -108,7 +120,7 @@ export class OscProcess {
           line,
         ),
     );
-    const error = telling.findLast((line) => /error|cannot|exceed|refus|not |already/i.test(line));
+    const error = telling.findLast((line) => /error|cannot|exceed|refus|did not|already/i.test(line));
     return (error ?? telling.at(-1) ?? 'no word from it')
       .replace(/\[for Statement[\s\S]*$/, '')
       .slice(0, 300)
@@ -116,12 +128,8 @@ export class OscProcess {
   }
 }
 
-/** What one line of the tool or of our plugin in it says. */
+/** What one line of the tool says. */
 export function newsIn(line: string): Partial<OscSeen> {
-  const shadow = /^HOLDFAST shadow name=(\S+)$/.exec(line);
-  if (shadow) return { shadow: shadow[1] as string };
-  const connected = /^HOLDFAST connected ids=([\d,]+)$/.exec(line);
-  if (connected) return { connections: (connected[1] as string).split(',').map(Number) };
   const total = /Copying approximately (\d+) rows/.exec(line);
   if (total) return { total: Number(total[1]) };
   const percent = /^Copying `.*`:\s+(\d+)% /.exec(line);
@@ -129,7 +137,10 @@ export function newsIn(line: string): Partial<OscSeen> {
   return line.endsWith('Copied rows OK.') ? { percent: 100 } : {};
 }
 
-function argumentsOf({ place, statement, batchMs, nice }: OscAsked, folder: string): readonly string[] {
+function argumentsOf(
+  { place, statement, shadow, batchMs, nice }: OscAsked,
+  folder: string,
+): readonly string[] {
   const seconds = Math.max(0.02, batchMs / 1_000);
   return [
     '--config',
@@ -142,7 +153,8 @@ function argumentsOf({ place, statement, batchMs, nice }: OscAsked, folder: stri
     ...['--max-load', ''],
     ...['--critical-load', ''],
     ...['--set-vars', 'lock_wait_timeout=1,innodb_lock_wait_timeout=1,wait_timeout=600'],
-    ...['--tries', 'create_triggers:30:2,copy_rows:60:0.5'],
+    ...['--tries', 'create_triggers:10:1,copy_rows:60:0.5'],
+    ...['--new-table-name', shadow],
     '--no-swap-tables',
     '--no-drop-new-table',
     '--no-drop-old-table',
@@ -154,7 +166,8 @@ function argumentsOf({ place, statement, batchMs, nice }: OscAsked, folder: stri
   ];
 }
 
+/** protocol: with "localhost" the client library would look for a socket of this machine instead. */
 function clientFile({ host, port, user, password }: MysqlPlace): string {
   const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
-  return `[client]\nhost=${host}\nport=${port}\nuser=${quoted(user)}\npassword=${quoted(password)}\n`;
+  return `[client]\nprotocol=tcp\nhost=${host}\nport=${port}\nuser=${quoted(user)}\npassword=${quoted(password)}\n`;
 }

@@ -11,14 +11,16 @@ export interface MysqlStatement {
   readonly table: string;
   /** What follows ALTER TABLE name; of the other kinds the whole statement. */
   readonly text: string;
+  /** The same without what stands in quotes: words in a comment or a default are no words of the statement. */
+  readonly bare: string;
   readonly place: Place;
   readonly accepted: readonly Acceptance[];
 }
 
+const QUOTED = `'(?:[^'\\\\]|\\\\[\\s\\S]|'')*'|"(?:[^"\\\\]|\\\\[\\s\\S]|"")*"|\`(?:[^\`]|\`\`)*\``;
 /** Quoted text and comments are passed over as a whole; a semicolon outside them ends a statement. */
-const TOKEN =
-  /'(?:[^'\\]|\\[\s\S]|'')*'|"(?:[^"\\]|\\[\s\S]|"")*"|`(?:[^`]|``)*`|--(?=\s|$)[^\n]*|#[^\n]*|\/\*[\s\S]*?\*\/|[\s\S]/g;
-const NAME = '(`(?:[^`]|``)+`|[\\w$]+)';
+const TOKEN = new RegExp(`${QUOTED}|--(?=\\s|$)[^\\n]*|#[^\\n]*|\\/\\*[\\s\\S]*?\\*\\/|[\\s\\S]`, 'g');
+const NAME = '(`(?:[^`]|``)+`|[\\w$\\u0080-\\uffff]+)';
 
 interface Piece {
   readonly text: string;
@@ -29,8 +31,16 @@ interface Piece {
 export function readMysql(file: string, text: string): readonly MysqlStatement[] {
   return piecesOf(file, text).map(({ text: sql, comments, before }) => {
     const place = placeAt(file, before);
-    return { ...statementOf(sql, place), place, accepted: acceptancesIn(comments) };
+    const statement = statementOf(sql, place);
+    return { ...statement, bare: bareOf(statement.text), place, accepted: acceptancesIn(comments) };
   });
+}
+
+/** Quoted names become words, quoted text becomes nothing. */
+function bareOf(sql: string): string {
+  return sql
+    .replaceAll(new RegExp(QUOTED, 'g'), (quoted) => (quoted.startsWith('`') ? 'quoted_name' : "''"))
+    .replaceAll(/\s+/g, ' ');
 }
 
 function piecesOf(file: string, text: string): readonly Piece[] {
@@ -44,7 +54,7 @@ function piecesOf(file: string, text: string): readonly Piece[] {
   for (const { 0: token, index } of text.matchAll(TOKEN)) {
     const comment = /^(?:--|#|\/\*)/.test(token);
     // Not a comment for the server: it would do what stands in it.
-    if (/^\/\*[!M+]/.test(token))
+    if (/^\/\*(?:!|M!|\+)/.test(token))
       throw invalid(placeAt(file, text.slice(0, index)), token, 'no comment that the server reads');
     if (token === ';') end();
     else if (comment) {
@@ -60,7 +70,7 @@ function piecesOf(file: string, text: string): readonly Piece[] {
 }
 
 function statementOf(sql: string, place: Place): Pick<MysqlStatement, 'kind' | 'table' | 'text'> {
-  const alter = match(`^ALTER\\s+TABLE\\s+${NAME}\\s+(.+)$`, sql);
+  const alter = match(`^ALTER\\s+TABLE\\s+(?!IF\\s+EXISTS\\b)${NAME}\\s+(.+)$`, sql);
   if (alter) return { kind: 'alter', table: unquoted(alter[1]), text: alter[2] ?? '' };
   const index = match(
     `^CREATE\\s+((?:UNIQUE|FULLTEXT)\\s+)?INDEX\\s+${NAME}\\s+ON\\s+${NAME}\\s*(\\(.+)$`,
@@ -74,9 +84,9 @@ function statementOf(sql: string, place: Place): Pick<MysqlStatement, 'kind' | '
     };
   const dropIndex = match(`^DROP\\s+INDEX\\s+${NAME}\\s+ON\\s+${NAME}$`, sql);
   if (dropIndex) return { kind: 'alter', table: unquoted(dropIndex[2]), text: `DROP INDEX ${dropIndex[1]}` };
-  const create = match(`^CREATE\\s+TABLE\\s+${NAME}\\s*\\(.+$`, sql);
+  const create = match(`^CREATE\\s+TABLE\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?${NAME}\\s*\\(.+$`, sql);
   if (create) return { kind: 'create', table: unquoted(create[1]), text: sql };
-  const drop = match(`^DROP\\s+TABLE\\s+${NAME}$`, sql);
+  const drop = match(`^DROP\\s+TABLE\\s+(?:IF\\s+EXISTS\\s+)?${NAME}$`, sql);
   if (drop) return { kind: 'drop', table: unquoted(drop[1]), text: sql };
   throw invalid(
     place,

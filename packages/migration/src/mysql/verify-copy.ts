@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { type MysqlSession, quoteMysql } from './mysql-session.ts';
+import { type MysqlSession, type MysqlValue, quoteMysql } from './mysql-session.ts';
 
 /**
  * A copy beside its original, by count and checksum of the columns that both have, range by range of the primary
@@ -16,7 +16,7 @@ export interface Compared {
   readonly countOnly: boolean;
 }
 
-export type Key = readonly (string | number | null)[];
+export type Key = readonly MysqlValue[];
 
 export interface RangeResult {
   /** null: it was the last range. */
@@ -26,18 +26,24 @@ export interface RangeResult {
 }
 
 export interface Comparison {
-  readonly key: readonly string[];
+  readonly key: readonly KeyColumn[];
   readonly values: string;
+}
+
+interface KeyColumn {
+  readonly name: string;
+  /** Bytes are carried as hexadecimal digits. */
+  readonly bytes: boolean;
 }
 
 interface ColumnRow {
   readonly table: string;
   readonly name: string;
   readonly type: string;
-  readonly keyed: string | number;
 }
 
 const RANGE_ROWS = 20_000;
+const BYTES = /blob|binary|bit|geometry|point|polygon|linestring/i;
 
 /** Throws when a column would be lost. */
 export async function planComparison(
@@ -45,39 +51,46 @@ export async function planComparison(
   { table, shadow, change, countOnly }: Compared,
 ): Promise<Comparison> {
   const rows = await sql.query<ColumnRow>(
-    `SELECT c.table_name AS \`table\`, c.column_name AS name, c.data_type AS type, c.column_key = 'PRI' AS keyed
-     FROM information_schema.columns c WHERE c.table_schema = DATABASE() AND c.table_name IN (?, ?) ORDER BY c.ordinal_position`,
+    `SELECT table_name AS \`table\`, column_name AS name, data_type AS type FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name IN (?, ?) ORDER BY ordinal_position`,
     [table, shadow],
   );
   const old = rows.filter((row) => row.table === table);
-  const fresh = new Map(rows.filter((row) => row.table === shadow).map((row) => [row.name, row]));
-  const lost = old.find(({ name }) => !fresh.has(name) && !isDropped(name, change));
+  const fresh = new Set(rows.filter((row) => row.table === shadow).map(({ name }) => name.toLowerCase()));
+  const kept = ({ name }: { readonly name: string }) => fresh.has(name.toLowerCase());
+  const lost = old.find((row) => !kept(row) && !isDropped(row.name, change));
   if (lost)
     throw new HoldfastError(
       'migrationInvalid',
       `the values of ${table}.${lost.name} would be lost: the new table has no such column, and the change does not drop it`,
     );
-  const key = old.filter(({ keyed }) => Number(keyed) === 1).map(({ name }) => name);
-  if (key.length === 0 || key.some((name) => !fresh.has(name)))
+  // In the order of the key, not of the columns, or each range is a sort of the whole table.
+  const keyed = await sql.query<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.statistics
+     WHERE table_schema = DATABASE() AND table_name = ? AND index_name = 'PRIMARY' ORDER BY seq_in_index`,
+    [table],
+  );
+  if (keyed.length === 0 || !keyed.every(kept))
     throw new HoldfastError('migrationInvalid', `${table} and its copy have no primary key in common`);
-  const both = countOnly
-    ? key.map((name) => ({ name, type: '' }))
-    : old.filter(({ name }) => fresh.has(name));
+  const typeOf = (name: string) => old.find((row) => row.name === name)?.type ?? '';
+  const both = countOnly ? keyed.map(({ name }) => ({ name, type: typeOf(name) })) : old.filter(kept);
   // The separator cannot be made up by values: each says its length, and NULL is no text.
   const values = both.map(({ name, type }) => {
-    const text = /blob|binary|bit|geometry|point|polygon|linestring/i.test(type)
-      ? `HEX(${quoteMysql(name)})`
-      : `CONVERT(${quoteMysql(name)} USING utf8mb4)`;
+    const text = BYTES.test(type) ? `HEX(${quoteMysql(name)})` : `CONVERT(${quoteMysql(name)} USING utf8mb4)`;
     return `IFNULL(CONCAT(LENGTH(${text}), ':', ${text}), 'N')`;
   });
-  return { key, values: `CONCAT_WS(',', ${values.join(', ')})` };
+  return {
+    key: keyed.map(({ name }) => ({ name, bytes: BYTES.test(typeOf(name)) })),
+    values: `CONCAT_WS(',', ${values.join(', ')})`,
+  };
 }
 
 function isDropped(name: string, change: string): boolean {
   const escaped = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`\\bDROP\\s+(?:COLUMN\\s+)?(?:IF\\s+EXISTS\\s+)?\`?${escaped}\`?(?![\\w$])`, 'i').test(
-    change,
-  );
+  return new RegExp(
+    `\\bDROP\\s+(?:COLUMN\\s+)?(?:IF\\s+EXISTS\\s+)?\`?${escaped}\`?(?![\\w$\\u0080-\\uffff])`,
+    'i',
+  ).test(change);
 }
 
 export async function compareRange(
@@ -110,13 +123,16 @@ async function endOfRange(
   table: string,
   { plan, from }: Omit<Range, 'next'>,
 ): Promise<Key | null> {
-  const names = plan.key.map(quoteMysql).join(', ');
+  const names = plan.key.map(({ name }) => quoteMysql(name)).join(', ');
+  const shown = plan.key.map(
+    ({ name, bytes }, at) => `${bytes ? `HEX(${quoteMysql(name)})` : quoteMysql(name)} AS k${at}`,
+  );
   const after = from === null ? { text: '1 = 1', values: [] } : beyond(plan.key, from, '>');
-  const [row] = await sql.query<Record<string, string | number | null>>(
-    `SELECT ${names} FROM ${quoteMysql(table)} WHERE ${after.text} ORDER BY ${names} LIMIT 1 OFFSET ${RANGE_ROWS}`,
+  const [row] = await sql.query<Record<string, MysqlValue>>(
+    `SELECT ${shown.join(', ')} FROM ${quoteMysql(table)} WHERE ${after.text} ORDER BY ${names} LIMIT 1 OFFSET ${RANGE_ROWS}`,
     after.values,
   );
-  return row ? plan.key.map((name) => row[name] ?? null) : null;
+  return row ? plan.key.map((_, at) => row[`k${at}`] ?? null) : null;
 }
 
 async function sumOf(
@@ -139,20 +155,19 @@ async function sumOf(
 
 /** A row of keys before or behind another, column by column: optimizers read it where they do not read tuples. */
 function beyond(
-  names: readonly string[],
+  columns: readonly KeyColumn[],
   key: Key,
   sign: '>' | '<=',
-): { readonly text: string; readonly values: (string | number | null)[] } {
+): { readonly text: string; readonly values: MysqlValue[] } {
   const strict = sign === '>' ? '>' : '<';
-  const values: (string | number | null)[] = [];
-  const terms = names.map((name, at) => {
-    const equal = names.slice(0, at).map((before, place) => {
-      values.push(key[place] ?? null);
-      return `${quoteMysql(before)} = ?`;
-    });
+  const values: MysqlValue[] = [];
+  const compared = ({ name, bytes }: KeyColumn, at: number, how: string) => {
     values.push(key[at] ?? null);
-    const last = at === names.length - 1 ? sign : strict;
-    return [...equal, `${quoteMysql(name)} ${last} ?`].join(' AND ');
+    return `${quoteMysql(name)} ${how} ${bytes ? 'UNHEX(?)' : '?'}`;
+  };
+  const terms = columns.map((column, at) => {
+    const equal = columns.slice(0, at).map((before, place) => compared(before, place, '='));
+    return [...equal, compared(column, at, at === columns.length - 1 ? sign : strict)].join(' AND ');
   });
   return { text: terms.map((term) => `(${term})`).join(' OR '), values };
 }

@@ -1,16 +1,19 @@
+import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import type { MigrationPhase, PhaseOutcome, Progress } from '@holdfast/core/migration/migration.ts';
 import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { type Limits, type Signal, throttle } from '@holdfast/core/migration/throttle.ts';
 import { hinders } from '../lint/finding.ts';
-import { alterNatively } from './alter-natively.ts';
+import { alterBy, type Way, waysOf } from './alter-natively.ts';
+import { clearCopy, endTool, triggersOf } from './clear-copy.ts';
 import { cutOver } from './cut-over.ts';
 import { mysqlFailureOf } from './mysql-failure.ts';
 import {
   type Change,
+  changeLock,
   forgetChange,
   forgetStep,
-  holdMysqlFence,
   holdStep,
+  lockByName,
   readStep,
   type StepDetail,
   type StepKey,
@@ -19,9 +22,9 @@ import {
 } from './mysql-ledger.ts';
 import { type MysqlPlace, type MysqlSession, openMysql } from './mysql-session.ts';
 import { lintMysql, type MysqlPhase, planOfMysql } from './plan-of-mysql.ts';
-import { isOscInstalled } from './pt-osc.ts';
+import { probe } from './probe.ts';
 import { readMysqlSignals } from './read-mysql-signals.ts';
-import { abandonCopy, type Copies } from './run-copy.ts';
+import type { Copies } from './run-copy.ts';
 import { shapeOf } from './shape.ts';
 import type { MysqlStatement } from './statements.ts';
 import { type Compared, compareRange, planComparison } from './verify-copy.ts';
@@ -83,17 +86,22 @@ async function perform(sql: MysqlSession, work: MysqlWork): Promise<PhaseOutcome
       reason: `${file}:${line}:${column}: ${hindering.message} [${hindering.rule}]: ${hindering.why}`,
     };
   }
+  // Held by this very session: one that was lost can write nothing, and one that is asleep keeps all others out.
+  if (!(await lockByName(sql, changeLock(work))))
+    return waits('another controller is working on this schema change', null);
   const begun = await takeOverChange(sql, work, { digest: source.digest, begins: phase !== 'abort' });
   if (!begun) return DONE;
   if (phase === 'abort') await abandonCopies(sql, work);
   const until = performance.now() + work.budgetMs;
-  for (const [place, statement] of planOfMysql(source)[phase].entries()) {
+  const statements = planOfMysql(source)[phase];
+  for (const [place, statement] of statements.entries()) {
     const key: StepKey = { ...work, phase, place };
     if (performance.now() > until) return { kind: 'more', progress: null };
     const outcome = await performStep({ sql, work, key, statement, until });
     if (outcome.kind !== 'done') return outcome;
   }
-  if (phase === 'abort') await forgetChange(sql, work);
+  // Without an abort.sql what was done stays, and is not done again.
+  if (phase === 'abort') await forgetChange(sql, work, { undone: statements.length > 0 });
   return DONE;
 }
 
@@ -102,60 +110,152 @@ async function abandonCopies(sql: MysqlSession, work: MysqlWork): Promise<void> 
     for (const [place, { table }] of planOfMysql(work.source)[phase].entries()) {
       const key: StepKey = { ...work, phase, place };
       const row = await readStep(sql, key);
-      if (row && ['copying', 'copied', 'verified', 'failed'].includes(row.state))
-        await abandonCopy(sql, key, { table, detail: row.detail });
+      if (row === null || row.state === 'done' || row.state === 'begun') continue;
+      const { detail } = row;
+      if (row.state === 'cutting' && (await shapeOf(sql, detail.shadow ?? '')) === null)
+        await cutOver(sql, key, { table, detail });
+      else await leave(sql, key, { table, detail, reason: 'aborted' });
     }
+}
+
+interface Left {
+  readonly table: string;
+  readonly detail: StepDetail;
+  readonly reason: string;
+  /** Trying again may help: nothing is wrong with the change. */
+  readonly passing?: boolean;
+}
+
+/** Written down before it is cleared away, and forgotten after: a lock that is not to be had leaves nothing behind. */
+async function leave(sql: MysqlSession, key: StepKey, { table, detail, reason, passing = false }: Left) {
+  await writeStep(sql, key, { state: 'leaving', detail: { ...detail, reason, passing } });
+  await endTool(sql, detail.token);
+  await clearCopy(sql, table, detail.shadow ?? null);
+  await forgetStep(sql, key);
+  return passing ? waits(reason, null) : ({ kind: 'failed', reason } as const);
 }
 
 async function performStep(performing: Performing): Promise<PhaseOutcome> {
   const { sql, key, statement } = performing;
-  await holdMysqlFence(sql, key);
+  const { table } = statement;
   const row = await readStep(sql, key);
   switch (row?.state) {
     case 'done':
       return DONE;
-    case 'failed':
-      await forgetStep(sql, key);
-      return { kind: 'failed', reason: row.detail.reason ?? 'the copy failed' };
+    case 'leaving': {
+      const { reason = 'the copy failed', passing = false } = row.detail;
+      return leave(sql, key, { table, detail: row.detail, reason, passing });
+    }
     case 'copying':
       return copying(performing, row.detail);
     case 'copied':
       return compare(performing, row.detail);
     case 'verified':
-    case 'cutting': {
-      const { gate } = performing.work;
-      if (gate !== null && row.state === 'verified')
-        return waits(`the copy of ${statement.table} is complete; it takes its place when ${gate}`, null);
-      await cutOver(sql, key, { table: statement.table, detail: row.detail });
-      return DONE;
-    }
+    case 'cutting':
+      return exchange(performing, row.detail);
     default:
       return begin(performing, row?.detail ?? null);
   }
 }
 
-/** Begun before and never seen to end: the table's shape tells. */
+async function exchange(performing: Performing, detail: StepDetail): Promise<PhaseOutcome> {
+  const { sql, key, statement, work } = performing;
+  const { table } = statement;
+  const exchanged = (await shapeOf(sql, detail.shadow ?? '')) === null;
+  const later = exchanged ? null : (work.gate ?? (await reasonToWait(performing)));
+  if (later !== null) {
+    if (detail.waited !== true)
+      await writeStep(sql, key, { state: 'verified', detail: { ...detail, waited: true } });
+    return waits(`the copy of ${table} is complete; it does not take its place yet: ${later}`, null);
+  }
+  // What triggers do not see (TRUNCATE) may have happened while it waited: compared once more, right before.
+  if (detail.waited === true && !exchanged) {
+    const { compared: _, waited: __, ...again } = detail;
+    await writeStep(sql, key, { state: 'copied', detail: { ...again, rows: 0 } });
+    return { kind: 'more', progress: null };
+  }
+  const problem = await cutOver(sql, key, { table, detail });
+  if (problem === null) return DONE;
+  return leave(sql, key, { table, detail, reason: `${problem}; it is copied again`, passing: true });
+}
+
+/** Begun before and never seen to end: the shape tells whether it was done. */
 async function begin(performing: Performing, begun: StepDetail | null): Promise<PhaseOutcome> {
   const { sql, key, statement } = performing;
   const before = await shapeOf(sql, statement.table);
-  if (begun !== null && (begun.before ?? null) !== before) return markDone(performing);
-  await writeStep(sql, key, { state: 'begun', detail: before === null ? {} : { before } });
   if (statement.kind !== 'alter') {
-    await sql.query(statement.text);
-    return markDone(performing);
+    const done = statement.kind === 'create' ? before !== null : before === null;
+    if (begun !== null && done) return markDone(performing);
+    return attempt(performing, { before }, () => sql.slowly(statement.text));
   }
   if (before === null) return { kind: 'failed', reason: `there is no table ${statement.table}` };
-  if (await alterNatively(sql, statement)) return markDone(performing);
-  if (!isOscInstalled())
-    return waits(
-      'pt-online-schema-change is not installed beside this controller; install percona-toolkit',
-      null,
-    );
-  const reason = await reasonToWait(performing);
-  if (reason !== null) return waits(reason, null);
-  const { copies, place, work, batchMs, nice } = performing.work;
-  await copies.begin({ place, key, statement, work, batchMs, nice });
-  return { kind: 'more', progress: null };
+  if (begun?.wanted != null && begun.wanted === before) return markDone(performing);
+  const probed = await probe(sql, statement);
+  const accepted = (rule: string) => statement.accepted.some((one) => one.rule === rule && one.reason !== '');
+  const finding = key.phase === 'expand' ? probed.findings.find(({ rule }) => !accepted(rule)) : undefined;
+  if (finding)
+    return {
+      kind: 'failed',
+      reason: `${finding.sentence} [${finding.rule}]: move it to contract.sql, or accept it above the statement with -- holdfast-accept ${finding.rule}: REASON`,
+    };
+  const detail: StepDetail = { before, wanted: probed.wanted, tries: begun?.tries ?? 0 };
+  const outcome = await alterInPlace(performing, detail);
+  if (outcome !== null) return outcome;
+  if (probed.bindsKeys)
+    return {
+      kind: 'failed',
+      reason: `a unique key cannot come with a copy of ${statement.table}: rows that break it would vanish; give it a statement of its own (CREATE UNIQUE INDEX)`,
+    };
+  return beginCopy(performing, detail);
+}
+
+const TRIES_IN_PLACE = 2;
+
+/** null: the server can do it in no way that keeps nobody out. */
+async function alterInPlace(performing: Performing, detail: StepDetail): Promise<PhaseOutcome | null> {
+  const { sql, key, statement } = performing;
+  const ways = (await waysOf(sql, statement)).filter(
+    ({ long }) => !long || (detail.tries ?? 0) < TRIES_IN_PLACE,
+  );
+  for (const way of ways) {
+    const reason = way.long ? await reasonToWait(performing) : null;
+    if (reason !== null) return waits(reason, null);
+    let refused = false;
+    const outcome = await attempt(performing, countedFor(way, detail), async () => {
+      refused = !(await alterBy(sql, statement, way));
+    });
+    if (!refused) return outcome;
+    await forgetStep(sql, key);
+  }
+  return null;
+}
+
+/** One that fails for a lock at its end has done all its work for nothing: the next try is counted. */
+function countedFor({ long }: Way, detail: StepDetail): StepDetail {
+  return long ? { ...detail, tries: (detail.tries ?? 0) + 1 } : detail;
+}
+
+const LOST_AT_THE_END = ['ER_LOCK_WAIT_TIMEOUT', 'ER_INNODB_ONLINE_LOG_TOO_BIG'];
+
+/** A statement that surely failed was never begun; one whose end nobody saw stays begun, and the shape tells. */
+async function attempt(
+  performing: Performing,
+  detail: StepDetail,
+  run: () => Promise<void>,
+): Promise<PhaseOutcome> {
+  const { sql, key } = performing;
+  await writeStep(sql, key, { state: 'begun', detail });
+  try {
+    await run();
+  } catch (error) {
+    const code = systemCode(error) ?? '';
+    if (LOST_AT_THE_END.includes(code))
+      await writeStep(sql, key, { state: 'begun', detail: { tries: detail.tries ?? 0 } });
+    else if (error instanceof HoldfastError || /^ER_(?!SERVER_SHUTDOWN|CONNECTION_KILLED)/.test(code))
+      await forgetStep(sql, key);
+    throw error;
+  }
+  return markDone(performing);
 }
 
 async function markDone({ sql, key }: Performing): Promise<PhaseOutcome> {
@@ -163,13 +263,50 @@ async function markDone({ sql, key }: Performing): Promise<PhaseOutcome> {
   return DONE;
 }
 
+async function beginCopy(performing: Performing, detail: StepDetail): Promise<PhaseOutcome> {
+  const { sql, key, statement, work } = performing;
+  const { table } = statement;
+  if (!/^[\w$]+$/.test(table))
+    return { kind: 'failed', reason: `${table}: a table of such a name cannot be copied` };
+  const { others } = await triggersOf(sql, table, null);
+  if (others.length > 0)
+    return {
+      kind: 'failed',
+      reason: `${table} has triggers (${others.join(', ')}): pt-online-schema-change cannot copy it`,
+    };
+  const reason = await reasonToWait(performing);
+  if (reason !== null) return waits(reason, null);
+  return startCopy(performing, { ...work, key, detail });
+}
+
+async function startCopy(
+  { statement }: Performing,
+  {
+    copies,
+    place,
+    work,
+    batchMs,
+    nice,
+    key,
+    detail,
+  }: MysqlWork & { readonly key: StepKey; readonly detail: StepDetail },
+): Promise<PhaseOutcome> {
+  if (!(await copies.canCopy()))
+    return waits(
+      'pt-online-schema-change is not installed beside this controller; install percona-toolkit',
+      null,
+    );
+  await copies.begin({ place, key, statement, work, batchMs, nice, detail });
+  return { kind: 'more', progress: null };
+}
+
 /** Somewhere a controller runs the copy; here is decided whether it rests. If none does any more, it begins anew. */
 async function copying(performing: Performing, detail: StepDetail): Promise<PhaseOutcome> {
-  const { sql, key, statement, work } = performing;
+  const { sql, key, work } = performing;
   const reason = await reasonToWait(performing);
   await holdStep(sql, key, reason);
-  const { copies, place, batchMs, nice } = work;
-  await copies.begin({ place, key, statement, work: work.work, batchMs, nice });
+  const started = await startCopy(performing, { ...work, key, detail });
+  if (started.kind === 'waits') return started;
   const progress = progressOf(detail);
   await sleep(Math.min(1_000, work.budgetMs));
   return reason === null ? { kind: 'more', progress } : waits(reason, progress);
@@ -183,12 +320,10 @@ async function compare(performing: Performing, detail: StepDetail): Promise<Phas
     change: statement.text,
     countOnly: statement.accepted.some(({ rule, reason }) => rule === 'mysql-values' && reason !== ''),
   };
-  const lose = async (reason: string): Promise<PhaseOutcome> => {
-    await abandonCopy(sql, key, { table: statement.table, detail });
-    return { kind: 'failed', reason };
-  };
+  const lose = (reason: string) => leave(sql, key, { table: statement.table, detail, reason });
   const plan = await planComparison(sql, compared).catch((error: Error) => error);
-  if (plan instanceof Error) return lose(plan.message);
+  if (plan instanceof HoldfastError) return lose(plan.message);
+  if (plan instanceof Error) throw plan;
   let [from, rows] = [detail.compared ?? null, detail.rows ?? 0];
   for (;;) {
     const reason = await reasonToWait(performing);
@@ -200,7 +335,6 @@ async function compare(performing: Performing, detail: StepDetail): Promise<Phas
         `the copy of ${statement.table} differs from it: the change would lose rows or values; accept mysql-values with a reason where values are meant to change`,
       );
     rows += range.rows;
-    await holdMysqlFence(sql, key);
     if (range.next === null) {
       await writeStep(sql, key, { state: 'verified', detail });
       return { kind: 'more', progress: null };

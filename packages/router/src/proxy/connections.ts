@@ -101,6 +101,7 @@ export class Connections {
 
   private failed(connection: Connection, error: Error): void {
     this.drop(connection);
+    if (this.all.size > this.opening.size) return this.serveWaiting();
     // Each would have tried for itself, and heard the same: they go elsewhere now, not after a time of their own.
     this.refuseWaiting(error);
   }

@@ -1,6 +1,7 @@
 import type { MigrationPlanView } from '@holdfast/contract/api/resources.ts';
 import { formatDuration } from '@holdfast/core/kernel/quantity.ts';
 import { labelOf } from '@holdfast/core/migration/migration.ts';
+import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { openMysql } from '@holdfast/migration/mysql/mysql-session.ts';
 import { rehearseMysql } from '@holdfast/migration/mysql/rehearse-mysql.ts';
 import { type Rehearsal, rehearse } from '@holdfast/migration/plan/rehearse.ts';
@@ -24,19 +25,18 @@ export async function planMigrations(
   const use = await schemaUse(database, environment);
   if (open.length === 0 || use.owner === null) return [];
   const target = await openAnyTarget(services, use.owner, `plan of ${nameOf(environment)}`);
-  const session = 'mysql' in target ? await openMysql(target.mysql) : target.session;
-  try {
-    const plans: MigrationPlanView[] = [];
-    for (const row of open) {
-      const source = await sourceOf(database, row);
-      const rehearsal =
-        'change' in session ? await rehearseMysql(session, source) : await rehearse(session, source);
-      plans.push(planOf(row, rehearsal, wishOf(row.data, use).hindrance));
-    }
-    return plans;
-  } finally {
-    await session.close();
+  const plans = async (look: (source: MigrationSource) => Promise<Rehearsal>) => {
+    const found: MigrationPlanView[] = [];
+    for (const row of open)
+      found.push(planOf(row, await look(await sourceOf(database, row)), wishOf(row.data, use).hindrance));
+    return found;
+  };
+  if ('mysql' in target) {
+    const session = await openMysql(target.mysql);
+    return plans((source) => rehearseMysql(session, source)).finally(() => session.close());
   }
+  const { session } = target;
+  return plans((source) => rehearse(session, source)).finally(() => session.close());
 }
 
 function planOf(
