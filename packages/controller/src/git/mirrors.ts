@@ -7,6 +7,7 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
 import type { BlobStore, StoredBlob } from '../blob/blob-store.ts';
 import { checkRef, checkUrl, git } from './git.ts';
+import { Remembered } from './remembered.ts';
 
 /**
  * Bare mirrors of watched repositories on this controller's disk: a cache, filled again from the
@@ -24,11 +25,16 @@ export interface Commit {
 }
 
 const DRAFT = 'source-';
+/** Many runs of one commit come in a burst; what a commit holds does not change. */
+const READS = { most: 500, forMs: 60_000 };
+const CAPTURES = { most: 50, forMs: 60_000 };
 
 export class GitMirrors {
   private readonly root: string;
   private readonly queues = new Map<string, Promise<unknown>>();
   private readonly fetchedAt = new Map<string, number>();
+  private readonly reads = new Remembered<string>(READS);
+  private readonly captures = new Remembered<StoredBlob>(CAPTURES);
 
   constructor(root: string) {
     this.root = root;
@@ -125,19 +131,24 @@ export class GitMirrors {
   }
 
   async readFile(mirror: string, commit: string, path: string): Promise<string | null> {
-    return git(mirror, ['cat-file', 'blob', `${commit}:${path}`]).catch(() => null);
+    return this.read(mirror, ['cat-file', 'blob', `${commit}:${path}`]).catch(() => null);
   }
 
   async listFolder(mirror: string, commit: string, folder: string): Promise<readonly string[]> {
-    const listed = await git(mirror, ['ls-tree', '--name-only', '-z', commit, '--', `${folder}/`]).catch(
-      () => '',
-    );
+    const listed = await this.read(mirror, [
+      'ls-tree',
+      '--name-only',
+      '-z',
+      commit,
+      '--',
+      `${folder}/`,
+    ]).catch(() => '');
     return listed.split('\0').filter((name) => name !== '');
   }
 
   /** Every file below a folder, in order. */
   async listBelow(mirror: string, commit: string, folder: string): Promise<readonly string[]> {
-    const listed = await git(mirror, [
+    const listed = await this.read(mirror, [
       'ls-tree',
       '-r',
       '--name-only',
@@ -151,7 +162,7 @@ export class GitMirrors {
 
   /** Every action.yml of the commit at once, because the parser asks for them synchronously. */
   async readActions(mirror: string, commit: string): Promise<ReadonlyMap<string, string>> {
-    const listed = await git(mirror, ['ls-tree', '-r', '--name-only', '-z', commit]);
+    const listed = await this.read(mirror, ['ls-tree', '-r', '--name-only', '-z', commit]);
     const paths = listed.split('\0').filter((path) => /(^|\/)action\.ya?ml$/.test(path));
     const texts = await Promise.all(
       paths.map(async (path) => [path, (await this.readFile(mirror, commit, path)) ?? ''] as const),
@@ -161,7 +172,7 @@ export class GitMirrors {
 
   async log(mirror: string, from: string | null, to: string, limit: number): Promise<readonly Commit[]> {
     const range = from ? `${from}..${to}` : to;
-    const text = await git(mirror, [
+    const text = await this.read(mirror, [
       'log',
       `--max-count=${limit}`,
       '--format=%H%x1f%an%x1f%s',
@@ -177,8 +188,24 @@ export class GitMirrors {
       });
   }
 
+  /** Of a commit by its full name, so the answer is always the same. */
+  private read(mirror: string, words: readonly string[]): Promise<string> {
+    return this.reads.get([mirror, ...words].join('\0'), () => git(mirror, words));
+  }
+
   /** The commit with `depth` of its history (0: all), as a packed `.git` that a checkout unpacks. */
   async capture(
+    mirror: string,
+    what: { readonly commit: string; readonly depth: number },
+    blobs: BlobStore,
+  ): Promise<StoredBlob> {
+    const find = () => this.captureNow(mirror, what, blobs);
+    const known = await this.captures.get(`${mirror} ${what.commit} ${what.depth}`, find);
+    // Asked each time: the store may be away, or have lost it.
+    return (await blobs.has(known.digest)) ? known : find();
+  }
+
+  private async captureNow(
     mirror: string,
     what: { readonly commit: string; readonly depth: number },
     blobs: BlobStore,
