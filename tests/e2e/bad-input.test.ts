@@ -175,6 +175,32 @@ test('a full disk during publish fails the step with that sentence, and the step
   }
 });
 
+test('a full blob disk costs a step its checkpoint, after the patience for it and not for minutes', async () => {
+  if (process.getuid?.() !== 0)
+    return expect(process.getuid?.(), 'only root can mount the small disk this test needs').not.toBe(0);
+  const blobs = join(bench.machine.data, 'blobs');
+  mkdirSync(blobs, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', blobs]);
+  try {
+    const fill =
+      '      - run: head -c 9000000 /dev/urandom > big\n        env: { HOLDFAST_CHECKPOINT: always }\n';
+    await bench.repository('full', {
+      '.holdfast/workflows/ci.yml': workflow(
+        `  a:\n    runs-on: self-hosted\n    steps:\n${fill}      - run: echo done\n`,
+      ),
+    });
+    const run = await bench.run('full');
+    const attempt = run.jobs[0]?.steps[0]?.attempts[0];
+    expect(run.state).toBe('succeeded');
+    expect(JSON.stringify(run.jobs[0]?.steps[0])).toContain('no checkpoint after this step');
+    // A connection that was answered before its upload was read kept the next one waiting for over a minute.
+    const took = Date.parse(attempt?.endedAt ?? '') - Date.parse(attempt?.startedAt ?? '');
+    expect(took).toBeLessThan(50_000);
+  } finally {
+    execFileSync('umount', ['-l', blobs]);
+  }
+});
+
 test('without its install scripts and on an old Node the launcher says what is missing', async () => {
   const bare = mkdtempSync(join(tmpdir(), 'holdfast-bare-'));
   try {

@@ -40,6 +40,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
     const document = problemOf(known, String(request.id));
     void reply.code(document.status).type('application/problem+json');
     if (known.kind === 'unavailable') void reply.header('retry-after', '1');
+    // Answered before its body was read: what comes next on this connection would wait for the rest of it.
+    if (!request.raw.complete) void reply.header('connection', 'close');
     return reply.send(document);
   });
   app.setNotFoundHandler((request) => {
