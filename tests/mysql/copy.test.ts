@@ -184,6 +184,22 @@ test.each([
   if (meanwhile.includes('vip')) expect(await one(sql, 'SELECT MAX(vip) FROM orders')).toBe(7);
 });
 
+test('a copy that somebody drops while it waits at the gate is made again, and no trigger is left to fail the app', async () => {
+  const { sql, ...working } = await bench(WIDER, 30_000);
+  await toTheGate(working);
+  const shadow = await one<string>(sql, "SELECT JSON_VALUE(detail, '$.shadow') FROM holdfast_schema_step");
+  await sql.query(`DROP TABLE ${shadow}`);
+  expect(await through(working, 'expand')).toEqual({ kind: 'done' });
+  await sql.query("INSERT INTO orders (id, note, amount) VALUES (9000001, 'late', 1)");
+  expect(
+    await one(
+      sql,
+      "SELECT data_type FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'orders' AND column_name = 'amount'",
+    ),
+  ).toBe('bigint');
+  expect(await leftovers(sql)).toEqual([]);
+});
+
 test('a table emptied while it waits at the gate stays empty', async () => {
   const { sql, ...working } = await bench(WIDER, 30_000);
   await toTheGate(working);

@@ -29,7 +29,7 @@ export async function cutOver(
       sql,
       `RENAME TABLE ${quoteMysql(table)} TO ${quoteMysql(old)}, ${quoteMysql(shadow)} TO ${quoteMysql(table)}`,
     );
-  }
+  } else if (!(await isExchanged(sql, { table, detail }))) return `the copy of ${table} is gone`;
   // The triggers went along with the old table, and name the shadow that was.
   await clearCopy(sql, old, shadow);
   await sql.query(`DROP TABLE IF EXISTS ${quoteMysql(old)}`);
@@ -40,4 +40,12 @@ export async function cutOver(
 /** Of this try alone, as the shadow's. */
 function oldName({ shadow = '' }: StepDetail): string {
   return shadow.replace('_holdfast_new_', '_holdfast_old_');
+}
+
+/** Asked only after RENAME was begun: the shadow is no more, and the table is what the shadow was. */
+export async function isExchanged(
+  sql: MysqlSession,
+  { table, detail }: { readonly table: string; readonly detail: StepDetail },
+): Promise<boolean> {
+  return (await shapeOf(sql, detail.shadow ?? '')) === null && (await shapeOf(sql, table)) === detail.after;
 }

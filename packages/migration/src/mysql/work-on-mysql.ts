@@ -5,7 +5,7 @@ import { type Limits, type Signal, throttle } from '@holdfast/core/migration/thr
 import { hinders } from '../lint/finding.ts';
 import { alterBy, type Way, waysOf } from './alter-natively.ts';
 import { clearCopy, endTool, triggersOf } from './clear-copy.ts';
-import { cutOver } from './cut-over.ts';
+import { cutOver, isExchanged } from './cut-over.ts';
 import { mysqlFailureOf } from './mysql-failure.ts';
 import {
   type Change,
@@ -17,6 +17,7 @@ import {
   readStep,
   type StepDetail,
   type StepKey,
+  type StepRow,
   takeOverChange,
   writeStep,
 } from './mysql-ledger.ts';
@@ -112,9 +113,9 @@ async function abandonCopies(sql: MysqlSession, work: MysqlWork): Promise<void> 
       const row = await readStep(sql, key);
       if (row === null || row.state === 'done' || row.state === 'begun') continue;
       const { detail } = row;
-      if (row.state === 'cutting' && (await shapeOf(sql, detail.shadow ?? '')) === null)
-        await cutOver(sql, key, { table, detail });
-      else await leave(sql, key, { table, detail, reason: 'aborted' });
+      const exchanged = row.state === 'cutting' && (await isExchanged(sql, { table, detail }));
+      const problem = exchanged ? await cutOver(sql, key, { table, detail }) : 'aborted';
+      if (problem !== null) await leave(sql, key, { table, detail, reason: problem });
     }
 }
 
@@ -152,16 +153,16 @@ async function performStep(performing: Performing): Promise<PhaseOutcome> {
       return compare(performing, row.detail);
     case 'verified':
     case 'cutting':
-      return exchange(performing, row.detail);
+      return exchange(performing, row);
     default:
       return begin(performing, row?.detail ?? null);
   }
 }
 
-async function exchange(performing: Performing, detail: StepDetail): Promise<PhaseOutcome> {
+async function exchange(performing: Performing, { state, detail }: StepRow): Promise<PhaseOutcome> {
   const { sql, key, statement, work } = performing;
   const { table } = statement;
-  const exchanged = (await shapeOf(sql, detail.shadow ?? '')) === null;
+  const exchanged = state === 'cutting' && (await isExchanged(sql, { table, detail }));
   const later = exchanged ? null : (work.gate ?? (await reasonToWait(performing)));
   if (later !== null) {
     if (detail.waited !== true)
@@ -186,7 +187,11 @@ async function begin(performing: Performing, begun: StepDetail | null): Promise<
   if (statement.kind !== 'alter') {
     const done = statement.kind === 'create' ? before !== null : before === null;
     if (begun !== null && done) return markDone(performing);
-    return attempt(performing, { before }, () => sql.slowly(statement.text));
+    const outcome = await attempt(performing, { before }, async () => {
+      await sql.slowly(statement.text);
+      return true;
+    });
+    return outcome ?? DONE;
   }
   if (before === null) return { kind: 'failed', reason: `there is no table ${statement.table}` };
   if (begun?.wanted != null && begun.wanted === before) return markDone(performing);
@@ -213,19 +218,15 @@ const TRIES_IN_PLACE = 2;
 
 /** null: the server can do it in no way that keeps nobody out. */
 async function alterInPlace(performing: Performing, detail: StepDetail): Promise<PhaseOutcome | null> {
-  const { sql, key, statement } = performing;
+  const { sql, statement } = performing;
   const ways = (await waysOf(sql, statement)).filter(
     ({ long }) => !long || (detail.tries ?? 0) < TRIES_IN_PLACE,
   );
   for (const way of ways) {
     const reason = way.long ? await reasonToWait(performing) : null;
     if (reason !== null) return waits(reason, null);
-    let refused = false;
-    const outcome = await attempt(performing, countedFor(way, detail), async () => {
-      refused = !(await alterBy(sql, statement, way));
-    });
-    if (!refused) return outcome;
-    await forgetStep(sql, key);
+    const outcome = await attempt(performing, countedFor(way, detail), () => alterBy(sql, statement, way));
+    if (outcome !== null) return outcome;
   }
   return null;
 }
@@ -237,16 +238,21 @@ function countedFor({ long }: Way, detail: StepDetail): StepDetail {
 
 const LOST_AT_THE_END = ['ER_LOCK_WAIT_TIMEOUT', 'ER_INNODB_ONLINE_LOG_TOO_BIG'];
 
-/** A statement that surely failed was never begun; one whose end nobody saw stays begun, and the shape tells. */
+/**
+ * A statement that surely failed was never begun; one whose end nobody saw stays begun, and the shape tells. `run` says
+ * whether it was done; null: the server would not do it so.
+ */
 async function attempt(
   performing: Performing,
   detail: StepDetail,
-  run: () => Promise<void>,
-): Promise<PhaseOutcome> {
+  run: () => Promise<boolean>,
+): Promise<PhaseOutcome | null> {
   const { sql, key } = performing;
   await writeStep(sql, key, { state: 'begun', detail });
   try {
-    await run();
+    if (await run()) return markDone(performing);
+    await forgetStep(sql, key);
+    return null;
   } catch (error) {
     const code = systemCode(error) ?? '';
     if (LOST_AT_THE_END.includes(code))
@@ -255,7 +261,6 @@ async function attempt(
       await forgetStep(sql, key);
     throw error;
   }
-  return markDone(performing);
 }
 
 async function markDone({ sql, key }: Performing): Promise<PhaseOutcome> {
@@ -321,6 +326,10 @@ async function compare(performing: Performing, detail: StepDetail): Promise<Phas
     countOnly: statement.accepted.some(({ rule, reason }) => rule === 'mysql-values' && reason !== ''),
   };
   const lose = (reason: string) => leave(sql, key, { table: statement.table, detail, reason });
+  if ((await shapeOf(sql, compared.shadow)) !== detail.after) {
+    const reason = `the copy of ${statement.table} is gone, or was changed; it is copied again`;
+    return leave(sql, key, { table: statement.table, detail, reason, passing: true });
+  }
   const plan = await planComparison(sql, compared).catch((error: Error) => error);
   if (plan instanceof HoldfastError) return lose(plan.message);
   if (plan instanceof Error) throw plan;
