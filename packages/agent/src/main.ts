@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import { HoldfastError, KINDS } from '@holdfast/contract/errors.ts';
+import { readOptions } from '@holdfast/contract/process/read-options.ts';
 import pino from 'pino';
 import { Agent } from './agent.ts';
 import { readAgentConfig } from './config.ts';
@@ -26,8 +26,8 @@ try {
     ephemeral: { type: 'boolean' as const },
     'stop-instances': { type: 'boolean' as const },
   };
-  const { values } = parseArgs({ options });
-  const config = readAgentConfig(values as Record<string, string | boolean | undefined>, process.env);
+  const values = readOptions('agent', options) ?? process.exit(0);
+  const config = readAgentConfig(values, process.env);
   if (values['stop-instances']) {
     await stopInstances(config.data);
     process.exit(0);

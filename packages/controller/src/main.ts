@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import { HoldfastError, KINDS } from '@holdfast/contract/errors.ts';
+import { readOptions } from '@holdfast/contract/process/read-options.ts';
 import pino from 'pino';
 import { readControllerConfig } from './config.ts';
 import { startController } from './controller.ts';
@@ -18,9 +18,8 @@ const NAMES = [
 ] as const;
 
 try {
-  const { values } = parseArgs({
-    options: Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])),
-  });
+  const flags = Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }]));
+  const values = readOptions('controller', flags) ?? process.exit(0);
   const config = readControllerConfig(values as Record<string, string | undefined>, process.env);
   const log = pino({
     level: config.logLevel,

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
-import { parseArgs } from 'node:util';
 import { HoldfastError, KINDS } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
+import { readOptions } from '@holdfast/contract/process/read-options.ts';
 import { readRouterConfig } from './config.ts';
 import { startWorker } from './worker.ts';
 
@@ -93,9 +93,8 @@ async function work(): Promise<void> {
 
 function configured() {
   try {
-    const { values } = parseArgs({
-      options: Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }])),
-    });
+    const flags = Object.fromEntries(NAMES.map((name) => [name, { type: 'string' as const }]));
+    const values = readOptions('router', flags) ?? process.exit(0);
     return readRouterConfig(values as Record<string, string | undefined>, process.env);
   } catch (error) {
     return end(error);
