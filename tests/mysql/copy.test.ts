@@ -235,6 +235,17 @@ test('a statement that failed is not taken for done because somebody else change
   expect(await through(working, 'contract')).toEqual({ kind: 'done' });
 });
 
+test('a small table is not rounded without a word', async () => {
+  const { sql, ...working } = await bench(
+    { 'contract.sql': 'ALTER TABLE prices MODIFY p decimal(10, 0);\n' },
+    10,
+  );
+  await sql.query('CREATE TABLE prices (id int PRIMARY KEY, p decimal(10, 2))');
+  await sql.query('INSERT INTO prices VALUES (1, 7.55)');
+  expect((await through(working, 'contract')).kind).toBe('failed');
+  expect(await one(sql, 'SELECT CAST(p AS char) FROM prices')).toBe('7.55');
+});
+
 test('while it rests no row is copied', async () => {
   const { sql, ...working } = await bench(WIDER, 400_000);
   await look(working, 'expand', { nice: 4 });

@@ -19,7 +19,7 @@ const INSTANT: Way = { text: ', ALGORITHM=INSTANT', long: false };
 const NOCOPY: Way = { text: ', ALGORITHM=NOCOPY, LOCK=NONE', long: true };
 const INDEX_ONLY: Way = { text: ', ALGORITHM=INPLACE, LOCK=NONE', long: true };
 /** A copy of so little takes less time than a tool needs to begin. */
-const SMALL: Way = { text: '', long: false };
+export const SMALL: Way = { text: '', long: false };
 const SMALL_ROWS = 10_000;
 
 export async function waysOf(sql: MysqlSession, { table, bare }: MysqlStatement): Promise<readonly Way[]> {

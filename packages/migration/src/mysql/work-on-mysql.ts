@@ -3,7 +3,7 @@ import type { MigrationPhase, PhaseOutcome, Progress } from '@holdfast/core/migr
 import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { type Limits, type Signal, throttle } from '@holdfast/core/migration/throttle.ts';
 import { hinders } from '../lint/finding.ts';
-import { alterBy, type Way, waysOf } from './alter-natively.ts';
+import { alterBy, SMALL, type Way, waysOf } from './alter-natively.ts';
 import { clearCopy, endTool, triggersOf } from './clear-copy.ts';
 import { cutOver, isExchanged } from './cut-over.ts';
 import { mysqlFailureOf } from './mysql-failure.ts';
@@ -204,7 +204,10 @@ async function begin(performing: Performing, begun: StepDetail | null): Promise<
       reason: `${finding.sentence} [${finding.rule}]: move it to contract.sql, or accept it above the statement with -- holdfast-accept ${finding.rule}: REASON`,
     };
   const detail: StepDetail = { before, wanted: probed.wanted, tries: begun?.tries ?? 0 };
-  const outcome = await alterInPlace(performing, detail);
+  // In place a small table is rounded without a word; a copy is compared.
+  const lossy = probed.findings.some(({ rule }) => rule === 'mysql-narrower');
+  const ways = (await waysOf(sql, statement)).filter((way) => !(lossy && way === SMALL));
+  const outcome = await alterInPlace(performing, { ways, detail });
   if (outcome !== null) return outcome;
   if (probed.bindsKeys)
     return {
@@ -217,12 +220,13 @@ async function begin(performing: Performing, begun: StepDetail | null): Promise<
 const TRIES_IN_PLACE = 2;
 
 /** null: the server can do it in no way that keeps nobody out. */
-async function alterInPlace(performing: Performing, detail: StepDetail): Promise<PhaseOutcome | null> {
+async function alterInPlace(
+  performing: Performing,
+  { ways, detail }: { readonly ways: readonly Way[]; readonly detail: StepDetail },
+): Promise<PhaseOutcome | null> {
   const { sql, statement } = performing;
-  const ways = (await waysOf(sql, statement)).filter(
-    ({ long }) => !long || (detail.tries ?? 0) < TRIES_IN_PLACE,
-  );
   for (const way of ways) {
+    if (way.long && (detail.tries ?? 0) >= TRIES_IN_PLACE) continue;
     const reason = way.long ? await reasonToWait(performing) : null;
     if (reason !== null) return waits(reason, null);
     const outcome = await attempt(performing, countedFor(way, detail), () => alterBy(sql, statement, way));
