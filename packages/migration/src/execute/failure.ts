@@ -18,11 +18,7 @@ const PASSING: Readonly<Record<string, string>> = {
 };
 
 export function failureOf(error: unknown): Failure {
-  if (error instanceof HoldfastError)
-    return {
-      kind: error.kind === 'unavailable' || error.code === 'fenceStale' ? 'waits' : 'failed',
-      reason: error.message,
-    };
+  if (error instanceof HoldfastError) return ownFailure(error);
   const code = systemCode(error) ?? '';
   const passing = PASSING[code];
   if (passing) return { kind: 'waits', reason: passing };
@@ -43,6 +39,11 @@ export function failureOf(error: unknown): Failure {
     };
   // PostgreSQL's detail quotes values of rows: not for a log or a page.
   return { kind: 'failed', reason: `${(error as Error).message}${code ? ` (${code})` : ''}` };
+}
+
+/** One of ours says by its kind whether waiting helps. */
+export function ownFailure({ kind, code, message: reason }: HoldfastError): Failure {
+  return { kind: kind === 'unavailable' || code === 'fenceStale' ? 'waits' : 'failed', reason };
 }
 
 /** By its own limit; a batch is halved, a statement would take as long again. */

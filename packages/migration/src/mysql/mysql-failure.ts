@@ -1,5 +1,5 @@
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
-import type { Failure } from '../execute/failure.ts';
+import { type Failure, ownFailure } from '../execute/failure.ts';
 
 const PASSING: Readonly<Record<string, string>> = {
   ER_LOCK_WAIT_TIMEOUT: 'a lock was not to be had',
@@ -11,11 +11,7 @@ const PASSING: Readonly<Record<string, string>> = {
 };
 
 export function mysqlFailureOf(error: unknown): Failure {
-  if (error instanceof HoldfastError)
-    return {
-      kind: error.kind === 'unavailable' || error.code === 'fenceStale' ? 'waits' : 'failed',
-      reason: error.message,
-    };
+  if (error instanceof HoldfastError) return ownFailure(error);
   const code = systemCode(error) ?? '';
   const passing = PASSING[code];
   if (passing) return { kind: 'waits', reason: passing };

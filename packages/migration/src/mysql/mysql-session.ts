@@ -51,8 +51,7 @@ export function readMysqlUrl(url: string): MysqlPlace {
   const [odd] = [...parsed.searchParams.keys()];
   if (odd !== undefined) throw bad(`has the parameter ${odd}, expected none`);
   const [user, password] = [word(parsed.username), word(parsed.password)];
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
-  if (/[\u0000-\u001f\u007f]/.test(user + password)) throw bad('has a control character in user or password');
+  if (/\p{Cc}/u.test(user + password)) throw bad('has a control character in user or password');
   return {
     host: parsed.hostname.replace(/^\[|\]$/g, ''),
     port: Number(parsed.port || 3306),
