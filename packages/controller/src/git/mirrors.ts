@@ -134,36 +134,25 @@ export class GitMirrors {
     return this.read(mirror, ['cat-file', 'blob', `${commit}:${path}`]).catch(() => null);
   }
 
-  async listFolder(mirror: string, commit: string, folder: string): Promise<readonly string[]> {
-    const listed = await this.read(mirror, [
-      'ls-tree',
-      '--name-only',
-      '-z',
-      commit,
-      '--',
-      `${folder}/`,
-    ]).catch(() => '');
-    return listed.split('\0').filter((name) => name !== '');
+  listFolder(mirror: string, commit: string, folder: string): Promise<readonly string[]> {
+    return this.list(mirror, [commit, '--', `${folder}/`]).catch(() => []);
   }
 
   /** Every file below a folder, in order. */
-  async listBelow(mirror: string, commit: string, folder: string): Promise<readonly string[]> {
-    const listed = await this.read(mirror, [
-      'ls-tree',
-      '-r',
-      '--name-only',
-      '-z',
-      commit,
-      '--',
-      `${folder}/`,
-    ]).catch(() => '');
+  listBelow(mirror: string, commit: string, folder: string): Promise<readonly string[]> {
+    return this.list(mirror, ['-r', commit, '--', `${folder}/`]).catch(() => []);
+  }
+
+  private async list(mirror: string, words: readonly string[]): Promise<readonly string[]> {
+    const listed = await this.read(mirror, ['ls-tree', '--name-only', '-z', ...words]);
     return listed.split('\0').filter((name) => name !== '');
   }
 
   /** Every action.yml of the commit at once, because the parser asks for them synchronously. */
   async readActions(mirror: string, commit: string): Promise<ReadonlyMap<string, string>> {
-    const listed = await this.read(mirror, ['ls-tree', '-r', '--name-only', '-z', commit]);
-    const paths = listed.split('\0').filter((path) => /(^|\/)action\.ya?ml$/.test(path));
+    const paths = (await this.list(mirror, ['-r', commit])).filter((path) =>
+      /(^|\/)action\.ya?ml$/.test(path),
+    );
     const texts = await Promise.all(
       paths.map(async (path) => [path, (await this.readFile(mirror, commit, path)) ?? ''] as const),
     );

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { Marked } from '../execute/ledger.ts';
 import type { MysqlSession, MysqlValue } from './mysql-session.ts';
 import type { MysqlPhase } from './plan-of-mysql.ts';
 
@@ -16,14 +17,7 @@ import type { MysqlPhase } from './plan-of-mysql.ts';
  */
 export type StepState = 'begun' | 'copying' | 'copied' | 'verified' | 'cutting' | 'leaving' | 'done';
 
-export interface Change {
-  readonly scope: string;
-  readonly version: number;
-  /** Only larger ones may write after it. */
-  readonly fence: number;
-}
-
-export interface StepKey extends Change {
+export interface StepKey extends Marked {
   readonly phase: MysqlPhase;
   readonly place: number;
 }
@@ -76,7 +70,7 @@ export async function lockByName(sql: MysqlSession, name: string): Promise<boole
   return Number(row?.got) === 1;
 }
 
-export function changeLock({ scope, version }: Change): string {
+export function changeLock({ scope, version }: Marked): string {
   return `holdfast ${hashOf(scope, version)}`;
 }
 
@@ -91,7 +85,7 @@ function hashOf(...words: readonly (string | number)[]): string {
 /** Takes the change over: from here on a smaller fence writes nothing. False: nothing of it was ever begun. */
 export async function takeOverChange(
   sql: MysqlSession,
-  change: Change,
+  change: Marked,
   { digest, begins }: { readonly digest: string; readonly begins: boolean },
 ): Promise<boolean> {
   await ensureTables(sql);
@@ -177,7 +171,7 @@ export async function forgetStep(sql: MysqlSession, key: StepKey): Promise<void>
 /** The fence stays: a controller that was asleep must not begin it again. */
 export async function forgetChange(
   sql: MysqlSession,
-  { scope, version }: Change,
+  { scope, version }: Marked,
   { undone }: { readonly undone: boolean },
 ): Promise<void> {
   await sql.query(

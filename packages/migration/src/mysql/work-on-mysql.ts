@@ -1,14 +1,13 @@
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
-import type { MigrationPhase, PhaseOutcome, Progress } from '@holdfast/core/migration/migration.ts';
-import type { MigrationSource } from '@holdfast/core/migration/source.ts';
-import { type Limits, type Signal, throttle } from '@holdfast/core/migration/throttle.ts';
+import type { PhaseOutcome, Progress } from '@holdfast/core/migration/migration.ts';
+import { throttle } from '@holdfast/core/migration/throttle.ts';
+import type { Work } from '../execute/work-on-phase.ts';
 import { hinders } from '../lint/finding.ts';
 import { alterBy, SMALL, type Way, waysOf } from './alter-natively.ts';
 import { clearCopy, endTool, triggersOf } from './clear-copy.ts';
 import { cutOver, isExchanged } from './cut-over.ts';
 import { mysqlFailureOf } from './mysql-failure.ts';
 import {
-  type Change,
   changeLock,
   forgetChange,
   forgetStep,
@@ -35,20 +34,11 @@ import { type Compared, compareRange, planComparison } from './verify-copy.ts';
  * nobody out, else by a copy of its table: copied by pt-online-schema-change, compared, and exchanged when the
  * rollout's gate is open. Called again, by anybody, it goes on.
  */
-export interface MysqlWork extends Change {
+export interface MysqlWork extends Work {
   readonly place: MysqlPlace;
-  readonly source: MigrationSource;
-  readonly phase: MigrationPhase;
   readonly copies: Copies;
   /** For control files of copies. */
   readonly work: string;
-  readonly budgetMs: number;
-  readonly limits: Limits;
-  readonly signals: readonly Signal[];
-  readonly userQuery: string | null;
-  readonly held: boolean;
-  readonly nice: number;
-  readonly batchMs: number;
   /** Why tables may not be exchanged now; null: they may. */
   readonly gate: string | null;
 }
