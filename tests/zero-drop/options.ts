@@ -3,8 +3,11 @@ import { SCENARIO_NAMES } from './scenarios/catalogue.ts';
 
 /** What the suite is asked to do. */
 export interface Options {
-  /** Cut-overs go on, round after round, until so many requests were sent. */
+  /** Scenarios go on, round after round, until so many requests were sent over so many cut-overs. */
   readonly requests: number;
+  readonly cutOvers: number;
+  /** Of the further rounds, one in so many has its controllers and agents killed at every step. */
+  readonly strikeEvery: number;
   /** Requests a second. */
   readonly rate: number;
   readonly seed: number;
@@ -14,7 +17,7 @@ export interface Options {
   readonly json: boolean;
 }
 
-export const USAGE = `usage: npm run test:zero-drop -- [--requests N] [--rate R] [--seed S] [--only scenario,scenario] [--quick] [--json]
+export const USAGE = `usage: npm run test:zero-drop -- [--requests N] [--cut-overs N] [--strike-every N] [--rate R] [--seed S] [--only scenario,scenario] [--quick] [--json]
 scenarios: ${SCENARIO_NAMES.join(', ')}
 `;
 
@@ -23,6 +26,8 @@ export function readOptions(argv: readonly string[]): Options {
     args: [...argv],
     options: {
       requests: { type: 'string', default: '1' },
+      'cut-overs': { type: 'string', default: '1' },
+      'strike-every': { type: 'string', default: '1' },
       rate: { type: 'string', default: '200' },
       seed: { type: 'string' },
       only: { type: 'string' },
@@ -32,6 +37,8 @@ export function readOptions(argv: readonly string[]): Options {
   });
   return {
     requests: count('requests', values.requests),
+    cutOvers: count('cut-overs', values['cut-overs']),
+    strikeEvery: count('strike-every', values['strike-every']),
     rate: count('rate', values.rate),
     seed: values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : count('seed', values.seed),
     only: scenarios(values.only),

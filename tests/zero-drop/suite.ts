@@ -31,7 +31,14 @@ export interface Played {
 }
 
 const CALM_LIMIT_MS = 60_000;
-const BETWEEN = 'between';
+
+/** What was under way while nothing was played, or began just before something was. */
+const BETWEEN: Scenario = {
+  name: 'between',
+  needs: [],
+  rounds: { usual: 0, quick: 0, further: 0 },
+  perform: async () => ({ cutOvers: 0 }),
+};
 
 export async function performSuite(
   options: Options,
@@ -47,7 +54,9 @@ export async function performSuite(
       begin(scenario, stage),
     );
     await playAll(options, stage, played);
-    return played;
+    stage.load.phase('after');
+    const totals = await stage.load.settled(BETWEEN.name);
+    return [...played, { ...begin(BETWEEN, stage), totals }];
   } finally {
     stage.load.stop();
   }
@@ -72,7 +81,7 @@ async function setTheStage(options: Options, installation: Installation, journal
     { port: installation.port, rate: options.rate, seed: options.seed },
     { died: () => journal.miss('a load process died') },
   );
-  load.phase(BETWEEN);
+  load.phase(BETWEEN.name);
   journal.tell(`${options.rate} requests a second from outside`);
   return { ...parts, load };
 }
@@ -97,14 +106,20 @@ async function playAll(options: Options, stage: Stage, played: readonly Played[]
   const ready = played.filter(({ missing }) => missing === null);
   for (const { scenario, missing } of played)
     if (missing !== null) stage.journal.tell(`MISSING ${scenario.name}: ${missing}`);
-  const last = ready.filter(({ scenario }) => !scenario.repeats);
-  const repeated = ready.filter(({ scenario }) => scenario.repeats);
+  const last = ready.filter(({ scenario }) => scenario.rounds.further === 0);
+  const repeated = ready.filter(({ scenario }) => scenario.rounds.further > 0);
   for (const entry of repeated) {
     const { usual, quick } = entry.scenario.rounds;
     await play(stage, entry, { rounds: options.quick ? quick : usual, from: 0 });
   }
-  for (let turn = 4; repeated.length > 0 && sentIn(repeated) < options.requests; turn += 1)
-    for (const entry of repeated) await play(stage, entry, { rounds: 1, from: turn });
+  for (let further = 0; repeated.length > 0 && !isEnough(options, repeated); further += 1) {
+    stage.nemesis.rests = (further + 1) % options.strikeEvery !== 0;
+    for (const entry of repeated) {
+      const rounds = entry.scenario.rounds.further;
+      await play(stage, entry, { rounds, from: entry.scenario.rounds.usual + further * rounds });
+    }
+  }
+  stage.nemesis.rests = false;
   for (const entry of last) await play(stage, entry, { rounds: 1, from: 0 });
 }
 
@@ -132,7 +147,7 @@ async function play(
   } catch (error) {
     journal.miss(`${scenario.name}: ${(error as Error).message}`);
   }
-  load.phase(BETWEEN);
+  load.phase(BETWEEN.name);
   played.totals = await load.settled(scenario.name);
   await readJournals(stage, played);
   // A second look at what this suite itself measures: whatever was answered stands in a journal.
@@ -153,6 +168,11 @@ async function readJournals({ journals, installation }: Stage, played: Played): 
   // What a failure is looked into with stays.
   if ((played.totals?.failures.length ?? 0) > 0) return;
   journals.forget((name) => !instances.some(({ id }) => id === name));
+}
+
+function isEnough({ requests, cutOvers }: Options, played: readonly Played[]): boolean {
+  const switched = played.reduce((sum, entry) => sum + entry.cutOvers, 0);
+  return sentIn(played) >= requests && switched >= cutOvers;
 }
 
 function sentIn(played: readonly Played[]): number {

@@ -25,6 +25,8 @@ export class Nemesis {
   readonly strikes: Strike[] = [];
   /** States at which nobody was left to be killed. */
   readonly spared: string[] = [];
+  /** Nobody is struck meanwhile. */
+  rests = false;
   private readonly installation: Installation;
   private readonly journal: Journal;
   private readonly away = new Map<Member, Promise<void>>();
@@ -36,6 +38,7 @@ export class Nemesis {
   }
 
   strike(at: string, preferred: Victim): void {
+    if (this.rests) return;
     const other: Victim = preferred === 'controller' ? 'agent' : 'controller';
     const victim = this.isWhole(preferred) || !this.isWhole(other) ? preferred : other;
     const members: readonly Member[] = victim === 'controller' ? CONTROLLERS : AGENTS;

@@ -6,14 +6,13 @@ const KINDS_OF_RELEASE: readonly Strategy[] = ['canary', 'rolling', 'blueGreen']
 
 /** The scenarios in which controllers and agents die, and no request may notice. */
 export const CUT_OVERS: readonly Scenario[] = [
-  released('rolling', 'rolling', 2),
-  released('blue-green', 'blueGreen', 3),
-  released('canary', 'canary', 2),
+  released('rolling', 'rolling', { usual: 2, quick: 1, further: 1 }),
+  released('blue-green', 'blueGreen', { usual: 3, quick: 1, further: 16 }),
+  released('canary', 'canary', { usual: 2, quick: 1, further: 12 }),
   {
     name: 'abort',
     needs: ['canary', 'rolling', 'blueGreen'],
-    rounds: { usual: 4, quick: 1 },
-    repeats: true,
+    rounds: { usual: 4, quick: 1, further: 12 },
     perform: async (stage, turn) => {
       await abort(stage, turn);
       return { cutOvers: 1 };
@@ -22,8 +21,7 @@ export const CUT_OVERS: readonly Scenario[] = [
   {
     name: 'rollback',
     needs: ['canary', 'rolling', 'blueGreen'],
-    rounds: { usual: 2, quick: 1 },
-    repeats: true,
+    rounds: { usual: 2, quick: 1, further: 6 },
     perform: async (stage, turn) => {
       await release(stage, inTurn(KINDS_OF_RELEASE, turn), turn);
       await rollBack(stage, turn);
@@ -33,8 +31,7 @@ export const CUT_OVERS: readonly Scenario[] = [
   {
     name: 'rollback-of-a-rollback',
     needs: ['canary', 'rolling', 'blueGreen'],
-    rounds: { usual: 2, quick: 1 },
-    repeats: true,
+    rounds: { usual: 2, quick: 1, further: 6 },
     perform: async (stage, turn) => {
       await release(stage, inTurn(KINDS_OF_RELEASE, turn + 2), turn);
       await rollBack(stage, turn);
@@ -44,12 +41,11 @@ export const CUT_OVERS: readonly Scenario[] = [
   },
 ];
 
-function released(name: string, strategy: Strategy, usual: number): Scenario {
+function released(name: string, strategy: Strategy, rounds: Scenario['rounds']): Scenario {
   return {
     name,
     needs: [strategy],
-    rounds: { usual, quick: 1 },
-    repeats: true,
+    rounds,
     perform: async (stage, turn) => {
       await release(stage, strategy, turn);
       return { cutOvers: 1 };

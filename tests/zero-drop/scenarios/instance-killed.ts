@@ -21,8 +21,7 @@ export const HEARD_MS = 250;
 export const INSTANCE_KILLED: Scenario = {
   name: 'instance-killed',
   needs: ['canary'],
-  rounds: { usual: 2, quick: 1 },
-  repeats: true,
+  rounds: { usual: 2, quick: 1, further: 1 },
   perform: async (stage, turn) => {
     const kills: Promise<Kill>[] = [];
     let analysed = 0;

@@ -12,8 +12,7 @@ export const NO_DRAIN: Scenario = {
   name: 'no-drain',
   needs: ['noDrain'],
   mustFail: true,
-  rounds: { usual: 1, quick: 1 },
-  repeats: false,
+  rounds: { usual: 1, quick: 1, further: 0 },
   perform: async (stage) => {
     await release(stage, 'noDrain', 0);
     // Nobody is killed here: while a duty waits for its next holder, requests come to their end.

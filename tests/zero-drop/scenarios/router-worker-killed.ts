@@ -19,8 +19,7 @@ const WORKERS_BACK_LIMIT_MS = 20_000;
 export const ROUTER_WORKER_KILLED: Scenario = {
   name: 'router-worker-killed',
   needs: ['canary'],
-  rounds: { usual: 1, quick: 1 },
-  repeats: false,
+  rounds: { usual: 1, quick: 1, further: 0 },
   perform: async (stage) => {
     const kills: Kill[] = [];
     for (let count = 0; count < KILLS; count += 1) kills.push(await killWorker(stage));

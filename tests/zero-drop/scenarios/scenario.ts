@@ -8,10 +8,8 @@ export interface Scenario {
   readonly needs: readonly Strategy[];
   /** Failures are what it is there to show. */
   readonly mustFail?: boolean;
-  /** How often it is played in a usual run, and in a quick one. */
-  readonly rounds: { readonly usual: number; readonly quick: number };
-  /** Played once more for each further round of a long run. */
-  readonly repeats: boolean;
+  /** How often it is played in a usual run, in a quick one, and in each further turn of a long one: 0 for never again. */
+  readonly rounds: { readonly usual: number; readonly quick: number; readonly further: number };
   perform(stage: Stage, turn: number): Promise<Performance>;
 }
 
