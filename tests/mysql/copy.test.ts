@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { openMysql } from '@holdfast/migration/mysql/mysql-session.ts';
 import { Copies } from '@holdfast/migration/mysql/run-copy.ts';
 import type mysql from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -350,3 +351,22 @@ async function copyingBy(sql: mysql.Connection, others: string): Promise<string>
   }
   throw new Error('no copy began');
 }
+
+test('an account that must use TLS is served by us and by the tool, and a server that nobody vouches for is refused', async () => {
+  const work = await bench({ 'expand.sql': 'ALTER TABLE orders MODIFY amount bigint NOT NULL;' });
+  await work.sql.query(`ALTER USER ${work.place.user}@'%' REQUIRE SSL`);
+  const trusted = { mode: 'verify-identity', ca: server.authority } as const;
+  for (const tls of [null, { ...trusted, ca: null }])
+    await expect(openMysql({ ...work.place, tls })).rejects.toThrow('cannot be reached');
+  for (const tls of [{ mode: 'required', ca: null } as const, trusted])
+    await (await openMysql({ ...work.place, tls })).close();
+  expect(await through({ ...work, place: { ...work.place, tls: trusted } }, 'expand')).toMatchObject({
+    kind: 'done',
+  });
+  expect(
+    await one(
+      work.sql,
+      "SELECT data_type FROM information_schema.columns WHERE table_schema = DATABASE() AND column_name = 'amount'",
+    ),
+  ).toBe('bigint');
+});

@@ -11,6 +11,8 @@ import { freePorts } from '../../tools/demo/machine.ts';
 /** A real MariaDB on a free port, in a directory that is gone afterwards. */
 export class MariaDb {
   readonly port: number;
+  /** Whoever signed the server's certificate, which is for this machine. */
+  readonly authority: string;
   private readonly root: string;
   private readonly words: readonly string[];
   private child: ChildProcess | undefined;
@@ -19,6 +21,7 @@ export class MariaDb {
     this.root = root;
     this.port = port;
     const at = (name: string) => join(root, name);
+    this.authority = at('server.pem');
     this.words = [
       '--no-defaults',
       `--datadir=${at('data')}`,
@@ -32,6 +35,8 @@ export class MariaDb {
       '--server-id=1',
       '--log-bin-trust-function-creators=1',
       `--log-error=${at('errors')}`,
+      `--ssl-cert=${at('server.pem')}`,
+      `--ssl-key=${at('server.key')}`,
     ];
   }
 
@@ -47,6 +52,8 @@ export class MariaDb {
       mkdirSync(path, { recursive: true });
       if (owner.uid !== undefined) chownSync(path, owner.uid, owner.gid ?? owner.uid);
     }
+    makeCertificate(root);
+    if (owner.uid !== undefined) chownSync(join(root, 'server.key'), owner.uid, owner.gid ?? owner.uid);
     const server = new MariaDb(root, await freePorts(1));
     execFileSync(
       'mariadb-install-db',
@@ -89,7 +96,7 @@ export class MariaDb {
     );
     await root.query(`GRANT PROCESS ON *.* TO ${name}@'%'`);
     await root.end();
-    return { host: '127.0.0.1', port: this.port, user: name, password, database: name };
+    return { host: '127.0.0.1', port: this.port, user: name, password, database: name, tls: null };
   }
 
   async stop(): Promise<void> {
@@ -101,4 +108,11 @@ export class MariaDb {
     }
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+function makeCertificate(folder: string): void {
+  const words =
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1';
+  const files = ['-keyout', join(folder, 'server.key'), '-out', join(folder, 'server.pem')];
+  execFileSync('openssl', [...words.split(' '), ...files], { stdio: 'pipe' });
 }

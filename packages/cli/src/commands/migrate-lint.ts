@@ -12,6 +12,7 @@ import { lintSource } from '@holdfast/migration/lint/lint-source.ts';
 import { sarifReport } from '@holdfast/migration/lint/report/sarif.ts';
 import { textReport } from '@holdfast/migration/lint/report/text.ts';
 import { trace } from '@holdfast/migration/lint/trace.ts';
+import { isMysqlUrl } from '@holdfast/migration/mysql/mysql-session.ts';
 import { lintMysql } from '@holdfast/migration/mysql/plan-of-mysql.ts';
 import { loadParser, parseSql } from '@holdfast/migration/sql/parse-sql.ts';
 import type { Command } from 'commander';
@@ -44,7 +45,12 @@ export function addMigrateLint(migrate: Command): void {
     .option('--since <version>', 'only changes after this version')
     .action(async (path: string, options: LintOptions, command: Command) => {
       const json = globals(command).json === true;
-      if (/^(?:mysql|mariadb)/.test(options.server)) {
+      if (/^(?:mysql|mariadb)/.test(options.server) || isMysqlUrl(options.database ?? '')) {
+        if (options.database || options.trace)
+          throw new HoldfastError(
+            'usageInvalid',
+            '--database and --trace ask a PostgreSQL; changes of MySQL and MariaDB are linted from their files alone, with --server mysql',
+          );
         const sources = readSources(path, options);
         return refuse(report(sources.flatMap(lintMysql), { sources, options, json }));
       }

@@ -1,5 +1,7 @@
+import { isIP } from 'node:net';
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import mysql from 'mysql2/promise';
+import { type MysqlTls, readMysqlTls, tlsOptions } from './mysql-tls.ts';
 
 /**
  * One connection to a user's MySQL or MariaDB. It waits for no lock longer than a second: whoever stands behind
@@ -20,6 +22,8 @@ export interface MysqlPlace {
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  /** null: in the clear. */
+  readonly tls: MysqlTls | null;
 }
 
 const CONNECT_MS = 5_000;
@@ -48,24 +52,30 @@ export function readMysqlUrl(url: string): MysqlPlace {
   const database = word(parsed?.pathname.slice(1) ?? '');
   if (!parsed || parsed.hostname === '' || parsed.username === '' || !/^[\w$-]+$/.test(database))
     throw bad('is no address such as mysql://user:password@host:3306/database');
-  const [odd] = [...parsed.searchParams.keys()];
-  if (odd !== undefined) throw bad(`has the parameter ${odd}, expected none`);
   const [user, password] = [word(parsed.username), word(parsed.password)];
   if (/\p{Cc}/u.test(user + password)) throw bad('has a control character in user or password');
+  const host = parsed.hostname.replace(/^\[|\]$/g, '');
+  const tls = readMysqlTls(parsed.searchParams, bad);
+  if (tls?.mode === 'verify-identity' && (isIP(host) !== 0 || host === 'localhost'))
+    throw bad('names its host so that no certificate can be verified: use the name that the certificate has');
   return {
-    host: parsed.hostname.replace(/^\[|\]$/g, ''),
+    host,
     port: Number(parsed.port || 3306),
     user,
     password,
     database,
+    tls,
   };
 }
 
 export async function openMysql(place: MysqlPlace): Promise<MysqlSession> {
   let connection: mysql.Connection | null = null;
+  const { tls, ...account } = place;
+  const ssl = tls ? { ssl: tlsOptions(tls) } : {};
   try {
     connection = await mysql.createConnection({
-      ...place,
+      ...account,
+      ...ssl,
       connectTimeout: CONNECT_MS,
       charset: 'utf8mb4',
       supportBigNumbers: true,

@@ -19,6 +19,11 @@ test('an address is read whole or refused without being quoted', () => {
     user: 'shop',
     password: 's3c,p#w',
     database: 'shop',
+    tls: null,
+  });
+  expect(readMysqlUrl('mysql://shop@db/shop?ssl-mode=VERIFY_IDENTITY&ssl-ca=/etc/ca.pem').tls).toEqual({
+    mode: 'verify-identity',
+    ca: '/etc/ca.pem',
   });
   for (const url of [
     'mysql://shop:secret@db/',
@@ -26,6 +31,10 @@ test('an address is read whole or refused without being quoted', () => {
     'mysql://shop:secret%0Ainit-command=x@db/shop',
     'mysql://shop:secret%@db/shop',
     'mysql://shop:secret@db/shop?ssl=1',
+    'mysql://shop:secret@db/shop?ssl-mode=preferred',
+    'mysql://shop:secret@10.0.0.7/shop?ssl-mode=verify-identity',
+    'mysql://shop:secret@db/shop?ssl-mode=required&ssl-ca=/etc/ca.pem',
+    'mysql://shop:secret@db/shop?ssl-mode=verify-identity&ssl-ca=ca.pem',
   ]) {
     const read = () => readMysqlUrl(url);
     expect(read, url).toThrow(/^the secret that migrations.database names /);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { MysqlPlace } from './mysql-session.ts';
+import { tlsLines } from './mysql-tls.ts';
 import type { MysqlStatement } from './statements.ts';
 
 /**
@@ -166,8 +167,8 @@ function argumentsOf(
   ];
 }
 
-/** protocol: with "localhost" the client library would look for a socket of this machine instead. */
-function clientFile({ host, port, user, password }: MysqlPlace): string {
+/** To "localhost" the client library goes by a socket of this machine, whatever protocol is said. */
+function clientFile({ host, port, user, password, tls }: MysqlPlace): string {
   const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
-  return `[client]\nprotocol=tcp\nhost=${host}\nport=${port}\nuser=${quoted(user)}\npassword=${quoted(password)}\n`;
+  return `[client]\nhost=${host === 'localhost' ? '127.0.0.1' : host}\nport=${port}\nuser=${quoted(user)}\npassword=${quoted(password)}\n${tlsLines(tls)}`;
 }
