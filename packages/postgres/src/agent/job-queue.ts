@@ -5,16 +5,30 @@ import type { Queryable } from '../database.ts';
  * The queue of jobs, fair between repositories: whoever has fewest running comes first, so that ten
  * thousand jobs of one repository do not stand before the one of another. Each repository's oldest
  * waiting moment is kept in memory as a floor: a claim begins to read there, instead of at all the
- * dead rows that a long transaction elsewhere keeps alive. Floors and counts are
- * only a shortcut: they are read anew from the table every two seconds, and when somebody says that a job was
- * queued, because it may be the first of its repository for long.
+ * dead rows that a long transaction elsewhere keeps alive. Floors and counts are only a shortcut and
+ * are read anew all the time: the floors from a little before what was known, also when somebody says
+ * that a job was queued; the counts, and now and then the whole queue, in which rows that are long dead
+ * are met again, as often as that costs little.
  */
-const FRESH_MS = 2_000;
-const CHANGED_MS = 250;
+const LOOK: Pace = { leastMs: 2_000, pauses: 9 };
+const HINTED_MS = 250;
+const COUNT: Pace = { leastMs: 2_000, pauses: 19 };
+const WHOLE: Pace = { leastMs: 30_000, pauses: 99 };
 const FORGET_MS = 600_000;
+/** A transaction lives for less: what commits late is no older. */
+const LATE = `interval '20 seconds'`;
+
+/** Again after so long, and after so many times of what it took. */
+interface Pace {
+  readonly leastMs: number;
+  readonly pauses: number;
+}
 
 interface Known {
+  /** Where claims begin to read. */
   readonly floor: Date;
+  /** Where the next look begins: not after what may still commit. */
+  readonly since: Date;
   /** With agents, as last counted. */
   readonly jobs: number;
   readonly seenAt: number;
@@ -25,16 +39,19 @@ const FITS = `NOT EXISTS (
   SELECT 1 FROM unnest(labels) AS wanted (label)
   WHERE NOT (lower(label) = ANY ($1::text[]) OR (lower(label) LIKE 'ubuntu-%' AND 'linux' = ANY ($1::text[]))))`;
 
-/** Per repository: its oldest waiting moment and how many of its jobs agents hold; without one: what commits late is no older. */
-const READ = `
-SELECT NULL::uuid AS repository_id, clock_timestamp() - interval '20 seconds' AS oldest, 0 AS jobs
+/** Per repository that has any: its oldest waiting moment. Without one: what commits late is no older. */
+const OLDEST = `
+SELECT NULL::uuid AS repository_id, clock_timestamp() - ${LATE} AS oldest
 UNION ALL
-SELECT repository_id, coalesce(min(oldest), clock_timestamp() - interval '20 seconds') - interval '1 millisecond', sum(jobs)::int
-FROM (
-  SELECT repository_id, min(queued_at) AS oldest, 0 AS jobs FROM job WHERE state = 'queued' AND agent_id IS NULL GROUP BY repository_id
-  UNION ALL
-  SELECT repository_id, NULL, count(*) FROM job WHERE agent_id IS NOT NULL AND ended_at IS NULL GROUP BY repository_id
-) AS found GROUP BY repository_id`;
+SELECT repository.id, waiting.queued_at - interval '1 millisecond'
+FROM repository LEFT JOIN unnest($1::uuid[], $2::timestamptz[]) AS known (id, since) USING (id) CROSS JOIN LATERAL (
+  SELECT queued_at FROM job
+  WHERE repository_id = repository.id AND state = 'queued' AND agent_id IS NULL
+    AND queued_at >= CASE WHEN $3 THEN '-infinity' ELSE coalesce(known.since, clock_timestamp() - ${LATE}) END
+  ORDER BY queued_at LIMIT 1) AS waiting`;
+
+const WITH_AGENTS = `
+SELECT repository_id, count(*)::int AS jobs FROM job WHERE agent_id IS NOT NULL AND ended_at IS NULL GROUP BY repository_id`;
 
 const CLAIM = `
 WITH known AS (
@@ -57,7 +74,8 @@ export class JobQueue {
   /** How many jobs of one repository may be with agents at a time. */
   private readonly perRepository: number;
   private readonly known = new Map<string, Known>();
-  private readAt = Number.NEGATIVE_INFINITY;
+  private lookedAt = Number.NEGATIVE_INFINITY;
+  private readonly next = { look: 0, count: 0, whole: 0 };
 
   constructor(perRepository: number) {
     this.perRepository = perRepository;
@@ -65,25 +83,58 @@ export class JobQueue {
 
   /** A repository that had nothing for long may have something now. */
   changed(): void {
-    if (performance.now() - this.readAt > CHANGED_MS) this.readAt = Number.NEGATIVE_INFINITY;
+    if (performance.now() - this.lookedAt > HINTED_MS) this.next.look = 0;
   }
 
+  /** Whoever claims when something is due does it for all; the others go by what is known. */
   private async refresh(sql: Queryable): Promise<void> {
     const now = performance.now();
-    if (now - this.readAt < FRESH_MS) return;
-    this.readAt = now;
-    const found = await sql.query<{ repository_id: string | null; oldest: Date; jobs: number }>(READ);
-    const floors = new Map(found.rows.map((row) => [row.repository_id, row]));
-    const late = floors.get(null)?.oldest;
-    floors.delete(null);
-    for (const [id, { oldest, jobs }] of floors)
-      this.known.set(id as string, { floor: oldest, jobs, seenAt: now });
-    // One that is empty now is looked at all the same, from a little before this moment on.
-    for (const [id, known] of this.known) {
-      if (floors.has(id) || !late) continue;
-      if (now - known.seenAt > FORGET_MS) this.known.delete(id);
-      else this.known.set(id, { floor: late, jobs: 0, seenAt: known.seenAt });
+    const whole = now >= this.next.whole;
+    if (whole || now >= this.next.look) {
+      this.lookedAt = now;
+      this.next.look = now + LOOK.leastMs;
+      if (whole) this.next.whole = now + WHOLE.leastMs;
+      await this.look(sql, whole);
+      const took = performance.now() - now;
+      this.next.look = Math.max(this.next.look, now + took * LOOK.pauses);
+      if (whole) this.next.whole = Math.max(this.next.whole, now + took * WHOLE.pauses);
     }
+    const from = performance.now();
+    if (from < this.next.count) return;
+    this.next.count = from + COUNT.leastMs;
+    await this.count(sql);
+    this.next.count = Math.max(this.next.count, from + (performance.now() - from) * COUNT.pauses);
+  }
+
+  private async look(sql: Queryable, whole: boolean): Promise<void> {
+    const now = performance.now();
+    const known = [...this.known];
+    const found = await sql.query<{ repository_id: string | null; oldest: Date }>(OLDEST, [
+      known.map(([id]) => id),
+      known.map(([, { since }]) => since),
+      whole,
+    ]);
+    const floors = new Map(found.rows.map((row) => [row.repository_id, row.oldest]));
+    const late = floors.get(null);
+    if (!late) return;
+    floors.delete(null);
+    for (const [id, oldest] of floors) {
+      const since = oldest < late ? oldest : late;
+      const jobs = this.known.get(id as string)?.jobs ?? 0;
+      this.known.set(id as string, { floor: oldest, since, jobs, seenAt: now });
+    }
+    // One that is empty now is looked at all the same, from a little before this moment on.
+    for (const [id, { jobs, seenAt }] of this.known) {
+      if (floors.has(id)) continue;
+      if (now - seenAt > FORGET_MS) this.known.delete(id);
+      else this.known.set(id, { floor: late, since: late, jobs, seenAt });
+    }
+  }
+
+  private async count(sql: Queryable): Promise<void> {
+    const found = await sql.query<{ repository_id: string; jobs: number }>(WITH_AGENTS);
+    const jobs = new Map(found.rows.map((row) => [row.repository_id, row.jobs]));
+    for (const [id, known] of this.known) this.known.set(id, { ...known, jobs: jobs.get(id) ?? 0 });
   }
 
   async claim(sql: Queryable, claimant: Claimant): Promise<readonly LeaseKey[]> {

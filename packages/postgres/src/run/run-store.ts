@@ -269,7 +269,7 @@ async function insertJob(
 async function updateJob(sql: Queryable, job: Job): Promise<void> {
   await sql.query(
     `UPDATE job SET state = $2, outputs = $3, reason = $4, asks = $6,
-       queued_at = CASE WHEN $2 = 'queued' THEN coalesce(queued_at, clock_timestamp()) ELSE queued_at END,
+       queued_at = CASE WHEN $2 = 'queued' AND (queued_at IS NULL OR state = 'waiting') THEN clock_timestamp() ELSE queued_at END,
        started_at = CASE WHEN $2 = 'running' THEN coalesce(started_at, clock_timestamp()) ELSE started_at END,
        ended_at = CASE WHEN $5 THEN coalesce(ended_at, clock_timestamp()) ELSE ended_at END
      WHERE id = $1`,

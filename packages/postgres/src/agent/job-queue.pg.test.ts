@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newId } from '@holdfast/contract/id.ts';
+import { decide } from '@holdfast/core/pipeline/decide.ts';
+import type { Run } from '@holdfast/core/pipeline/pipeline.ts';
+import { plainExpressions } from '@holdfast/testkit/plain-expressions.ts';
+import { sampleRun, sampleWorkflow } from '@holdfast/testkit/sample-runs.ts';
+import { sqlWorld } from '@holdfast/testkit/sql-world.ts';
+import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+/** What a claim finds between two readings of the whole queue, when all it goes by is what was known. */
+const HINTED_MS = 300;
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+
+async function queue() {
+  const database = await server.database();
+  const { store, addRun } = sqlWorld(database, { jobsPerRepository: 1_000 });
+  const agentId = newId();
+  const described = { labels: ['linux'], zone: '', slots: 9, host: false, address: '' };
+  await store.transaction((tx) => tx.greet({ id: agentId, sessionId: newId(), name: 'a', ...described }));
+  const claim = async () => {
+    const leases = await store.transaction((tx) =>
+      tx.claim({ agentId, labels: ['linux'], slots: 1, standBackMs: 0 }),
+    );
+    return leases.map(({ jobId }) => jobId);
+  };
+  const hinted = async () => {
+    await sleep(HINTED_MS);
+    store.queueChanged();
+    return claim();
+  };
+  return { database, store, addRun, claim, hinted };
+}
+
+function queued(): { readonly run: Run; readonly jobId: string } {
+  const blank = sampleRun(newId(), sampleWorkflow([{ key: 'job', steps: 1 }]));
+  const decided = decide(blank, { kind: 'advance' }, { expressions: plainExpressions, newId });
+  if (!decided.ok) throw new Error(decided.refusal.sentence);
+  return { run: decided.value.run, jobId: decided.value.run.jobs[0]?.id as string };
+}
+
+test('the first job of a repository is found when somebody says so', async () => {
+  const { addRun, claim, hinted } = await queue();
+  expect(await claim()).toEqual([]);
+  const { run, jobId } = queued();
+  await addRun(run, 'new');
+  expect(await hinted()).toEqual([jobId]);
+});
+
+test('a job that commits after younger ones were claimed is found', async () => {
+  const { database, addRun, claim, hinted } = await queue();
+  const [late, young, youngest] = [queued(), queued(), queued()];
+  await addRun(late.run, 'shop');
+  await database.query(`UPDATE job SET state = 'waiting' WHERE id = $1`, [late.jobId]);
+  for (const { run } of [young, youngest]) await addRun(run, 'shop');
+  expect(await claim()).toEqual([young.jobId]);
+  // As if its transaction had taken until now.
+  await database.query(`UPDATE job SET state = 'queued' WHERE id = $1`, [late.jobId]);
+  expect(await hinted()).toEqual([late.jobId]);
+});
+
+test('a job whose question is answered after an hour is in the queue from now on', async () => {
+  const { database, store, addRun, claim, hinted } = await queue();
+  const [asking, other] = [queued(), queued()];
+  await addRun(asking.run, 'shop');
+  await database.query(
+    `UPDATE job SET state = 'waiting', asks = 'may it?', queued_at = queued_at - interval '1 hour' WHERE id = $1`,
+    [asking.jobId],
+  );
+  await addRun(other.run, 'shop');
+  expect(await claim()).toEqual([other.jobId]);
+  await store.transaction(async (tx) => {
+    const before = (await tx.loadRun(asking.run.id))?.run as Run;
+    const jobs = before.jobs.map((job) => ({ ...job, state: 'queued' as const, asks: null }));
+    await tx.saveRun(before, { ...before, jobs });
+  });
+  expect(await hinted()).toEqual([asking.jobId]);
+});
