@@ -3,7 +3,7 @@ import { atLeast, atMost, type Bound } from './bound.ts';
 import { ratio } from './latency.ts';
 import type { Place } from './migration/beside-app.ts';
 import { makeCustomers } from './migration/customers.ts';
-import { DEFAULT_PACE, WITHOUT_VACUUM } from './migration/holdfast-method.ts';
+import { DEFAULT_PACE, RESTLESS_PACE } from './migration/holdfast-method.ts';
 import { type LockRounds, runLockRounds } from './migration/lock-rounds.ts';
 import { type HoldfastRun, runHoldfast } from './migration/run-holdfast.ts';
 import { type MethodRun, runTriggerMethod } from './migration/run-trigger-method.ts';
@@ -22,7 +22,8 @@ const LIMIT_SECONDS = 600;
 /** A crawling plan is known after a while. */
 const CRAWL_SECONDS = 60;
 const FASTER = 1.7;
-const P99_GROWTH = 1.2;
+/** What the app waits for beside us, beside what it waits for beside the other method at the same time of day. */
+const P99_BESIDE = 1.2;
 const LOCK_MS = 50;
 
 export async function measureMigration(options: { readonly workbench: Workbench; readonly rows?: string }) {
@@ -45,6 +46,10 @@ export async function measureMigration(options: { readonly workbench: Workbench;
     rows,
     settings: SETTINGS,
     ratios: ratiosOf(triggers, holdfast),
+    p99DuringOverBefore: [...triggers, ...holdfast].map(({ name, during, before }) => ({
+      name,
+      ratio: ratio(during.p99, before.p99),
+    })),
     methods: [...triggers, ...holdfast],
     rounds,
   };
@@ -54,9 +59,9 @@ export async function measureMigration(options: { readonly workbench: Workbench;
 async function runMethods(place: Place) {
   const usual = { statistics: 'usual', limitSeconds: LIMIT_SECONDS } as const;
   const plain = await runTriggerMethod(place, { ...usual, name: 'trigger', analyze: false });
-  const unheld = await runHoldfast(place, {
-    name: 'Holdfast, not held by vacuum',
-    pace: { ...DEFAULT_PACE, limits: WITHOUT_VACUUM },
+  const restless = await runHoldfast(place, {
+    name: 'Holdfast without rest',
+    pace: RESTLESS_PACE,
     limitSeconds: LIMIT_SECONDS,
   });
   const ours = await runHoldfast(place, {
@@ -71,7 +76,7 @@ async function runMethods(place: Place) {
     analyze: false,
     limitSeconds: CRAWL_SECONDS,
   });
-  return { triggers: [plain, analysed, fresh], holdfast: [ours, unheld] };
+  return { triggers: [plain, analysed, fresh], holdfast: [ours, restless] };
 }
 
 function ratiosOf(triggers: readonly MethodRun[], holdfast: readonly HoldfastRun[]) {
@@ -94,12 +99,16 @@ function boundsOf({
   readonly holds: readonly LockHold[];
   readonly rounds: LockRounds;
 }): readonly Bound[] {
-  const { before, during, lag, rowsPerSecond } = ours;
+  const { during, lag, rowsPerSecond } = ours;
   const { replicaLagMs = 0, replicaLagBytes = 0 } = DEFAULT_LIMITS;
   const [, , lockP99 = Number.NaN] = holdFigures([...rounds.holds, ...holds]);
   return [
     atLeast('rows/s, Holdfast : the trigger as it is', ratio(rowsPerSecond, plain.rowsPerSecond), FASTER),
-    atMost('app p99, during the backfill : before', ratio(during.p99, before.p99), P99_GROWTH),
+    atMost(
+      'app p99, beside Holdfast : beside the trigger as it is',
+      ratio(during.p99, plain.during.p99),
+      P99_BESIDE,
+    ),
     atMost('lock that shuts writers out, asked until committed or given up, p99 in ms', lockP99, LOCK_MS),
     atMost('replay lag in ms', lag.maxMs, replicaLagMs),
     atMost('replay lag in bytes', lag.maxBytes, replicaLagBytes),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { migrations } from '@holdfast/contract/config/migrations-yaml.ts';
 import type { MigrationPhase, PhaseOutcome } from '@holdfast/core/migration/migration.ts';
 import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { DEFAULT_LIMITS, type Limits } from '@holdfast/core/migration/throttle.ts';
@@ -23,12 +24,17 @@ export interface PhaseRun {
   readonly heldShare: number;
 }
 
+const { batch, nice } = migrations.parse({ database: '${{ secrets.DATABASE_URL }}' }).throttle;
 /** What holdfast.yaml has when it says nothing. */
-export const DEFAULT_PACE: Pace = { batchMs: 100, nice: 0, limits: DEFAULT_LIMITS };
-/** Nothing that vacuum does or leaves undone holds it. */
-export const WITHOUT_VACUUM: Limits = Object.fromEntries(
-  Object.entries(DEFAULT_LIMITS).filter(([name]) => name !== 'vacuumRunning' && name !== 'deadTuples'),
-);
+export const DEFAULT_PACE: Pace = { batchMs: batch, nice, limits: DEFAULT_LIMITS };
+/** As fast as it goes: long batches without rest, and nothing that vacuum does or leaves undone holds it. */
+export const RESTLESS_PACE: Pace = {
+  batchMs: 100,
+  nice: 0,
+  limits: Object.fromEntries(
+    Object.entries(DEFAULT_LIMITS).filter(([name]) => name !== 'vacuumRunning' && name !== 'deadTuples'),
+  ),
+};
 const BUDGET_MS = 1_500;
 const REST_MS = 250;
 

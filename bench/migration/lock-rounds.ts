@@ -2,7 +2,7 @@ import { say } from '../workbench.ts';
 import type { Place } from './beside-app.ts';
 import { copyCustomers, dropCopy, makeCustomers } from './customers.ts';
 import { Foreground, type Noticed } from './foreground.ts';
-import { DEFAULT_PACE, renaming, runPhase, WITHOUT_VACUUM } from './holdfast-method.ts';
+import { DEFAULT_PACE, RESTLESS_PACE, renaming, runPhase } from './holdfast-method.ts';
 import type { Servers } from './server.ts';
 import { type LockHold, openWatched, type Watched } from './watched-session.ts';
 import { measureWrites, type WriteCost } from './write-cost.ts';
@@ -25,7 +25,7 @@ const ROUNDS = 24;
 const LIMIT_SECONDS = 120;
 const PHASES = ['expand', 'backfill', 'verify', 'contract'] as const;
 // Vacuum is for the large table to show; here it would only make rounds longer.
-const PACE = { ...DEFAULT_PACE, limits: WITHOUT_VACUUM };
+const PACE = { ...DEFAULT_PACE, limits: RESTLESS_PACE.limits };
 
 export async function runLockRounds({ workbench, servers }: Place): Promise<LockRounds> {
   await makeCustomers(servers, TEMPLATE);
