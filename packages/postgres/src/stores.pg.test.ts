@@ -1,5 +1,7 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
+import { queuedRun } from '@holdfast/testkit/sample-runs.ts';
+import { sqlWorld } from '@holdfast/testkit/sql-world.ts';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { doomedBlobs, doomUnreferenced, renewBlob, takeDoomed } from './blob/blob-index.ts';
@@ -10,9 +12,10 @@ import { isDuplicate } from './failures.ts';
 import { takeGeneration } from './generation.ts';
 import { migrate } from './migrate.ts';
 import { findPrimary, hostUrls } from './primary.ts';
+import { attemptsOfJob, startAttempt } from './run/attempt-store.ts';
 import { receiveTrigger } from './run/inbox-store.ts';
 import { appendLog, readLog } from './run/log-store.ts';
-import { insertRepository } from './run/repository-store.ts';
+import { insertRepository, removeRepository } from './run/repository-store.ts';
 
 let server: TestServer;
 let database: Database;
@@ -30,6 +33,17 @@ test('migrating twice changes nothing, and an older code refuses a newer databas
     `INSERT INTO schema_version (version, name, min_reader, min_writer) VALUES (99, 'later', 98, 99)`,
   );
   await expect(migrate(database)).rejects.toThrow(HoldfastError);
+});
+
+test('a repository that is removed takes its runs, jobs and attempts along', async () => {
+  const { run, jobId } = queuedRun();
+  const attempt = { jobId, index: 0, name: 'step', agentId: null, epoch: 1 };
+  await sqlWorld(database, { jobsPerRepository: 1 }).addRun(run, 'shop');
+  await startAttempt(database, { id: newId(), ...attempt });
+  expect(await attemptsOfJob(database, jobId)).toHaveLength(1);
+  await removeRepository(database, 'shop');
+  await startAttempt(database, { id: newId(), ...attempt });
+  expect(await attemptsOfJob(database, jobId)).toEqual([]);
 });
 
 test('the generation stands while the database is the same and rises when it is another', async () => {

@@ -1,12 +1,10 @@
 import { newId } from '@holdfast/contract/id.ts';
-import { decide } from '@holdfast/core/pipeline/decide.ts';
 import type { Run } from '@holdfast/core/pipeline/pipeline.ts';
 import type { LeaseKey, PipelineStore } from '@holdfast/core/pipeline/ports.ts';
 import type { AgentNews, Report } from '@holdfast/core/pipeline/reports.ts';
 import { expect, test } from 'vitest';
-import { plainExpressions } from './plain-expressions.ts';
 import { finished } from './sample-reports.ts';
-import { sampleRun, sampleWorkflow } from './sample-runs.ts';
+import { queuedRun } from './sample-runs.ts';
 
 /**
  * What every implementation of the pipeline's port does. `world` is asked for a fresh store a test;
@@ -45,11 +43,9 @@ class Bench {
   async run(
     options: { readonly steps?: number; readonly repository?: string } = {},
   ): Promise<{ runId: string; jobId: string }> {
-    const blank = sampleRun(newId(), sampleWorkflow([{ key: 'job', steps: options.steps ?? 3 }]));
-    const decided = decide(blank, { kind: 'advance' }, { expressions: plainExpressions, newId });
-    if (!decided.ok) throw new Error(decided.refusal.sentence);
-    await this.world.addRun(decided.value.run, options.repository ?? 'shop');
-    return { runId: blank.id, jobId: decided.value.run.jobs[0]?.id as string };
+    const { run, jobId } = queuedRun(options.steps ?? 3);
+    await this.world.addRun(run, options.repository ?? 'shop');
+    return { runId: run.id, jobId };
   }
 
   async agent(): Promise<{ agentId: string; sessionId: string }> {

@@ -1,9 +1,12 @@
+import { newId } from '@holdfast/contract/id.ts';
+import { decide } from '@holdfast/core/pipeline/decide.ts';
 import type {
   JobDefinition,
   Run,
   StepDefinition,
   WorkflowDefinition,
 } from '@holdfast/core/pipeline/pipeline.ts';
+import { plainExpressions } from './plain-expressions.ts';
 
 /** Runs without a repository behind them: jobs of plain steps, one after the other or side by side. */
 export interface SampleJob {
@@ -28,6 +31,14 @@ export function sampleRun(id: string, definition: WorkflowDefinition): Run {
     cancelRequested: false,
     reason: null,
   };
+}
+
+/** A run of one job, queued as a push would queue it. */
+export function queuedRun(steps = 1): { readonly run: Run; readonly jobId: string } {
+  const blank = sampleRun(newId(), sampleWorkflow([{ key: 'job', steps }]));
+  const decided = decide(blank, { kind: 'advance' }, { expressions: plainExpressions, newId });
+  if (!decided.ok) throw new Error(decided.refusal.sentence);
+  return { run: decided.value.run, jobId: decided.value.run.jobs[0]?.id as string };
 }
 
 function sampleJob({ key, steps, needs = [], onLost = 'rerun' }: SampleJob): JobDefinition {

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/contract/id.ts';
-import { decide } from '@holdfast/core/pipeline/decide.ts';
 import type { Run } from '@holdfast/core/pipeline/pipeline.ts';
-import { plainExpressions } from '@holdfast/testkit/plain-expressions.ts';
-import { sampleRun, sampleWorkflow } from '@holdfast/testkit/sample-runs.ts';
+import { queuedRun } from '@holdfast/testkit/sample-runs.ts';
 import { sqlWorld } from '@holdfast/testkit/sql-world.ts';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -36,24 +34,17 @@ async function queue() {
   return { database, store, addRun, claim, hinted };
 }
 
-function queued(): { readonly run: Run; readonly jobId: string } {
-  const blank = sampleRun(newId(), sampleWorkflow([{ key: 'job', steps: 1 }]));
-  const decided = decide(blank, { kind: 'advance' }, { expressions: plainExpressions, newId });
-  if (!decided.ok) throw new Error(decided.refusal.sentence);
-  return { run: decided.value.run, jobId: decided.value.run.jobs[0]?.id as string };
-}
-
 test('the first job of a repository is found when somebody says so', async () => {
   const { addRun, claim, hinted } = await queue();
   expect(await claim()).toEqual([]);
-  const { run, jobId } = queued();
+  const { run, jobId } = queuedRun();
   await addRun(run, 'new');
   expect(await hinted()).toEqual([jobId]);
 });
 
 test('a job that commits after younger ones were claimed is found', async () => {
   const { database, addRun, claim, hinted } = await queue();
-  const [late, young, youngest] = [queued(), queued(), queued()];
+  const [late, young, youngest] = [queuedRun(), queuedRun(), queuedRun()];
   await addRun(late.run, 'shop');
   await database.query(`UPDATE job SET state = 'waiting' WHERE id = $1`, [late.jobId]);
   for (const { run } of [young, youngest]) await addRun(run, 'shop');
@@ -65,7 +56,7 @@ test('a job that commits after younger ones were claimed is found', async () => 
 
 test('a job whose question is answered after an hour is in the queue from now on', async () => {
   const { database, store, addRun, claim, hinted } = await queue();
-  const [asking, other] = [queued(), queued()];
+  const [asking, other] = [queuedRun(), queuedRun()];
   await addRun(asking.run, 'shop');
   await database.query(
     `UPDATE job SET state = 'waiting', asks = 'may it?', queued_at = queued_at - interval '1 hour' WHERE id = $1`,

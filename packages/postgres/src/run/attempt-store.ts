@@ -36,9 +36,11 @@ export interface StartedAttempt {
   readonly epoch: number;
 }
 
+/** Nothing, where the job has gone meanwhile. */
 export async function startAttempt(sql: Queryable, attempt: StartedAttempt): Promise<void> {
   await sql.query(
-    `INSERT INTO attempt (id, job_id, step_index, name, agent_id, epoch, state) VALUES ($1, $2, $3, $4, $5, $6, 'running')
+    `INSERT INTO attempt (id, job_id, step_index, name, agent_id, epoch, state)
+     SELECT $1, id, $3, $4, $5, $6, 'running' FROM job WHERE id = $2 FOR KEY SHARE
      ON CONFLICT (job_id, step_index, id) DO NOTHING`,
     [attempt.id, attempt.jobId, attempt.index, attempt.name, attempt.agentId, attempt.epoch],
   );
