@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { migrations } from '@holdfast/contract/config/migrations-yaml.ts';
 import type { MigrationPhase, PhaseOutcome } from '@holdfast/core/migration/migration.ts';
 import type { MigrationSource } from '@holdfast/core/migration/source.ts';
-import { DEFAULT_LIMITS, type Limits } from '@holdfast/core/migration/throttle.ts';
+import { DEFAULT_LIMITS, type Limits, type SignalName } from '@holdfast/core/migration/throttle.ts';
 import type { Session } from '@holdfast/migration/execute/session.ts';
 import { workOnPhase } from '@holdfast/migration/execute/work-on-phase.ts';
 import { readMigrations } from '@holdfast/migration/files/read-migrations.ts';
@@ -64,11 +64,12 @@ export async function runPhase(
   const startedAt = performance.now();
   const waiting = new Waiting();
   const seconds = () => (performance.now() - startedAt) / 1_000;
-  let [held, rows] = [false, 0];
+  let held: SignalName | null = null;
+  let rows = 0;
   while (seconds() < limitSeconds) {
     const calledAt = performance.now();
     const work = { scope: 'bench', version: source.version, fence: 1, source, phase, ...pace };
-    const outcome = await workOnPhase(session, {
+    const outcome: PhaseOutcome = await workOnPhase(session, {
       ...work,
       budgetMs: BUDGET_MS,
       signals: [],
@@ -80,7 +81,7 @@ export async function runPhase(
     if (outcome.kind === 'done') return { rows, ...waiting.over(seconds()), finished: true };
     if (outcome.kind === 'failed' || outcome.kind === 'differs')
       throw new Error(`${phase}: ${outcome.reason}`);
-    held = outcome.kind === 'waits';
+    held = outcome.kind === 'waits' ? outcome.signal : null;
     if (outcome.kind !== 'waits') continue;
     await sleep(REST_MS);
     // A call that moved no row was all waiting; one that did has only its rest counted.

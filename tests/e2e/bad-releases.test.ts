@@ -14,7 +14,7 @@ const how = process.env.HOW;
 let served = 0; const open = [];
 const server = http.createServer((request, response) => {
   if (request.url === '/readyz') return response.end('ok');
-  if (request.url === '/probe') { response.statusCode = how === 'lies' ? 500 : 200; return response.end('{}'); }
+  if (request.url === '/probe') { response.statusCode = how === 'lies' || (how === 'sours' && served > 0) ? 500 : 200; return response.end('{}'); }
   served += 1;
   if (how === 'crashes' && served > 3) process.exit(7);
   if (how === 'eats' && served > 2) try { for (;;) open.push(fs.openSync('/dev/null')); } catch (error) { response.statusCode = 500; return response.end('no more files'); }
@@ -123,6 +123,16 @@ test('a readiness that lies is found out by its probe, before any user meets it'
   expect([...(await during.stop()).keys()]).toEqual([200]);
 });
 
+test('a probe that fails once users have come ends the release, though no user saw an error', async () => {
+  const during = load();
+  const ended = await shipBad('sours');
+  expect(ended.state).toBe('aborted');
+  expect(ended.trafficSince).not.toBeNull();
+  expect(ended.reason).toContain('its probe /probe answered 500, expected 200');
+  expect([...(await during.stop()).keys()]).toEqual([200]);
+  expect(await ask('/')).toEqual({ status: 200, text: 'good' });
+});
+
 test('a release that crashes under traffic at 50 % is ended, and says with what code', async () => {
   const during = load();
   const ended = await shipBad('crashes');
@@ -162,6 +172,8 @@ test('a drain that hangs ends at its deadline, and what was lost is told with it
     const lost = (await events()).filter((event) => event.kind === 'requestsLost');
     return lost.length > 0 && lost.every((event) => Number(event.data.lost) > 0);
   });
+  const { lostRequests } = await current();
+  expect(lostRequests).toBeGreaterThan(0);
   expect((await Promise.all(hanging)).every(({ status }) => status !== 200)).toBe(true);
 });
 

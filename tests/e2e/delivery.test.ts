@@ -78,7 +78,11 @@ test('automation does not undo a rollback, a person may', async () => {
   const page = await bench.machine.client('listRuns', { query: { repository: 'app' } });
   const again = await bench.machine.client('rerunRun', { params: { id: page.items[0]?.id ?? '' } });
   const run = await bench.runEnded(again.run);
-  expect(run.jobs.find((job) => job.key === 'deploy')?.reason ?? run.state).toMatch(/rolled back|succeeded/);
+  expect(run.jobs.find((job) => job.key === 'deploy')).toMatchObject({
+    state: 'failed',
+    reason: expect.stringContaining('rolled back'),
+  });
+  expect(await answer()).toMatch(/^v1/);
   const { items } = await bench.machine.client('listArtifacts', { query: { name: 'app' } });
   const { rollout } = await bench.machine.client('deploy', {
     params: at,

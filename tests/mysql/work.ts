@@ -39,7 +39,7 @@ export function look(
     limits: DEFAULT_LIMITS,
     signals: [],
     userQuery: null,
-    held: false,
+    held: null,
     nice: 0,
     batchMs: 50,
     gate: null,

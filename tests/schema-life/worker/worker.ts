@@ -6,7 +6,7 @@ import type {
   MigrationPhase,
   PhaseOutcome,
 } from '@holdfast/core/migration/migration.ts';
-import { DEFAULT_LIMITS } from '@holdfast/core/migration/throttle.ts';
+import { DEFAULT_LIMITS, waits } from '@holdfast/core/migration/throttle.ts';
 import { openSession } from '@holdfast/migration/execute/session.ts';
 import { workOnPhase } from '@holdfast/migration/execute/work-on-phase.ts';
 import { Armed } from './armed.ts';
@@ -59,9 +59,9 @@ async function isOurs(revision: number, migration: Migration): Promise<boolean> 
 }
 
 async function work(migration: Migration, phase: MigrationPhase): Promise<PhaseOutcome> {
-  const held = migration.paused !== null;
+  const held = migration.paused?.signal ?? null;
   const opened = await openSession([url], 'migration').catch((error: Error) => error.message);
-  if (typeof opened === 'string') return { kind: 'waits', reason: opened, progress: null };
+  if (typeof opened === 'string') return waits(opened, null);
   try {
     return await workOnPhase(opened, {
       scope: 'shop/production',

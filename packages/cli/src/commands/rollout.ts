@@ -70,6 +70,8 @@ export function describeRollout(rollout: RolloutView): string {
   if (rollout.strategy !== 'blueGreen') steps.push('100%');
   lines.push(`  ${rollout.strategy}: ${steps.join(' → ')}`);
   if (rollout.reason) lines.push(`  ${rollout.reason}`);
+  if (rollout.lostRequests > 0)
+    lines.push(`  ${rollout.lostRequests} requests were cut off when the drain deadline passed`);
   const { needed, given } = rollout.approvals;
   if (needed > 0)
     lines.push(`  approvals: ${given.length} of ${needed}${given.map(({ name }) => `, ${name}`).join('')}`);

@@ -155,6 +155,8 @@ export const rollout = z.object({
   weight: z.int(),
   reason: z.string().nullable(),
   unjudged: z.boolean(),
+  /** Requests that were cut off because a drain deadline passed. */
+  lostRequests: z.int().default(0),
   judgement: judgement.nullable(),
   startedAt: time,
   trafficSince: when,

@@ -102,7 +102,7 @@ export async function circumstancesOf(
   environment: EnvironmentRow,
   { rollout, now }: { readonly rollout: Rollout; readonly now: number },
 ): Promise<Circumstances> {
-  const weighs = rollout.plan.safeRps !== null && (rollout.state === 'ready' || rollout.state === 'held');
+  const weighs = rollout.plan.safeRps !== null && ['ready', 'held', 'promoting'].includes(rollout.state);
   const release = waits(rollout) ? ((await findRelease(sql, rollout.candidate)) as ReleaseRow) : null;
   const stable = rollout.stable ? await findRelease(sql, rollout.stable) : null;
   const approved =
@@ -111,7 +111,9 @@ export async function circumstancesOf(
       : [];
   return {
     requestsPerSecond: weighs ? await requestsPerSecond(sql, nameOf(environment)) : null,
-    blocked: release ? blockedBy(environment, release.config, new Date(now)) : null,
+    // What served here before may always be returned to, also as a release that is judged.
+    blocked:
+      release && release.served_at === null ? blockedBy(environment, release.config, new Date(now)) : null,
     approvals: approved.length,
     schema: await schemaFor(sql, environment.id, rollout),
     stableReplicas: stable?.config.target.replicas ?? rollout.plan.replicas,

@@ -29,7 +29,12 @@ import {
   setExcludedBy,
 } from '@holdfast/postgres/rollout/instance-store.ts';
 import { takeSamples } from '@holdfast/postgres/rollout/metric-store.ts';
-import { liveRollout, saveRollout, takeRequests } from '@holdfast/postgres/rollout/rollout-store.ts';
+import {
+  liveRollout,
+  noteLostRequests,
+  saveRollout,
+  takeRequests,
+} from '@holdfast/postgres/rollout/rollout-store.ts';
 import { takeUnjudged } from '@holdfast/postgres/rollout/router-store.ts';
 import { announce } from '../notify/announce.ts';
 import type { Services } from '../services.ts';
@@ -193,6 +198,7 @@ async function applyFleetEffect(
       return setExcludedBy(sql, effect.instance, effect.by);
     case 'stop':
       await setDesired(sql, effect.instance, 'stop');
+      if (effect.lost > 0) await tellLoss(sql, environment, effect);
       return appendEvent(sql, {
         topic: 'environment',
         subject: environment.id,
@@ -210,4 +216,18 @@ async function applyFleetEffect(
       return saveSnapshot(sql, environment.id, snapshot);
     }
   }
+}
+
+/** A breached deadline is a loss that people hear of: with the rollout, and as news. */
+async function tellLoss(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  { lost, why }: { readonly lost: number; readonly why: string },
+): Promise<void> {
+  await noteLostRequests(sql, environment.id, lost);
+  await announce(sql, {
+    kind: 'requestsLost',
+    subject: environment.id,
+    sentence: `${lost} ${lost === 1 ? 'request' : 'requests'} of ${nameOf(environment)} were cut off: ${why}`,
+  });
 }

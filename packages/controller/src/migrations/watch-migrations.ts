@@ -9,7 +9,7 @@ import {
   underlying,
 } from '@holdfast/core/migration/migration.ts';
 import { isNeededBy } from '@holdfast/core/migration/schema-range.ts';
-import type { Signal } from '@holdfast/core/migration/throttle.ts';
+import { type Signal, type SignalName, waits } from '@holdfast/core/migration/throttle.ts';
 import { workOnPhase } from '@holdfast/migration/execute/work-on-phase.ts';
 import { workOnMysql } from '@holdfast/migration/mysql/work-on-mysql.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
@@ -69,7 +69,7 @@ interface Job {
   readonly owner: ReleaseRow;
   readonly row: MigrationRow;
   readonly phase: MigrationPhase;
-  readonly held: boolean;
+  readonly held: SignalName | null;
   readonly signals: readonly Signal[];
   /** Why a table may not be exchanged for its copy now; null: it may. */
   readonly gate: string | null;
@@ -130,7 +130,15 @@ function jobOf(
   if (!wanted && phase !== 'contract' && phase !== 'abort') return null;
   // Asked for by hand it is prepared; what the app sees changes with the release that wants it.
   const gate = needed || phase !== 'expand' ? null : 'no release that is rolled out needs it yet';
-  return { environment, owner: use.owner, row, phase, held: row.data.paused !== null, signals: [], gate };
+  return {
+    environment,
+    owner: use.owner,
+    row,
+    phase,
+    held: row.data.paused?.signal ?? null,
+    signals: [],
+    gate,
+  };
 }
 
 async function perform(services: Services, duty: Duty, job: Job): Promise<PhaseOutcome> {
@@ -166,7 +174,7 @@ async function perform(services: Services, duty: Duty, job: Job): Promise<PhaseO
   } catch (error) {
     const unavailable = (error as { kind?: string }).kind === 'unavailable';
     const reason = (error as Error).message;
-    return unavailable ? { kind: 'waits', reason, progress: null } : { kind: 'failed', reason };
+    return unavailable ? waits(reason, null) : { kind: 'failed', reason };
   }
 }
 

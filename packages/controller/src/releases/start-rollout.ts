@@ -124,13 +124,19 @@ function checkMetrics({ config }: Services, { strategy }: EnvironmentConfig): vo
 
 async function checkHold(sql: Queryable, environment: EnvironmentRow, request: DeployRequest): Promise<void> {
   if (environment.hold === null) return;
-  const abandoned = environment.previous ? await findRelease(sql, environment.previous) : null;
   const stale =
     request.automatedSince !== null &&
     (request.automatedSince < (environment.hold_since ?? new Date(0)) ||
-      abandoned?.artifact_digest === request.artifact.digest);
+      (await wasLeft(sql, environment, request.artifact.digest)));
   if (stale) throw new HoldfastError('holdActive', `${environment.hold}; this run would undo it`);
   await setHold(sql, environment.id, null);
+}
+
+/** Whether a release that was rolled back from is of these bytes. */
+async function wasLeft(sql: Queryable, { id, stable }: EnvironmentRow, digest: string): Promise<boolean> {
+  const releases = await listReleases(sql, id, 200);
+  const now = releases.find((release) => release.id === stable)?.number ?? 0;
+  return releases.some(({ number, artifact_digest }) => number > now && artifact_digest === digest);
 }
 
 /** Every text of the configuration in which a secret may be named. */

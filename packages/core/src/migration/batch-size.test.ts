@@ -21,11 +21,18 @@ test('any one signal holds it, and it goes on well below the limit', () => {
       { name: 'activeBackends', value: 3 },
       { name: 'replicaLagMs', value },
     ] as const;
-  expect(throttle(lag(1_400), DEFAULT_LIMITS, false).reason).toBeNull();
-  expect(throttle(lag(2_000), DEFAULT_LIMITS, false).reason).toBe(
-    'a replica is 2s behind, the limit is 1.5s',
-  );
-  expect(throttle(lag(1_400), DEFAULT_LIMITS, true).reason).not.toBeNull();
-  expect(throttle(lag(1_000), DEFAULT_LIMITS, true).reason).toBeNull();
-  expect(throttle([{ name: 'databaseBytes', value: 1e12 }], DEFAULT_LIMITS, false).reason).toBeNull();
+  expect(throttle(lag(1_400), DEFAULT_LIMITS, null)).toBeNull();
+  expect(throttle(lag(2_000), DEFAULT_LIMITS, null)).toEqual({
+    signal: 'replicaLagMs',
+    reason: 'a replica is 2s behind, the limit is 1.5s',
+  });
+  expect(throttle(lag(1_400), DEFAULT_LIMITS, 'replicaLagMs')).not.toBeNull();
+  expect(throttle(lag(1_000), DEFAULT_LIMITS, 'replicaLagMs')).toBeNull();
+  expect(throttle([{ name: 'databaseBytes', value: 1e12 }], DEFAULT_LIMITS, null)).toBeNull();
+});
+
+test('what was stopped for something else goes on beside a signal that is merely high', () => {
+  const full = [{ name: 'databaseBytes', value: 80 }] as const;
+  for (const held of ['waitingForLock', 'replicaLagMs', null] as const)
+    expect(throttle(full, { databaseBytes: 100 }, held)).toBeNull();
 });

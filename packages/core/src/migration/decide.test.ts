@@ -67,11 +67,13 @@ describe('the phases', () => {
 
 describe('a pause', () => {
   const backfilling = after(fresh, tick(READY), worked('expand'), tick(READY));
-  const waits = worked('backfill', { kind: 'waits', reason: 'a replica is 2s behind', progress: null });
+  const signal = 'replicaLagMs';
+  const reason = 'a replica is 2s behind';
+  const waits = worked('backfill', { kind: 'waits', reason, signal, progress: null });
 
   test('by a signal goes on by itself', () => {
     const held = after(backfilling, waits);
-    expect(held).toMatchObject({ state: 'paused', reason: 'a replica is 2s behind' });
+    expect(held).toMatchObject({ state: 'paused', reason, paused: { signal } });
     expect(phaseToDo(held)).toBe('backfill');
     const progress = { rows: 10, total: 100, rowsPerSecond: 5, batch: 10 };
     expect(after(held, worked('backfill', { kind: 'more', progress }))).toMatchObject({

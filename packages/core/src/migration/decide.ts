@@ -13,6 +13,7 @@ import {
   underlying,
   type Wish,
 } from './migration.ts';
+import type { SignalName } from './throttle.ts';
 
 /** Rows that still differ after so many backfills are written by somebody past the trigger. */
 const ROUNDS = 3;
@@ -100,7 +101,7 @@ function worked(
       return { ...awake, reason: null, progress: outcome.progress ?? migration.progress };
     case 'waits':
       return {
-        ...rest(migration, 'signal', { now, reason: outcome.reason }),
+        ...rest(migration, 'signal', { now, reason: outcome.reason, signal: outcome.signal }),
         progress: outcome.progress ?? migration.progress,
       };
     case 'differs':
@@ -143,11 +144,15 @@ function to(migration: Migration, state: MigrationState, now: number): Migration
 function rest(
   migration: Migration,
   by: PausedBy,
-  { now, reason }: { readonly now: number; readonly reason: string },
+  {
+    now,
+    reason,
+    signal = null,
+  }: { readonly now: number; readonly reason: string; readonly signal?: SignalName | null },
 ): Migration {
   const from = underlying(migration);
   const since = migration.state === 'paused' ? migration.stateSince : now;
-  return { ...migration, state: 'paused', stateSince: since, paused: { from, by }, reason };
+  return { ...migration, state: 'paused', stateSince: since, paused: { from, by, signal }, reason };
 }
 
 function unfit(migration: Migration, verb: string): Result<Migration, MigrationRefusal> {

@@ -1,3 +1,5 @@
+import type { SignalName } from './throttle.ts';
+
 /**
  * One schema change of a user's database, in phases that are tied to rollouts:
  *
@@ -47,7 +49,12 @@ export interface Migration {
   readonly contracts: boolean;
   readonly state: MigrationState;
   readonly stateSince: number;
-  readonly paused: { readonly from: MigrationState; readonly by: PausedBy } | null;
+  readonly paused: {
+    readonly from: MigrationState;
+    readonly by: PausedBy;
+    /** Whose limit was passed; absent: something else is in the way. */
+    readonly signal?: SignalName | null;
+  } | null;
   readonly reason: string | null;
   readonly progress: Progress | null;
   /** How often verification has sent it back to the backfill. */
@@ -76,7 +83,12 @@ export interface Wish {
 export type PhaseOutcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'more'; readonly progress: Progress | null }
-  | { readonly kind: 'waits'; readonly reason: string; readonly progress: Progress | null }
+  | {
+      readonly kind: 'waits';
+      readonly reason: string;
+      readonly signal: SignalName | null;
+      readonly progress: Progress | null;
+    }
   | { readonly kind: 'differs'; readonly reason: string }
   | { readonly kind: 'failed'; readonly reason: string };
 

@@ -1,8 +1,9 @@
 import { formatBytes, formatDuration } from '../kernel/quantity.ts';
+import type { PhaseOutcome, Progress } from './migration.ts';
 
 /**
  * Whether a backfill, a copy or an index build should hold still now. Any single signal stops it; it
- * goes on when every one of them is well below its limit again, so that it does not flutter.
+ * goes on when that one is well below its limit again, so that it does not flutter.
  */
 export interface Signal {
   readonly name: SignalName;
@@ -53,18 +54,28 @@ export const DEFAULT_LIMITS: Limits = {
 /** Goes on below this part of the limit. */
 const RESUME_AT = 0.7;
 
-export interface Throttle {
-  /** Why it holds still; null: it may work. */
-  readonly reason: string | null;
+/** Why it holds still, and which signal says so. */
+export interface Held {
+  readonly signal: SignalName;
+  readonly reason: string;
 }
 
-export function throttle(signals: readonly Signal[], limits: Limits, wasHeld: boolean): Throttle {
+/** held: the signal that stopped it before; another one that is merely high is no reason to go on waiting. */
+export function throttle(signals: readonly Signal[], limits: Limits, held: SignalName | null): Held | null {
   for (const { name, value } of signals) {
     const limit = limits[name];
     if (limit === undefined) continue;
-    if (value > (wasHeld ? limit * RESUME_AT : limit)) return { reason: sentenceOf(name, value, limit) };
+    if (value > (name === held ? limit * RESUME_AT : limit))
+      return { signal: name, reason: sentenceOf(name, value, limit) };
   }
-  return { reason: null };
+  return null;
+}
+
+/** What the executor comes back with when something, or a signal, keeps it from working. */
+export function waits(why: string | Held, progress: Progress | null): PhaseOutcome {
+  return typeof why === 'string'
+    ? { kind: 'waits', reason: why, signal: null, progress }
+    : { kind: 'waits', ...why, progress };
 }
 
 function sentenceOf(name: SignalName, value: number, limit: number): string {

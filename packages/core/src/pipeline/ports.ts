@@ -87,7 +87,14 @@ export interface PipelineEvent {
 
 /** For people, written with the decision that made it and sent later by the outbox. */
 export interface News {
-  readonly kind: 'runFailed' | 'rolloutAborted' | 'routerMute' | 'agentsLost' | 'jobAsks' | 'migrationFailed';
+  readonly kind:
+    | 'runFailed'
+    | 'rolloutAborted'
+    | 'requestsLost'
+    | 'routerMute'
+    | 'agentsLost'
+    | 'jobAsks'
+    | 'migrationFailed';
   readonly subject: string;
   readonly sentence: string;
 }

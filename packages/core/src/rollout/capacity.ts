@@ -29,9 +29,11 @@ export function overload(rollout: Rollout, seen: Observation): string | null {
     share: WHOLE - rollout.weight,
     replicas: seen.stable.dependable,
   });
+  // Counted in the candidate's replicas; stable may have been planned with more or fewer.
+  const kept = Math.ceil((step.stable * seen.stableReplicas) / rollout.plan.replicas);
   const sides: readonly Side[] = [
     { name: 'the candidate', share: step.weight + step.mirror, replicas: seen.candidate.dependable },
-    { name: 'stable', share: left, replicas: Math.min(step.stable || Infinity, seen.stable.dependable) },
+    { name: 'stable', share: left, replicas: Math.min(kept || Infinity, seen.stable.dependable) },
     { name: 'the baseline', share: fresh, replicas: seen.baseline.dependable },
   ];
   const tight = sides.find((side) => {

@@ -101,6 +101,31 @@ test('harm after the switch brings the former release back', () => {
   expect(() => new Driver().until('soaking').do({ kind: 'abort', reason: '' })).toThrow('roll back instead');
 });
 
+test('a candidate whose probes fail once it has traffic goes back, also after the switch', () => {
+  const unready = { candidate: fleet(0, { complaint: 'its probe /buy answered 500' }) };
+  for (const state of ['analysing', 'soaking']) {
+    const run = new Driver({ plan: { ...PLAN, soakMs: 60_000 } })
+      .until(state)
+      .tick(unready)
+      .tick(unready, 4_000);
+    expect(run.rollout.state).toBe(state);
+    run.tick(unready, 1_000);
+    expect(run.rollout).toMatchObject({ state: 'aborting' });
+    expect(run.rollout.reason).toMatch(
+      /^only 0 of . candidate instances that have traffic are ready: its probe/,
+    );
+  }
+});
+
+test('one instance that fails keeps a release from being done, and ends it when it does not come back', () => {
+  const oneShort = { candidate: fleet(3, { complaint: 'it answered 503' }) };
+  const run = new Driver().until('soaking').tick(oneShort, 2_000).tick(oneShort, 7_000);
+  expect(run.rollout.state).toBe('soaking');
+  expect(run.tick().tick({}, 2_000).rollout.state).toBe('done');
+  const lasting = new Driver().until('soaking').tick(oneShort).tick(oneShort, 10_000);
+  expect(lasting.rollout).toMatchObject({ state: 'aborting' });
+});
+
 test('the first release of an environment is not analysed', () => {
   const run = new Driver({ stable: null }).until('done');
   expect(run.effects).not.toContain('analysing');
@@ -248,7 +273,7 @@ const TEXTBOOK: RolloutPlan = {
 };
 
 test('a step is held while the replicas cannot carry it, on either side, and goes on by itself', () => {
-  const busy = { requestsPerSecond: 1_000, stable: fleet(20), candidate: fleet(1) };
+  const busy = { requestsPerSecond: 1_000, stable: fleet(20), stableReplicas: 20, candidate: fleet(1) };
   const run = new Driver({ plan: TEXTBOOK }).tick(busy).tick(busy).tick(busy);
   expect(run.rollout).toMatchObject({ state: 'shifting', weight: 500 });
   const over = new Driver({ plan: TEXTBOOK });
@@ -264,6 +289,31 @@ test('a step is held while the replicas cannot carry it, on either side, and goe
   const lost = { ...busy, candidate: fleet(1, { dependable: 0 }) };
   expect(zone.tick(lost).tick(lost).tick(lost).rollout.heldFor).toBe('capacity');
   expect(zone.do({ kind: 'advance', full: false }).rollout.state).toBe('shifting');
+});
+
+test('a release with fewer replicas than stable has is held for what they carry, not for what stable does', () => {
+  const small = { ...TEXTBOOK, replicas: 4 };
+  const seen = { requestsPerSecond: 900, stable: fleet(20), stableReplicas: 20, candidate: fleet(1) };
+  const run = new Driver({ plan: small }).tick(seen).tick(seen).tick(seen);
+  expect(run.rollout).toMatchObject({ state: 'shifting', weight: 500 });
+});
+
+test('the whole traffic is held back, too, while the replicas cannot carry it, until a person says so', () => {
+  const fits = { requestsPerSecond: 225, stable: fleet(8), stableReplicas: 8, candidate: fleet(4) };
+  const held = () => {
+    const run = new Driver({ plan: { ...PLAN, safeRps: 50 } });
+    for (let ticks = 0; run.rollout.state !== 'held' && ticks < 400; ticks += 1) run.tick(fits);
+    expect(run.rollout).toMatchObject({ state: 'held', heldFor: 'capacity', weight: 5_000 });
+    expect(run.rollout.reason).toContain('the candidate cannot carry 100% of 225 requests/s');
+    return run;
+  };
+  const calmer = { ...fits, requestsPerSecond: 190 };
+  expect(held().tick(fits).tick(calmer).tick(calmer).rollout).toMatchObject({
+    state: 'promoting',
+    weight: 10_000,
+  });
+  for (const full of [false, true])
+    expect(held().do({ kind: 'advance', full }).tick(fits).rollout).toMatchObject({ weight: 10_000 });
 });
 
 test('harm waits for a person where the environment says so, and a person may let it go on', () => {

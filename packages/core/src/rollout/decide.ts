@@ -3,8 +3,8 @@ import { unreachable } from '../kernel/invariant.ts';
 import { accept, type Result, refuse } from '../kernel/result.ts';
 import { WHOLE } from '../traffic/traffic.ts';
 import { overload } from './capacity.ts';
-import { abort, finish, hold, next, type RolloutDecision, shift, stay, to, unfit } from './moves.ts';
-import { currentStep, isWhole, wantedReplicas } from './plan.ts';
+import { abort, carryOn, finish, hold, next, type RolloutDecision, shift, stay, to, unfit } from './moves.ts';
+import { currentStep, isWhole, servingReplicas, wantedReplicas } from './plan.ts';
 import type { RolloutWorld } from './ports.ts';
 import {
   isFinal,
@@ -19,6 +19,8 @@ import { advance, pause, resume, supersede } from './steer.ts';
 /** An abort does not wait longer than this for a mute router: it fails over to stable by itself. */
 const ABORT_PATIENCE_MS = 2_000;
 const CRASHES_TOLERATED = 3;
+/** With fewer than half of its instances ready for so long, a candidate has failed its probes. */
+const UNREADY_MS = 5_000;
 
 export function decide(
   rollout: Rollout,
@@ -61,9 +63,13 @@ function tick(
 ): Result<RolloutDecision, RolloutRefusal> {
   const { now } = world;
   const rollout = isWatched(before)
-    ? { ...before, judgement: judge(before.evidence, before.plan.rule, world.special) }
+    ? {
+        ...before,
+        judgement: judge(before.evidence, before.plan.rule, world.special),
+        shortSince: isShort(before, seen) ? (before.shortSince ?? now) : null,
+      }
     : before;
-  const harm = harmOf(rollout, seen);
+  const harm = harmOf(rollout, seen, now);
   if (harm !== null) {
     if (rollout.plan.automatic) return abort(rollout, harm, now);
     if (rollout.heldFor !== 'harm') return hold(rollout, 'harm', { now, reason: harm });
@@ -88,7 +94,7 @@ function tick(
     case 'rollingBack':
       return routersFollow(seen) ? finish(rollout, 'rolledBack', now) : stay(rollout);
     case 'soaking':
-      return now - rollout.stateSince >= rollout.plan.soakMs ? to(rollout, 'done', { now }) : stay(rollout);
+      return soakingTick(rollout, now);
     case 'aborting':
       return abortingTick(rollout, seen, now);
     default:
@@ -117,11 +123,20 @@ function isWatched(rollout: Rollout): boolean {
   return rollout.trafficSince !== null && !isWhole(rollout) && WATCHED.includes(rollout.state);
 }
 
-function harmOf(rollout: Rollout, seen: Observation): string | null {
+function isShort(rollout: Rollout, { candidate }: Observation): boolean {
+  return candidate.ready < servingReplicas(rollout);
+}
+
+function harmOf(rollout: Rollout, seen: Observation, now: number): string | null {
   if (!isWatched(rollout) || rollout.overruled) return null;
-  if (seen.candidate.crashed >= CRASHES_TOLERATED)
-    return `the candidate keeps crashing: ${seen.candidate.complaint ?? 'no reason given'}`;
-  const { judgement } = rollout;
+  const { judgement, shortSince, plan } = rollout;
+  const { crashed, ready, complaint } = seen.candidate;
+  const why = complaint ?? 'no reason given';
+  if (crashed >= CRASHES_TOLERATED) return `the candidate keeps crashing: ${why}`;
+  const wanted = servingReplicas(rollout);
+  const patienceMs = 2 * ready < wanted ? UNREADY_MS : plan.readinessDeadlineMs;
+  if (shortSince !== null && now - shortSince >= patienceMs)
+    return `only ${ready} of ${wanted} candidate instances that have traffic are ready: ${why}`;
   return judgement?.verdict === 'worse' ? judgement.sentence : null;
 }
 
@@ -197,7 +212,7 @@ function openStep(rollout: Rollout, seen: Observation, now: number): Result<Roll
 function heldTick(rollout: Rollout, seen: Observation, now: number): Result<RolloutDecision, RolloutRefusal> {
   if (rollout.heldFor !== 'capacity') return stay(rollout);
   const too = overload(rollout, seen);
-  return too === null ? shift(rollout, now) : stay({ ...rollout, reason: too });
+  return too === null ? carryOn(rollout, now) : stay({ ...rollout, reason: too });
 }
 
 function analysingTick(
@@ -246,8 +261,11 @@ function promotingTick(
 ): Result<RolloutDecision, RolloutRefusal> {
   const { plan } = rollout;
   if (rollout.weight < WHOLE) {
-    if (seen.candidate.ready >= plan.replicas)
+    if (seen.candidate.ready >= plan.replicas) {
+      const too = rollout.opened === plan.steps.length || isWhole(rollout) ? null : overload(rollout, seen);
+      if (too !== null) return hold(rollout, 'capacity', { now, reason: too });
       return accept({ rollout: everything(rollout, now), effects: [] });
+    }
     if (now - rollout.stateSince < plan.readinessDeadlineMs) return stay(rollout);
     return giveUp(
       rollout,
@@ -256,6 +274,13 @@ function promotingTick(
     );
   }
   return routersFollow(seen) ? finish(rollout, 'soaking', now) : stay(rollout);
+}
+
+/** Not before all of it is ready: what was verified before the switch is verified after it. */
+function soakingTick(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
+  const soaked = now - rollout.stateSince >= rollout.plan.soakMs;
+  const whole = rollout.shortSince === null || rollout.overruled;
+  return soaked && whole ? to(rollout, 'done', { now }) : stay(rollout);
 }
 
 /** What comes here without a step before it (one batch, or by hand) was never looked at with less. */

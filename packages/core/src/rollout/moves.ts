@@ -64,6 +64,12 @@ export function shift(rollout: Rollout, now: number): Result<RolloutDecision, Ro
   return to(moved, 'shifting', { now });
 }
 
+/** From a step that was held because it could not be carried: its traffic moves; after the last one, all of it. */
+export function carryOn(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
+  if (rollout.step < rollout.plan.steps.length) return shift(rollout, now);
+  return to({ ...rollout, heldFor: null, reason: null }, 'promoting', { now });
+}
+
 export function next(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
   const step = rollout.step + 1;
   const last = step >= rollout.plan.steps.length;

@@ -5,7 +5,8 @@ import type { Rollout, RolloutPlan, RolloutStep } from './rollout.ts';
 /** What 0.2 kept: one strategy, one method, no gates. The next version may drop this file. */
 type OlderStep = Pick<RolloutStep, 'weight' | 'dwellMs'> & Partial<RolloutStep>;
 
-export function currentRollout(kept: Rollout): Rollout {
+export function currentRollout(given: Rollout): Rollout {
+  const kept = { ...given, shortSince: given.shortSince ?? null };
   // A controller of 0.2 that held the duty in between has dropped what it does not know of.
   const complete = kept.evidence.failedUsers !== undefined && kept.evidence.metrics !== undefined;
   if (kept.plan.strategy !== undefined) return complete ? kept : { ...kept, evidence: noEvidence() };

@@ -30,6 +30,12 @@ export function hasMoved(rollout: Rollout): boolean {
   return rollout.trafficSince !== null && rollout.weight >= currentStep(rollout.plan, rollout.step).weight;
 }
 
+/** How many of the candidate's instances the traffic that it has now was given to. */
+export function servingReplicas({ plan, weight }: Pick<Rollout, 'plan' | 'weight'>): number {
+  if (weight >= WHOLE) return plan.replicas;
+  return weight === 0 ? 0 : (plan.steps.findLast((step) => step.weight <= weight)?.candidates ?? 0);
+}
+
 /** Without a stable release, and on the way back, there is one step: everything. */
 export function isWhole(rollout: Rollout): boolean {
   return rollout.stable === null || rollout.kind === 'rollback';

@@ -124,7 +124,7 @@ export interface Rollout {
   readonly startedAt: number;
   readonly pausedFrom: RolloutState | null;
   readonly heldFor: HeldFor | null;
-  /** The last step whose gate a person opened. */
+  /** The last step that a person opened: its gate, or the whole traffic in spite of the capacity. */
   readonly opened: number | null;
   /** A person wants the remaining batches without their dwell. */
   readonly hurried: boolean;
@@ -138,6 +138,8 @@ export interface Rollout {
   readonly supersededBy: string | null;
   /** First moment at which the candidate got traffic; samples count from `warmupMs` later. */
   readonly trafficSince: number | null;
+  /** Since when fewer of the candidate's instances are ready than its traffic needs; null: enough are. */
+  readonly shortSince: number | null;
   readonly evidence: Evidence;
   readonly judgement: Judgement | null;
   /** A step was passed without enough requests to say anything. */

@@ -1,5 +1,5 @@
 import type { Result } from '../kernel/result.ts';
-import { abort, next, type RolloutDecision, shift, stay, to, unfit } from './moves.ts';
+import { abort, carryOn, next, type RolloutDecision, stay, to, unfit } from './moves.ts';
 import { hasMoved } from './plan.ts';
 import type { RolloutWorld } from './ports.ts';
 import type { Rollout, RolloutRefusal, RolloutState } from './rollout.ts';
@@ -54,14 +54,16 @@ export function advance(
   // Rolling has no second fleet to jump to: it goes through its batches without waiting.
   if (full && rollout.plan.strategy === 'rolling') return onward({ ...by, hurried: true, reason }, now);
   const last = rollout.plan.steps.length;
-  return full ? to({ ...by, heldFor: null, step: last, reason }, 'promoting', { now }) : onward(by, now);
+  return full
+    ? to({ ...by, heldFor: null, step: last, opened: last, reason }, 'promoting', { now })
+    : onward(by, now);
 }
 
 /** An opened gate leads to the other questions of its step; a step whose traffic has not moved is not passed. */
 function onward(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
   const { heldFor, step } = rollout;
   if (heldFor === 'gate') return to({ ...rollout, heldFor: null, opened: step }, 'ready', { now });
-  if (heldFor === 'capacity') return shift(rollout, now);
+  if (heldFor === 'capacity') return carryOn({ ...rollout, opened: step }, now);
   if (heldFor === 'harm' && !hasMoved(rollout)) return to({ ...rollout, heldFor: null }, 'starting', { now });
   return next(rollout, now);
 }

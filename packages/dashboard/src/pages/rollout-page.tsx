@@ -51,6 +51,11 @@ export function RolloutPage({ id }: { readonly id: string }) {
           A step was passed unjudged: too few requests came to say anything, and the probes passed.
         </p>
       )}
+      {rollout.lostRequests > 0 && (
+        <p className="problem">
+          {rollout.lostRequests} requests were cut off when the drain deadline of their instances passed.
+        </p>
+      )}
       <Verdicts judgement={rollout.judgement} />
       <RolloutCharts rollout={rollout} />
       <History rollout={rollout} />
@@ -103,7 +108,7 @@ function History({ rollout }: { readonly rollout: RolloutView }) {
           <li key={`${entry.at} ${entry.state} ${entry.weight}`}>
             <time dateTime={entry.at}>{new Date(entry.at).toLocaleTimeString()}</time>{' '}
             {stateWords(entry.state)} at {formatShare(entry.weight)}
-            {entry.reason && index === rollout.history.length - 1 && (
+            {entry.reason && entry.reason !== rollout.history[index - 1]?.reason && (
               <span className="reason"> {entry.reason}</span>
             )}
           </li>

@@ -55,7 +55,7 @@ function work(source: MigrationSource, phase: Work['phase'], more: Partial<Work>
     limits: { ...DEFAULT_LIMITS, vacuumRunning: undefined as never, deadTuples: undefined as never },
     signals: [],
     userQuery: null,
-    held: false,
+    held: null,
     nice: 0,
     batchMs: 100,
     ...more,
@@ -384,6 +384,7 @@ describe('what comes in between', () => {
     expect(await workOnPhase(session, late)).toEqual({
       kind: 'waits',
       reason: 'another controller works on this migration',
+      signal: null,
       progress: null,
     });
   });
@@ -405,8 +406,10 @@ describe('what comes in between', () => {
       kind: 'waits',
       reason: expect.stringMatching(/^the database has [\d.]+ MiB, its watermark is/),
     });
-    expect(await run(RENAME, 'backfill', { ...lag(1_400), held: true })).toMatchObject({ kind: 'waits' });
-    expect(await run(RENAME, 'backfill', { ...lag(100), held: true })).toEqual({ kind: 'done' });
+    expect(await run(RENAME, 'backfill', { ...lag(1_400), held: 'replicaLagMs' })).toMatchObject({
+      kind: 'waits',
+    });
+    expect(await run(RENAME, 'backfill', { ...lag(100), held: 'replicaLagMs' })).toEqual({ kind: 'done' });
   });
 
   test('rows that somebody wrote past the trigger are found, and filled by the next backfill', async () => {

@@ -1,7 +1,14 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { MigrationPhase, PhaseOutcome, Progress } from '@holdfast/core/migration/migration.ts';
 import type { MigrationSource } from '@holdfast/core/migration/source.ts';
-import { type Limits, type Signal, throttle } from '@holdfast/core/migration/throttle.ts';
+import {
+  type Held,
+  type Limits,
+  type Signal,
+  type SignalName,
+  throttle,
+  waits,
+} from '@holdfast/core/migration/throttle.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { readCatalog } from '../catalog/read-catalog.ts';
 import { hinders } from '../lint/finding.ts';
@@ -45,7 +52,7 @@ export interface Work extends Marked {
   readonly signals: readonly Signal[];
   readonly userQuery: string | null;
   /** It waits already: signals must be well below their limits before it goes on. */
-  readonly held: boolean;
+  readonly held: SignalName | null;
   /** Rest after each batch, in parts of the time that the batch took. */
   readonly nice: number;
   readonly batchMs: number;
@@ -238,13 +245,9 @@ async function compare(
   return { kind: 'done' };
 }
 
-async function reasonToWait(session: Session, work: Work, table: string | null): Promise<string | null> {
+async function reasonToWait(session: Session, work: Work, table: string | null): Promise<Held | null> {
   const seen = await readSignals(session, { table, userQuery: work.userQuery });
-  return throttle([...work.signals, ...seen], work.limits, work.held).reason;
-}
-
-function waits(reason: string, progress: Progress | null): PhaseOutcome {
-  return { kind: 'waits', reason, progress };
+  return throttle([...work.signals, ...seen], work.limits, work.held);
 }
 
 function sleep(ms: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import type { PhaseOutcome, Progress } from '@holdfast/core/migration/migration.ts';
-import { throttle } from '@holdfast/core/migration/throttle.ts';
+import { type Held, throttle, waits } from '@holdfast/core/migration/throttle.ts';
 import type { Work } from '../execute/work-on-phase.ts';
 import { hinders } from '../lint/finding.ts';
 import { alterBy, SMALL, type Way, waysOf } from './alter-natively.ts';
@@ -153,7 +153,7 @@ async function exchange(performing: Performing, { state, detail }: StepRow): Pro
   const { sql, key, statement, work } = performing;
   const { table } = statement;
   const exchanged = state === 'cutting' && (await isExchanged(sql, { table, detail }));
-  const later = exchanged ? null : (work.gate ?? (await reasonToWait(performing)));
+  const later = exchanged ? null : (work.gate ?? (await reasonToWait(performing))?.reason ?? null);
   if (later !== null) {
     if (detail.waited !== true)
       await writeStep(sql, key, { state: 'verified', detail: { ...detail, waited: true } });
@@ -303,7 +303,7 @@ async function startCopy(
 async function copying(performing: Performing, detail: StepDetail): Promise<PhaseOutcome> {
   const { sql, key, work } = performing;
   const reason = await reasonToWait(performing);
-  await holdStep(sql, key, reason);
+  await holdStep(sql, key, reason?.reason ?? null);
   const started = await startCopy(performing, { ...work, key, detail });
   if (started.kind === 'waits') return started;
   const progress = progressOf(detail);
@@ -353,13 +353,9 @@ function progressOf({ rows, total }: StepDetail): Progress | null {
   return rows === undefined ? null : { rows, total: total ?? null, rowsPerSecond: null, batch: null };
 }
 
-async function reasonToWait({ sql, work }: Performing): Promise<string | null> {
+async function reasonToWait({ sql, work }: Performing): Promise<Held | null> {
   const seen = await readMysqlSignals(sql, work.userQuery);
-  return throttle([...work.signals, ...seen], work.limits, work.held).reason;
-}
-
-function waits(reason: string, progress: Progress | null): PhaseOutcome {
-  return { kind: 'waits', reason, progress };
+  return throttle([...work.signals, ...seen], work.limits, work.held);
 }
 
 function sleep(ms: number): Promise<void> {

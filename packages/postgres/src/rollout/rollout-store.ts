@@ -20,6 +20,7 @@ export interface RolloutRow {
   readonly candidate: string;
   readonly stable: string | null;
   readonly data: Rollout;
+  readonly lost_requests: number;
   readonly started_at: Date;
   readonly ended_at: Date | null;
 }
@@ -90,6 +91,15 @@ export async function saveRollout(sql: Queryable, before: Rollout, after: Rollou
     [after.id, after.state, JSON.stringify(after), isFinal(after.state)],
   );
   if (before.state !== after.state || before.weight !== after.weight) await recordHistory(sql, after);
+}
+
+/** Of the newest rollout there: what it set going is what drains. */
+export async function noteLostRequests(sql: Queryable, environmentId: string, lost: number): Promise<void> {
+  await sql.query(
+    `UPDATE rollout SET lost_requests = lost_requests + $2
+     WHERE id = (SELECT id FROM rollout WHERE environment_id = $1 ORDER BY started_at DESC, id DESC LIMIT 1)`,
+    [environmentId, lost],
+  );
 }
 
 async function recordHistory(sql: Queryable, rollout: Rollout): Promise<void> {

@@ -148,6 +148,7 @@ export function rolloutView(parts: RolloutParts): RolloutView {
     weight: data.weight,
     reason: data.reason,
     unjudged: data.unjudged,
+    lostRequests: row.lost_requests,
     judgement: data.judgement
       ? (structuredClone(data.judgement) as unknown as RolloutView['judgement'])
       : null,

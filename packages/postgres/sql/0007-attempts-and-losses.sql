@@ -13,3 +13,6 @@ END $$;
 
 CREATE TRIGGER attempts_go_too AFTER DELETE ON job REFERENCING OLD TABLE AS gone
   FOR EACH STATEMENT EXECUTE FUNCTION remove_attempts();
+
+-- Requests that were cut off when instances were stopped in the wake of this rollout.
+ALTER TABLE rollout ADD COLUMN lost_requests integer NOT NULL DEFAULT 0;
