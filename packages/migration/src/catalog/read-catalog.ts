@@ -51,7 +51,7 @@ export async function readCatalog(sql: Sql): Promise<Catalog> {
   };
 }
 
-/** A table answers to its name with its schema, and without it where the search path finds it. */
+/** The size of a partitioned table is that of its partitions. A table answers to its name with its schema, and without it where the search path finds it. */
 const LOOK = `
 WITH relation AS (
   SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples, pg_table_is_visible(c.oid) AS visible
@@ -65,8 +65,7 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
   (SELECT json_agg(json_build_object(
      'name', t.name, 'names', t.names,
      'kind', CASE t.relkind WHEN 'p' THEN 'partitioned' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materializedView' ELSE 'table' END,
-     'rows', greatest(t.reltuples, coalesce(s.n_live_tup, 0), 0), 'bytes', CASE WHEN t.relkind IN ('r', 'm') THEN pg_table_size(t.oid) ELSE 0 END,
-     'writes', coalesce(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0), 'reads', coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0),
+     'rows', size.rows, 'bytes', size.bytes, 'writes', size.writes, 'reads', size.reads,
      'columns', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
          'default', pg_get_expr(d.adbin, d.adrelid), 'generated', a.attgenerated <> '', 'virtual', a.attgenerated = 'v', 'identity', a.attidentity <> '',
          'collation', (SELECT quote_ident(n.nspname) || '.' || quote_ident(o.collname) FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace JOIN pg_type y ON y.oid = a.atttypid
@@ -93,7 +92,11 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
      'parents', (SELECT coalesce(json_agg(r.name), '[]') FROM pg_inherits h JOIN named r ON r.oid = h.inhparent WHERE h.inhrelid = t.oid),
      'beforeTriggers', EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgtype::int & 3 = 3 AND g.tgname NOT LIKE 'zz\\_holdfast\\_%'),
      'defaultPartition', (SELECT r.name FROM pg_partitioned_table p JOIN named r ON r.oid = p.partdefid WHERE p.partrelid = t.oid)))
-   FROM named t LEFT JOIN pg_stat_all_tables s ON s.relid = t.oid) AS tables,
+   FROM named t CROSS JOIN LATERAL (
+     SELECT coalesce(sum(greatest(c.reltuples, s.n_live_tup, 0)), 0) AS rows, coalesce(sum(pg_table_size(c.oid)), 0) AS bytes,
+       coalesce(sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del), 0) AS writes, coalesce(sum(coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0)), 0) AS reads
+     FROM (SELECT t.oid AS part WHERE t.relkind IN ('r', 'm') UNION ALL SELECT relid FROM pg_partition_tree(t.oid) WHERE t.relkind = 'p' AND isleaf) AS parts
+       JOIN pg_class c ON c.oid = part LEFT JOIN pg_stat_all_tables s ON s.relid = part) AS size) AS tables,
   (SELECT json_object_agg(key, name) FROM (
      SELECT CASE WHEN spelled = 1 THEN ic.relname::text ELSE n.nspname || '.' || ic.relname END AS key, t.name
      FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_namespace n ON n.oid = ic.relnamespace JOIN named t ON t.oid = i.indrelid
