@@ -11,7 +11,7 @@ import { type Finding, hinders } from '@holdfast/migration/lint/finding.ts';
 import { lintSource } from '@holdfast/migration/lint/lint-source.ts';
 import { sarifReport } from '@holdfast/migration/lint/report/sarif.ts';
 import { textReport } from '@holdfast/migration/lint/report/text.ts';
-import { trace } from '@holdfast/migration/lint/trace.ts';
+import { type TracedLock, trace } from '@holdfast/migration/lint/trace.ts';
 import { isMysqlUrl } from '@holdfast/migration/mysql/mysql-session.ts';
 import { lintMysql } from '@holdfast/migration/mysql/plan-of-mysql.ts';
 import { loadParser, parseSql } from '@holdfast/migration/sql/parse-sql.ts';
@@ -84,8 +84,11 @@ async function lintAll(
         planOfChanges({ ...file, version: source.version, scope: 'lint' }, catalog);
   const findings = sources.flatMap((source) => lintSource(source, catalog));
   report(findings, { sources, options, json });
-  if (options.trace) await sayTrace(sources, session);
+  // A document stays one: what was traced is told beside it.
+  const tell = json || options.format !== 'text' ? (line: string) => process.stderr.write(`${line}\n`) : say;
+  const wrong = options.trace ? await tellTrace(sources, session, tell) : 0;
   refuse(findings);
+  if (wrong > 0) throw new ExitWith(1);
 }
 
 function refuse(findings: readonly Finding[]): void {
@@ -117,7 +120,12 @@ function summary(findings: readonly Finding[], sources: readonly MigrationSource
   return report === '' ? closing : `${report}\n${closing}`;
 }
 
-async function sayTrace(sources: readonly MigrationSource[], session: Session | null): Promise<void> {
+/** How many statements took a stronger lock than was said. */
+async function tellTrace(
+  sources: readonly MigrationSource[],
+  session: Session | null,
+  tell: (line: string) => void,
+): Promise<number> {
   if (!session)
     throw new HoldfastError(
       'usageInvalid',
@@ -127,13 +135,15 @@ async function sayTrace(sources: readonly MigrationSource[], session: Session | 
     source.files.filter(({ phase }) => phase === 'expand' || phase === 'plain'),
   );
   const statements = files.flatMap(({ path, text }) => parseSql(path, text));
-  for (const { place, seen, agrees } of await trace(session, statements)) {
-    const locks =
-      seen === null
-        ? 'not in a transaction'
-        : seen.map(({ relation, lock }) => `${lock} on ${relation}`).join(', ') || 'no lock on a table';
-    say(`${place.file}:${place.line}: ${agrees ? 'as said' : 'STRONGER than said'}: ${locks}`);
+  const words = (locks: readonly TracedLock[]) =>
+    locks.map(({ relation, lock }) => `${lock} on ${relation}`).join(', ');
+  const traced = await trace(session, statements);
+  for (const { place, seen, unseen, agrees } of traced) {
+    const hidden = unseen.length > 0 ? `not to be seen behind an earlier statement: ${words(unseen)}` : '';
+    const locks = seen === null ? 'not in a transaction' : words(seen) || hidden || 'no lock on a table';
+    tell(`${place.file}:${place.line}: ${agrees ? 'as said' : 'STRONGER than said'}: ${locks}`);
   }
+  return traced.filter(({ agrees }) => !agrees).length;
 }
 
 function readSources(path: string, { since }: LintOptions): readonly MigrationSource[] {
