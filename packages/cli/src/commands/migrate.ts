@@ -59,7 +59,7 @@ type Verb = keyof typeof VERBS;
 
 const FITS: { readonly [verb in Verb]: readonly MigrationView['state'][] } = {
   expand: ['planned', 'aborted'],
-  backfill: ['paused', 'expanded', 'backfilling', 'planned'],
+  backfill: ['paused', 'expanded', 'backfilling', 'verifying', 'expanding', 'planned'],
   contract: ['ready', 'contracting'],
   abort: ['expanding', 'expanded', 'backfilling', 'paused', 'verifying', 'ready', 'planned'],
   pause: ['expanding', 'backfilling', 'verifying', 'contracting', 'paused'],
@@ -84,15 +84,7 @@ async function steer(
         : `${name} has no schema change ${version}`,
     );
   const [app = '', environment = ''] = found.environment.split('/');
-  const asked =
-    verb !== 'backfill'
-      ? verb
-      : found.state === 'paused'
-        ? 'resume'
-        : found.state === 'planned'
-          ? 'expand'
-          : null;
-  if (asked === null) return { did: `migration ${found.version} is ${found.state} already` };
+  const asked = verb !== 'backfill' ? verb : found.state === 'paused' ? 'resume' : 'expand';
   return client('steerMigration', { params: { app, environment, version: found.version, verb: asked } });
 }
 

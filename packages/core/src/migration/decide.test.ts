@@ -5,6 +5,7 @@ import { type Migration, type MigrationEvent, type PhaseOutcome, planned, type W
 
 const fresh = planned({ version: 7, name: 'rename_email', digest: 'd', contracts: true }, 0);
 const READY: Wish = { to: 'ready', hindrance: 'release 1 can still be returned to and uses the old shape' };
+const NOTHING: Wish = { to: 'nothing', hindrance: null };
 const CONTRACT: Wish = { to: 'contract', hindrance: null };
 
 function after(migration: Migration, ...events: readonly MigrationEvent[]): Migration {
@@ -63,6 +64,14 @@ describe('the phases', () => {
     expect(phaseToDo(given)).toBeNull();
     expect(after(given, { kind: 'resume' })).toMatchObject({ state: 'verifying', rounds: 0 });
   });
+});
+
+test('what a release began that then went away goes on when somebody asks for it', () => {
+  const left = after(fresh, tick(READY), worked('expand'));
+  expect(after(left, tick(NOTHING)).state).toBe('expanded');
+  const asked = after(left, { kind: 'expand' }, tick(NOTHING));
+  expect(asked.state).toBe('backfilling');
+  expect(after(asked, worked('backfill'), worked('verify'), tick(NOTHING)).state).toBe('ready');
 });
 
 describe('a pause', () => {

@@ -34,7 +34,8 @@ export function decide(
       if (migration.state !== 'paused' || !migration.paused) return unfit(migration, 'resumed');
       return accept({ ...to(migration, migration.paused.from, now), reason: null, rounds: 0 });
     case 'expand':
-      if (migration.state !== 'planned' && migration.state !== 'aborted') return unfit(migration, 'expanded');
+      // Also what a release has begun that then went away: nobody else would go on with it.
+      if (!ADVANCEABLE.includes(migration.state)) return unfit(migration, 'expanded');
       return accept({ ...migration, asked: 'ready' });
     case 'contract':
       if (underlying(migration) !== 'ready' && underlying(migration) !== 'contracting')
@@ -118,6 +119,15 @@ function pause(migration: Migration, now: number): Result<Migration, MigrationRe
   if (PHASE_OF[underlying(migration)] === undefined) return unfit(migration, 'paused');
   return accept(rest(migration, 'person', { now, reason: 'paused by hand' }));
 }
+
+const ADVANCEABLE: readonly MigrationState[] = [
+  'planned',
+  'aborted',
+  'expanding',
+  'expanded',
+  'backfilling',
+  'verifying',
+];
 
 const ABORTABLE: readonly MigrationState[] = [
   'planned',
