@@ -14,12 +14,13 @@ const report = z.object({
   release: z.string().optional(),
   ready: z.boolean().optional(),
   checks: z.record(z.string(), z.string()).default({}),
+  schemaVersion: z.union([z.string(), z.number()]).optional(),
 });
 const GOOD = new Set(['ok', 'warm']);
 
 export async function askReadiness(
   port: number,
-  order: Pick<Order, 'readiness' | 'releaseDigest'>,
+  order: Pick<Order, 'readiness' | 'releaseDigest' | 'env'>,
 ): Promise<Readiness> {
   const { readiness } = order;
   const startedAt = performance.now();
@@ -108,23 +109,27 @@ function parseJson(text: string): unknown {
   }
 }
 
-function checkReport(answer: Answer, order: Pick<Order, 'releaseDigest'>): Readiness {
+function checkReport(answer: Answer, order: Pick<Order, 'releaseDigest' | 'env'>): Readiness {
   const parsed = report.safeParse(answer.json);
   const speaks =
     typeof answer.json === 'object' &&
     answer.json !== null &&
-    ['release', 'ready', 'checks'].some((name) => name in (answer.json as object));
+    ['release', 'ready', 'checks', 'schemaVersion'].some((name) => name in (answer.json as object));
   if (!speaks) return { ready: true, shallow: true };
   if (!parsed.success)
     return no(
       `its readiness report is malformed: ${parsed.error.issues[0]?.path.join('.')} ${parsed.error.issues[0]?.message}`,
     );
-  const { release, ready, checks } = parsed.data;
+  const { release, ready, checks, schemaVersion } = parsed.data;
   if (release !== undefined && release !== order.releaseDigest)
     return no(`it reports release ${release}, expected ${order.releaseDigest}`);
   const bad = Object.entries(checks).find(([, state]) => !GOOD.has(state));
   if (bad) return no(`its check ${bad[0]} is ${bad[1]}`);
   if (ready === false) return no('it reports ready: false');
+  // A number of the app's own making, such as a commit, says nothing beside ours.
+  const wanted = Number(order.env.HOLDFAST_SCHEMA_VERSION ?? 0);
+  if (Number(schemaVersion) < wanted)
+    return no(`it sees schema version ${schemaVersion}, expected ${wanted} or later`);
   return { ready: true, shallow: release === undefined };
 }
 
