@@ -10,6 +10,7 @@ import { measureLogs } from './logs.ts';
 import { describeBench } from './machine.ts';
 import { measureMigration } from './migration.ts';
 import { measureOrchestrator } from './orchestrator.ts';
+import { measureRollback } from './rollback.ts';
 import { measureRouter } from './router.ts';
 import { say, Workbench } from './workbench.ts';
 
@@ -27,6 +28,7 @@ const BENCHMARKS = {
   logs: { measure: measureLogs, seconds: 1 },
   judge: { measure: measureJudge, seconds: 1 },
   abort: { measure: measureAbort, seconds: 1 },
+  rollback: { measure: measureRollback, seconds: 1 },
   migration: { measure: measureMigration, seconds: 1 },
 } as const;
 

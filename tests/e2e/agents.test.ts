@@ -60,6 +60,24 @@ test('a drained agent finishes what it has and leaves', async () => {
   await until('it to be offline', async () => (await stateOf('drained')) === 'offline');
 });
 
+test('an agent that is replaced leaves its step to the next process, which ends it once', async () => {
+  const before = await agent('replaced');
+  await bench.repository('replace', {
+    '.holdfast/workflows/ci.yml': steps(
+      'replaced',
+      '      - run: for i in 1 2 3 4; do echo tick $i; sleep 0.5; done\n        env: { HOLDFAST_ON_LOST: fail }\n      - run: echo after\n',
+    ),
+  });
+  const run = await bench.begun('replace', 0);
+  before.child.kill('SIGTERM');
+  expect(await before.ended).toBe(0);
+  await agent('replaced');
+  const ended = await bench.runEnded(run.id);
+  expect(ended.state).toBe('succeeded');
+  expect(ended.jobs[0]?.steps[0]?.attempts).toHaveLength(1);
+  expect((await bench.log(ended, 'a', 0)).match(/^tick/gm)).toHaveLength(4);
+});
+
 test('an ephemeral agent does one job and leaves', async () => {
   const once = await agent('once', ['--ephemeral']);
   await bench.repository('ephemeral', {

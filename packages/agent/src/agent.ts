@@ -77,11 +77,16 @@ export class Agent {
     this.loops = [this.exchangeLoop(), this.offersLoop()];
   }
 
-  /** Says goodbye: jobs go elsewhere at once, instances go on. */
-  async stop(): Promise<void> {
+  /** For the next process of this agent: steps go on under their shims, which it finds again; so do instances. */
+  async handOver(): Promise<void> {
     this.stopping.abort();
     this.rouse();
     await Promise.allSettled(this.loops);
+  }
+
+  /** Says goodbye: jobs go elsewhere at once, instances go on. */
+  async stop(): Promise<void> {
+    await this.handOver();
     for (const job of this.jobs.values()) job.fence();
     await this.client
       .exchange({

@@ -5,7 +5,11 @@ import { Agent } from './agent.ts';
 import { readAgentConfig } from './config.ts';
 import { stopInstances } from './host/stop-instances.ts';
 
-/** `holdfast agent`: until SIGTERM or SIGINT. */
+/**
+ * `holdfast agent`: until SIGINT, which says goodbye (jobs go elsewhere), or SIGTERM, after which the next process of
+ * this agent is expected within seconds and goes on with what runs. Where nothing outlives this process, in a container
+ * of its own or as an ephemeral agent, SIGTERM is a goodbye, too.
+ */
 const TEXTS = [
   'controller',
   'token',
@@ -36,12 +40,15 @@ try {
   const agent = new Agent(config, log);
   agent.start();
   process.send?.({ ready: true });
-  const leave = () => {
-    void agent.stop().finally(() => process.exit(0));
+  const leave = (how: () => Promise<void>) => {
+    void how().finally(() => process.exit(0));
     setTimeout(() => process.exit(1), 10_000).unref();
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, leave);
-  void agent.done.then(leave);
+  const goodbye = () => leave(() => agent.stop());
+  const outlived = process.pid !== 1 && !config.ephemeral;
+  process.once('SIGINT', goodbye);
+  process.once('SIGTERM', outlived ? () => leave(() => agent.handOver()) : goodbye);
+  void agent.done.then(goodbye);
 } catch (error) {
   const known = error instanceof HoldfastError;
   process.stderr.write(`holdfast agent: ${known ? error.located : (error as Error).stack}\n`);

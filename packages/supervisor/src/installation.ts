@@ -112,7 +112,8 @@ export class Installation {
     const names = this.processes.names();
     const of = (prefix: string) => names.filter((name) => name.startsWith(prefix));
     await Promise.all(of('router').map((name) => this.processes.stop(name)));
-    await Promise.all(of('agent').map((name) => this.processes.stop(name)));
+    // With goodbye: nobody comes to go on with their steps.
+    await Promise.all(of('agent').map((name) => this.processes.stop(name, 'SIGINT')));
     await this.stopInstances();
     await Promise.all(of('controller').map((name) => this.processes.stop(name)));
     if (!this.options.databaseUrlFile) await stopServer(this.place);

@@ -65,11 +65,11 @@ export class ProcessTable {
     return child;
   }
 
-  /** SIGTERM, then after the grace SIGKILL. */
-  async stop(name: string, graceMs = 12_000): Promise<void> {
+  /** The signal, then after the grace SIGKILL. */
+  async stop(name: string, signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM', graceMs = 12_000): Promise<void> {
     const entry = this.known.get(name);
     if (!entry || !this.isRunning(name)) return;
-    send(entry.pid, 'SIGTERM');
+    send(entry.pid, signal);
     for (const deadline = performance.now() + graceMs; this.isRunning(name) && performance.now() < deadline; )
       await sleep(30);
     if (this.isRunning(name)) send(entry.pid, 'SIGKILL');

@@ -1,3 +1,4 @@
+import { isUnavailable } from '@holdfast/contract/errors.ts';
 import { type LivenessTimers, livenessOf, mayExpire } from '@holdfast/core/pipeline/liveness.ts';
 import type { AgentView, PipelineStore } from '@holdfast/core/pipeline/ports.ts';
 import type { Logger } from 'pino';
@@ -8,7 +9,8 @@ import { takeAllBack, takeBack } from './take-back.ts';
 /**
  * One look at every agent's silence: work is taken back from those that are lost, and grants that
  * nobody confirmed are withdrawn. After nobody could look for a while (the database was away, or
- * every controller) each lease gets one full lost period first: the silence was ours.
+ * every controller) each lease gets one full lost period first: the silence was ours. What cannot be
+ * decided about one job, whatever is wrong with it, holds up no other.
  */
 export interface LivenessParts {
   readonly store: PipelineStore;
@@ -26,19 +28,56 @@ export async function lookAtAgents(parts: LivenessParts): Promise<void> {
   const grace = await store.beginLook(timers.lostMs);
   for (const seen of await store.overdueGrants(GRANT_ACKNOWLEDGED_WITHIN_MS)) {
     const loss = { lost: false, spoilt: null };
-    await store.transaction((tx) => takeBack(tools, tx, { seen, reason: UNACKNOWLEDGED, loss }));
+    await alone(parts, { job: seen.jobId }, () =>
+      store.transaction((tx) => takeBack(tools, tx, { seen, reason: UNACKNOWLEDGED, loss })),
+    );
   }
   const agents = await store.agents();
   for (const agent of agents) {
-    if (agent.state === 'lost' || agent.state === 'offline') continue;
+    if (agent.state === 'offline') continue;
+    if (agent.state === 'lost') {
+      if (agent.busy > 0) await takeOneByOne(parts, agent);
+      continue;
+    }
     const liveness = livenessOf(agent.silenceMs, timers);
     if (liveness === 'suspect' && agent.state === 'online')
       await store.transaction((tx) => tx.setAgentState(agent.id, 'suspect'));
-    if (liveness === 'lost' && !grace) await expire(parts, agent);
+    if (liveness !== 'lost' || grace) continue;
+    // All of it at once; where that fails the agent is lost all the same, and its jobs go one by one.
+    if (!(await alone(parts, { agent: agent.id }, () => expire(parts, agent, takeAllBack)))) {
+      await alone(parts, { agent: agent.id }, () => expire(parts, agent, async () => {}));
+      await takeOneByOne(parts, agent);
+    }
   }
 }
 
-async function expire({ store, tools, timers, hint, log }: LivenessParts, agent: AgentView): Promise<void> {
+/** Whether it could be done; the database being away is not this work's fault. */
+async function alone({ log }: LivenessParts, of: object, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    log.error({ err: error, ...of }, 'not taken back');
+    return false;
+  }
+}
+
+async function takeOneByOne(parts: LivenessParts, { id, name }: AgentView): Promise<void> {
+  const { store, tools } = parts;
+  const reason = `agent ${name} is lost`;
+  for (const seen of await store.transaction((tx) => tx.leasesOf(id)))
+    await alone(parts, { job: seen.jobId }, () =>
+      store.transaction((tx) => takeBack(tools, tx, { seen, reason, loss: { lost: true, spoilt: null } })),
+    );
+  parts.hint('jobs');
+}
+
+async function expire(
+  { store, tools, timers, hint, log }: LivenessParts,
+  agent: AgentView,
+  take: typeof takeAllBack,
+): Promise<void> {
   // Read again: whoever was expired a moment ago counts.
   if (!mayExpire(agent, await store.agents())) return;
   const reason = `agent ${agent.name} gave no sign for ${Math.round(agent.silenceMs / 1000)} s`;
@@ -48,7 +87,7 @@ async function expire({ store, tools, timers, hint, log }: LivenessParts, agent:
     if (!now || now.sessionId !== agent.sessionId || livenessOf(now.silenceMs, timers) !== 'lost')
       return false;
     await tx.setAgentState(agent.id, 'lost');
-    await takeAllBack(tools, tx, { agentId: agent.id, reason, lost: true });
+    await take(tools, tx, { agentId: agent.id, reason, lost: true });
     for (const environment of await tx.strandInstances(agent.id, reason))
       await tx.hastenDuty('environment', environment);
     await tx.appendEvent({ topic: 'agent', subject: agent.id, kind: 'lost', data: { reason } });
