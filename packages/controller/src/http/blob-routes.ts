@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import * as protocol from '@holdfast/contract/agent/protocol.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
-import { keepCheckpoint, missingBlobs, renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
+import { forgetBlob, keepCheckpoint, missingBlobs, renewBlob } from '@holdfast/postgres/blob/blob-index.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Services } from '../services.ts';
@@ -49,7 +49,15 @@ export function blobRoutes(
   app.get('/agent/v1/blobs/:digest', async (request, reply) => {
     await agent(request);
     const { digest } = parse(z.object({ digest: z.string() }), request.params, 'the path');
-    const { stream, bytes } = await services.blobs.read(digest);
+    const forget = async (error: unknown) => {
+      const { code } = error as { readonly code?: string };
+      if (code === 'blobUnknown' || code === 'artifactTampered') await forgetBlob(database, digest);
+    };
+    const { stream, bytes } = await services.blobs.read(digest).catch(async (error: unknown) => {
+      await forget(error);
+      throw error;
+    });
+    stream.once('error', (error) => void forget(error).catch(() => {}));
     return reply.type('application/octet-stream').header('content-length', bytes).send(stream);
   });
 }

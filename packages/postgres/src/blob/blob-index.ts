@@ -31,6 +31,11 @@ export async function missingBlobs(sql: Queryable, digests: readonly string[]): 
   return digests.filter((digest) => !known.has(digest));
 }
 
+/** It was looked for and is not there, or not as it was: whoever has its bytes is to send them again. */
+export async function forgetBlob(sql: Queryable, digest: string): Promise<void> {
+  await sql.query('DELETE FROM blob WHERE digest = $1', [digest]);
+}
+
 /** The roots of a checkpoint; refused (the missing ones are named) when part of it is not there. */
 export async function keepCheckpoint(
   sql: Queryable,
