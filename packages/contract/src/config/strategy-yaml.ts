@@ -50,7 +50,10 @@ const metric = z
     provider: z.enum(['prometheus', 'json']),
     url: z
       .url({ protocol: /^https?$/ })
-      .describe('prometheus: its address; json: what is asked, with {{release}} in it.'),
+      .optional()
+      .describe(
+        'prometheus: its address, by default the first that the controllers may ask; json: what is asked, with {{release}} in it.',
+      ),
     query: z
       .string()
       .min(1)
@@ -61,8 +64,7 @@ const metric = z
     interval: duration.prefault('30s').describe('Between two samples.'),
   })
   .refine(
-    ({ provider, url }) =>
-      provider === 'prometheus' || url.includes('{{release}}') || url.includes('%7B%7Brelease%7D%7D'),
+    ({ provider, url }) => provider === 'prometheus' || /\{\{release\}\}|%7B%7Brelease%7D%7D/.test(url ?? ''),
     {
       error: 'a json metric has no past to compare with: its url needs {{release}}',
       path: ['url'],

@@ -59,7 +59,9 @@ export async function sampleMetrics(services: Services, duty: Duty): Promise<num
 async function metricsOf(services: Services, release: ReleaseRow): Promise<readonly MetricConfig[]> {
   const { metrics } = release.config.strategy.analysis;
   return Promise.all(
-    metrics.map(async (metric) => {
+    metrics.map(async (given) => {
+      // A deploy has filled in what was left out.
+      const metric = { ...given, url: given.url ?? '' };
       if (metric.token === undefined) return metric;
       const { token = '' } = await fillSecrets(services, services.database, {
         release,

@@ -73,8 +73,7 @@ export async function startDeploy(
   });
   const environment = (await lockEnvironment(sql, made.id)) as EnvironmentRow;
   await checkHold(sql, environment, request);
-  checkMetrics(services, request.config);
-  const { config } = request;
+  const config = withMetricAddresses(services, request.config);
   const files = request.schemaFiles ?? [];
   const schema = await registerMigrations(sql, environment.id, {
     config,
@@ -86,7 +85,7 @@ export async function startDeploy(
     environment_id: environment.id,
     artifact_name: request.artifact.name,
     artifact_digest: request.artifact.digest,
-    config: request.config,
+    config,
     secret_versions: await freezeSecrets(sql, request),
     repository_id: request.repository?.id ?? null,
     commit: request.commit ?? request.artifact.commit,
@@ -111,15 +110,21 @@ async function checkSchema(
 }
 
 /** Controllers ask only where they were told they may: a repository must not make them ask elsewhere. */
-function checkMetrics({ config }: Services, { strategy }: EnvironmentConfig): void {
-  for (const { name, url } of strategy.analysis.metrics ?? []) {
-    const { origin } = new URL(url);
-    if (config.metricsOrigins.includes(origin)) continue;
+function withMetricAddresses({ config }: Services, given: EnvironmentConfig): EnvironmentConfig {
+  const { strategy } = given;
+  const metrics = (strategy.analysis.metrics ?? []).map((metric) => {
+    const url = metric.url ?? config.metricsOrigins[0];
+    const known = url === undefined ? null : new URL(url).origin;
+    if (known !== null && config.metricsOrigins.includes(known)) return { ...metric, url };
+    const wanted = known ?? 'http://prometheus:9090';
     throw new HoldfastError(
       'configInvalid',
-      `metric ${name}: controllers may not ask ${origin}; start them with HOLDFAST_METRICS_ORIGINS=${origin}`,
+      known === null
+        ? `metric ${metric.name} names no url, and the controllers know of no Prometheus; start them with HOLDFAST_METRICS_ORIGINS=${wanted}`
+        : `metric ${metric.name}: controllers may not ask ${known}; start them with HOLDFAST_METRICS_ORIGINS=${wanted}`,
     );
-  }
+  });
+  return { ...given, strategy: { ...strategy, analysis: { ...strategy.analysis, metrics } } };
 }
 
 async function checkHold(sql: Queryable, environment: EnvironmentRow, request: DeployRequest): Promise<void> {

@@ -4,7 +4,7 @@ import type { StrategyConfig } from '@holdfast/contract/config/strategy-yaml.ts'
  * Where a metric's values come from. A provider answers or throws `ProviderProblem` with a sentence; what it
  * throws is shown and is never a failure of the release.
  */
-export type MetricConfig = StrategyConfig['analysis']['metrics'][number];
+export type MetricConfig = StrategyConfig['analysis']['metrics'][number] & { readonly url: string };
 
 export interface MetricProvider {
   /** The value now, for this release where the query names it. */
