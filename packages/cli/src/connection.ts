@@ -14,11 +14,17 @@ export interface Globals {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly controller: string | undefined;
+  readonly idempotencyKey: string | undefined;
 }
 
 export function globals(command: Command): Globals {
-  const given = command.optsWithGlobals<{ json?: boolean; quiet?: boolean; controller?: string }>();
-  return { json: given.json ?? false, quiet: given.quiet ?? false, controller: given.controller };
+  const {
+    json = false,
+    quiet = false,
+    controller,
+    idempotencyKey,
+  } = command.optsWithGlobals<Partial<Globals>>();
+  return { json, quiet, controller, idempotencyKey };
 }
 
 export function credentialsFile(env: NodeJS.ProcessEnv = process.env): string {
@@ -69,5 +75,5 @@ export function readCredentials(command: Command, env: NodeJS.ProcessEnv = proce
 }
 
 export function connect(command: Command): Client {
-  return createClient(readCredentials(command));
+  return createClient({ ...readCredentials(command), idempotencyKey: globals(command).idempotencyKey });
 }

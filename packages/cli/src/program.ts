@@ -10,6 +10,7 @@ export async function run(words: readonly string[]): Promise<number> {
     .option('--controller <url>', 'address of a controller (several with commas)')
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress')
+    .option('--idempotency-key <key>', 'a change that is asked for again under the same key is made once')
     .exitOverride()
     .configureOutput({ writeErr: (text) => process.stderr.write(text) })
     .showHelpAfterError('(run with --help to see what it takes)');

@@ -7,7 +7,6 @@ import { watchRollout } from './rollout.ts';
 
 interface DeployOptions {
   readonly watch?: boolean;
-  readonly idempotencyKey?: string;
 }
 
 export function addDeploy(program: Command): void {
@@ -16,7 +15,6 @@ export function addDeploy(program: Command): void {
     .argument('<environment>', 'APP/ENV')
     .requiredOption('--artifact <name@digest>', 'what to roll out')
     .option('--watch', 'stay until it ends')
-    .option('--idempotency-key <key>', 'the same key starts one rollout')
     .description('roll an artifact out')
     .action((name: string, options: DeployOptions & { artifact: string }, command: Command) =>
       deploy(command, { name, artifact: options.artifact, options }),
@@ -26,7 +24,6 @@ export function addDeploy(program: Command): void {
     .argument('<artifact>', 'NAME@DIGEST')
     .requiredOption('--to <environment>', 'APP/ENV')
     .option('--watch', 'stay until it ends')
-    .option('--idempotency-key <key>', 'the same key starts one rollout')
     .description('the same bytes, the next environment')
     .action((artifact: string, options: DeployOptions & { to: string }, command: Command) =>
       deploy(command, { name: options.to, artifact, options }),
@@ -42,7 +39,6 @@ async function deploy(
   const done = await client('deploy', {
     params: { app, environment },
     body: { id: newId(), artifact: what.artifact },
-    ...(what.options.idempotencyKey ? { idempotencyKey: what.options.idempotencyKey } : {}),
   });
   if (what.options.watch) return watchRollout(command, client, done.rollout);
   if (globals(command).json) printJson(done);

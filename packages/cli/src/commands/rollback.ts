@@ -12,26 +12,18 @@ export function addRollback(program: Command): void {
     .argument('<environment>', 'APP/ENV')
     .option('--to <release>', 'number of a retained release; the last one without it')
     .option('--watch', 'stay until traffic is back')
-    .option('--idempotency-key <key>', 'the same key goes back once')
     .description('traffic back to a retained release: no build, no analysis')
-    .action(
-      async (
-        name: string,
-        options: { to?: string; watch?: boolean; idempotencyKey?: string },
-        command: Command,
-      ) => {
-        if (options.to !== undefined && !/^\d+$/.test(options.to))
-          throw new HoldfastError('usageInvalid', `expected --to NUMBER, found ${options.to}`);
-        const client = connect(command);
-        const { app, environment } = await environmentNamed(client, name);
-        const done = await client('rollBack', {
-          params: { app, environment },
-          body: { id: newId(), ...(options.to ? { to: Number(options.to) } : {}) },
-          ...(options.idempotencyKey ? { idempotencyKey: options.idempotencyKey } : {}),
-        });
-        if (options.watch) return watchRollout(command, client, done.rollout);
-        if (globals(command).json) printJson(done);
-        else say(done.sentence);
-      },
-    );
+    .action(async (name: string, options: { to?: string; watch?: boolean }, command: Command) => {
+      if (options.to !== undefined && !/^\d+$/.test(options.to))
+        throw new HoldfastError('usageInvalid', `expected --to NUMBER, found ${options.to}`);
+      const client = connect(command);
+      const { app, environment } = await environmentNamed(client, name);
+      const done = await client('rollBack', {
+        params: { app, environment },
+        body: { id: newId(), ...(options.to ? { to: Number(options.to) } : {}) },
+      });
+      if (options.watch) return watchRollout(command, client, done.rollout);
+      if (globals(command).json) printJson(done);
+      else say(done.sentence);
+    });
 }

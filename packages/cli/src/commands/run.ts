@@ -18,7 +18,6 @@ interface RunOptions {
   readonly watch?: boolean;
   readonly local?: boolean;
   readonly job?: string;
-  readonly idempotencyKey?: string;
 }
 
 export function addRun(program: Command): void {
@@ -37,7 +36,6 @@ export function addRun(program: Command): void {
     .option('--watch', 'stay until it ends')
     .option('--local', 'run it here on the work tree, without a server')
     .option('--job <key>', 'with --local: only this job and what it needs')
-    .option('--idempotency-key <key>', 'the same key starts one run')
     .action(async (repository: string | undefined, options: RunOptions, command: Command) => {
       if (options.local)
         return runLocally({
@@ -95,7 +93,6 @@ async function startRun(
       ...(options.ref ? { ref: options.ref } : {}),
       ...(options.workflow ? { workflow: options.workflow } : {}),
     },
-    ...(options.idempotencyKey ? { idempotencyKey: options.idempotencyKey } : {}),
   });
   const id = await runOfTrigger(client, trigger);
   if (!options.watch) return report(command, { run: id }, `run ${id} started`);

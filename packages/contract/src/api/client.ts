@@ -11,6 +11,8 @@ export interface ClientOptions {
   readonly token: string;
   readonly fetch?: typeof globalThis.fetch;
   readonly timeoutMs?: number;
+  /** Of every change that is asked for without a key of its own. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 type In<T> = T extends z.ZodType ? z.input<T> : never;
@@ -35,7 +37,7 @@ export function createClient(options: ClientOptions): Client {
         fillPath(declared.path, (call.params ?? {}) as Record<string, unknown>) +
         queryText(call.query as Record<string, unknown>),
       body: call.body,
-      idempotencyKey: call.idempotencyKey ?? newId(),
+      idempotencyKey: call.idempotencyKey ?? options.idempotencyKey ?? newId(),
     };
     return (await send(options, request)) as never;
   };
