@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { advise, type Facts, sampleSize } from './advise.ts';
+import { advise, type Facts, requestsToDecide, sampleSize } from './advise.ts';
 import type { RolloutPlan } from './rollout.ts';
 import { canarySteps } from './strategies/canary.ts';
 import { rollingSteps } from './strategies/rolling.ts';
@@ -75,9 +75,11 @@ test('little traffic cannot decide the rule, and what it could miss is said', ()
   });
 });
 
-test('the sample size is that of the textbook: +0.2 points on 0.5 % needs 18,436 an arm', () => {
+test('the sample size is that of the textbook, and the judge needs more: it looks at every moment', () => {
   expect(Math.round(sampleSize(0.005, 0.002))).toBeGreaterThan(18_000);
   expect(Math.round(sampleSize(0.005, 0.002))).toBeLessThan(18_900);
+  expect(requestsToDecide(0.005, 0.002)).toBeGreaterThan(34_000);
+  expect(requestsToDecide(0.005, 0.002)).toBeLessThan(70_000);
 });
 
 test('one replica is switched, and a slow fleet without room is rolled', () => {

@@ -44,12 +44,23 @@ export function RolloutButtons(props: ButtonsProps) {
         disabled={!movable}
         act={steer(props, 'advance')}
       />
-      <AskButton
-        label="Abort"
-        tone="danger"
-        question={`Take all traffic from release ${rollout.candidate.number} now? Stable serves on.`}
-        act={steer(props, 'abort')}
-      />
+      {movable && rollout.weight < 10_000 && (
+        <AskButton
+          label="Advance to all"
+          question={`Give release ${rollout.candidate.number} the whole traffic now, without the steps in between?`}
+          act={steer(props, 'advance', true)}
+        />
+      )}
+      {rollout.state === 'soaking' && rollout.stable ? (
+        <RollBackButton {...props} />
+      ) : (
+        <AskButton
+          label="Abort"
+          tone="danger"
+          question={`Take all traffic from release ${rollout.candidate.number} now? Stable serves on.`}
+          act={steer(props, 'abort')}
+        />
+      )}
     </div>
   );
 }
@@ -86,18 +97,21 @@ function ApprovalButtons({ rollout, reload }: ButtonsProps) {
   );
 }
 
-function EndedButtons(props: ButtonsProps) {
-  const { rollout, reload } = props;
+function RollBackButton({ rollout, reload }: ButtonsProps) {
   const [app = '', environment = ''] = rollout.environment.split('/');
-  if (rollout.state === 'done' && rollout.stable)
-    return (
-      <AskButton
-        label="Roll back"
-        tone="danger"
-        question={`Move all traffic of ${rollout.environment} back to release ${rollout.stable.number}? Automation holds still afterwards.`}
-        act={() => client('rollBack', { params: { app, environment }, body: {} }).then(reload)}
-      />
-    );
+  return (
+    <AskButton
+      label="Roll back"
+      tone="danger"
+      question={`Move all traffic of ${rollout.environment} back to release ${rollout.stable?.number}? Automation holds still afterwards.`}
+      act={() => client('rollBack', { params: { app, environment }, body: {} }).then(reload)}
+    />
+  );
+}
+
+function EndedButtons(props: ButtonsProps) {
+  const { rollout } = props;
+  if (rollout.state === 'done' && rollout.stable) return <RollBackButton {...props} />;
   if (rollout.state !== 'aborted' && rollout.state !== 'failed') return null;
   return (
     <AskButton

@@ -1,6 +1,6 @@
 import type { PlanView } from '@holdfast/contract/api/resources.ts';
 import { formatDuration, formatShare } from '@holdfast/core/kernel/quantity.ts';
-import { type Advice, advise, type Facts, sampleSize } from '@holdfast/core/rollout/advise.ts';
+import { type Advice, advise, type Facts, requestsToDecide } from '@holdfast/core/rollout/advise.ts';
 import type { RolloutPlan } from '@holdfast/core/rollout/rollout.ts';
 import { listHosts } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
@@ -64,7 +64,7 @@ function titleOf({ strategy, steps, replicas }: RolloutPlan): string {
 
 function decidabilityOf(plan: RolloutPlan, advice: Advice, facts: Facts): readonly string[] {
   const margin = `${(plan.rule.errorIncrease * 100).toFixed(2)} percentage points`;
-  const needed = Math.ceil(sampleSize(facts.errorRate, plan.rule.errorIncrease));
+  const needed = Math.ceil(requestsToDecide(facts.errorRate, plan.rule.errorIncrease));
   const policy = `When undecided it will ${plan.whenUndecided}.`;
   const said = advice.decidable
     ? `${facts.requestsPerSecond} requests/s are enough to see a rise of ${margin}: about ${needed} requests are needed.`
