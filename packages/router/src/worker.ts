@@ -84,7 +84,7 @@ export async function startWorker(config: RouterConfig, identity: WorkerIdentity
         });
       },
       onUpgrade: (request, client, head) =>
-        handleUpgrade(table, request, { client, head, random: Math.random, preview }),
+        handleUpgrade(table, request, { client, head, random: Math.random, preview, limits: config.limits }),
     });
   const front = openFront(false);
   const preview = new PreviewFront(() => openFront(true), { host: config.host, log });

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { NO_ACCESS } from '@holdfast/core/traffic/traffic.ts';
+import type { RouterLimits } from '../config.ts';
 import { forwardedHeaders } from './headers.ts';
 import type { Instance } from './instance.ts';
 import { matchesRoute } from './match-route.ts';
@@ -26,6 +27,7 @@ export interface Upgrade {
   readonly head: Buffer;
   readonly random: () => number;
   readonly preview: boolean;
+  readonly limits: Pick<RouterLimits, 'inFlightPerInstance'>;
 }
 
 export function handleUpgrade(table: RoutingTable, request: IncomingMessage, upgrade: Upgrade): void {
@@ -50,6 +52,10 @@ function tryInstance(handshake: Handshake, exclude: Set<string>): void {
   const { client, head } = upgrade;
   const claim = table.claim({ ...route, exclude }, performance.now());
   if (!claim) return void client.end(exclude.size === 0 ? UNAVAILABLE : BAD_GATEWAY);
+  if (claim.instance.inFlight > upgrade.limits.inFlightPerInstance) {
+    claim.instance.end();
+    return void client.end(UNAVAILABLE);
+  }
   const { host, port, id } = claim.instance.upstream;
   const upstream = connect({ host, port });
   const givenUp = () => {
