@@ -59,6 +59,12 @@ test('three releases back and forth: the last one in a second, an older one from
     [2, 'cold'],
     [1, 'cold'],
   ]);
+  const difference = await bench.machine.client('diffReleases', { params: at, query: { from: 2, to: 4 } });
+  expect(difference.commits.map(({ author, subject }) => [author, subject])).toEqual([
+    ['Test', 'v4'],
+    ['Test', 'v3'],
+  ]);
+  expect(difference.config).toContainEqual({ path: 'target.env.VERSION', from: 'v2', to: 'v4' });
   const startedAt = performance.now();
   const { rollout } = await bench.machine.client('rollBack', { params: at, body: {} });
   await until('v3 to serve', async () => (await answer()).startsWith('v3'));
