@@ -175,6 +175,11 @@ describe.each([
     const users = app.load();
     const second = await app.push('v2', app.next(example));
     await app.reach(second, 'done');
+    const { schema } = await app.bench.machine.client('diffReleases', {
+      params: at,
+      query: { from: 1, to: second },
+    });
+    expect(schema).toEqual([{ version: 2, change: 'added' }]);
     const why = 'release 1 can still be returned to and uses the old shape';
     await app.becomes(2, ({ state, reason }) => state === 'ready' && reason === why);
 

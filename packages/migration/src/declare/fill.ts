@@ -48,6 +48,7 @@ END $holdfast$`),
 export function everyRowFilled({ table, column, value }: Fill): Step {
   return {
     kind: 'compare',
+    alias: 't',
     table,
     where: `${quoteName(column)} IS NULL AND (${value}) IS NOT NULL`,
     sentence: `rows of ${table} have no ${column}`,

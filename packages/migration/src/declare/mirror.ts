@@ -73,6 +73,7 @@ export function mirrorSteps(
     verify: [
       {
         kind: 'compare',
+        alias: 't',
         table: mirror.table,
         where: differs(mirror),
         sentence: `rows of ${mirror.table} whose old and new columns differ`,

@@ -20,6 +20,7 @@ export function rehearsal(
   return [
     {
       kind: 'compare',
+      alias: 't',
       table,
       // All of its arguments are looked at, and there are never fewer than none.
       where: `num_nonnulls(${values.join(', ')}) < 0`,

@@ -35,13 +35,15 @@ export async function nextRange(session: Session, comparing: Comparing): Promise
     rowsPerBlock,
   });
   if (end === null) return { ...comparing, row: { ...row, done: true } };
-  const range = rangeText(key, { alias: 't', from: row.cursor, to: end });
+  const range = rangeText(key, { alias: step.alias, from: row.cursor, to: end });
+  const relation = quoteRelation(step.table);
+  const called = step.alias === relation ? relation : `${relation} AS ${step.alias}`;
   const { all, found } = await session.transaction(
     { lockMs: 1_000, statementMs: STATEMENT_MS },
     async (sql) => {
       await holdFence(sql, at);
       const { rows } = await sql.query<{ all: number; found: number }>(
-        `SELECT count(*)::float8 AS all, (count(*) FILTER (WHERE ${step.where}))::float8 AS found FROM ${quoteRelation(step.table)} t WHERE ${range.text}`,
+        `SELECT count(*)::float8 AS all, (count(*) FILTER (WHERE ${step.where}))::float8 AS found FROM ${called} WHERE ${range.text}`,
         range.values,
       );
       const counted = rows[0] ?? { all: 0, found: 0 };

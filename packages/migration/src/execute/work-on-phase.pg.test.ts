@@ -425,6 +425,31 @@ describe('what comes in between', () => {
     await through(RENAME, 'backfill', 'verify');
   });
 
+  test('of files of SQL, too: what the old release wrote behind the backfill is found, and what still fits is meant', async () => {
+    await customers(100);
+    await app.query(
+      'CREATE SCHEMA own; CREATE TABLE own.t (id int PRIMARY KEY, v int); INSERT INTO own.t VALUES (1, NULL)',
+    );
+    const source = sql({
+      expand: 'ALTER TABLE customers ADD COLUMN email text;',
+      backfill: `UPDATE customers AS c SET email = c.mail WHERE c.email IS NULL;
+        UPDATE customers SET email = lower(email) WHERE id < 50;
+        UPDATE own.t SET v = 1 WHERE v IS NULL;`,
+    });
+    await through(source, 'expand', 'backfill');
+    await app.query("INSERT INTO customers (mail) VALUES ('late@example.com')");
+    expect(await run(source, 'verify')).toMatchObject({
+      kind: 'differs',
+      reason: expect.stringMatching(
+        /^1 rows of customers still fit .*backfill.sql:1: a release writes them in the old shape$/,
+      ),
+    });
+    await through(source, 'backfill', 'verify');
+    expect(await rows('SELECT count(*)::int AS wrong FROM customers WHERE email IS NULL')).toEqual([
+      { wrong: 0 },
+    ]);
+  });
+
   test('a statement that fails for good says so, and a leftover index of a failed try is cleared away', async () => {
     await customers(10);
     await app.query("ALTER TABLE customers ADD COLUMN code text DEFAULT 'same'");

@@ -43,6 +43,58 @@ describe.each(RULES.map((rule) => [rule.name, rule] as const))('%s', (name, rule
   });
 });
 
+test('a rewrite keeps everything that was asked for, and is let pass itself', () => {
+  const rewritten = (text: string) => {
+    const [found] = lint(file(text), unknownCatalog());
+    const statements = found?.instead?.contract ?? [];
+    const again = lint(file(statements.join(';\n'), 'contract'), unknownCatalog());
+    expect(again.filter(hinders), statements.join(';\n')).toEqual([]);
+    return statements;
+  };
+  expect(
+    rewritten(
+      'ALTER TABLE a ADD CONSTRAINT k UNIQUE NULLS NOT DISTINCT (b, "C") INCLUDE (d) DEFERRABLE INITIALLY DEFERRED',
+    ),
+  ).toEqual([
+    'CREATE UNIQUE INDEX CONCURRENTLY k ON a (b, "C") INCLUDE (d) NULLS NOT DISTINCT',
+    'ALTER TABLE a ADD CONSTRAINT k UNIQUE USING INDEX k DEFERRABLE INITIALLY DEFERRED',
+  ]);
+  const key = rewritten('ALTER TABLE a ADD PRIMARY KEY (id, part)');
+  expect(key.filter((text) => text.endsWith('SET NOT NULL'))).toHaveLength(2);
+  expect(key.at(-1)).toBe('ALTER TABLE a ADD CONSTRAINT a_pkey PRIMARY KEY USING INDEX a_pkey');
+  expect(rewritten('ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0) NO INHERIT')[0]).toContain(
+    'NO INHERIT NOT VALID',
+  );
+  expect(rewritten('ALTER TABLE a ADD CONSTRAINT k UNIQUE (b) WITH (fillfactor = 70)')).toEqual([]);
+});
+
+test('of several subcommands none is left out by a rewrite', () => {
+  const [found] = lint(file('ALTER TABLE a ALTER b SET NOT NULL, ALTER b SET DEFAULT 1'), unknownCatalog());
+  expect(found?.instead).toBeNull();
+  expect(found?.message).toContain('give each subcommand a statement of its own');
+});
+
+test('partitioned tables are told what they can have', () => {
+  const facts: TableFacts = { ...table, kind: 'partitioned', rows: 1e9, bytes: 1e12 };
+  const catalog: Catalog = { ...unknownCatalog(15), live: true, table: () => facts };
+  for (const text of [
+    'CREATE INDEX CONCURRENTLY i ON events (id)',
+    'CREATE INDEX i ON events (id)',
+    'ALTER TABLE events ADD CONSTRAINT k UNIQUE (id)',
+    'ALTER TABLE events ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES b (id)',
+  ]) {
+    const errors = lint(file(text), catalog).filter(hinders);
+    expect(errors.map(({ message }) => message).join(' '), text).toMatch(/each partition/);
+    expect(
+      errors.every(({ instead }) => instead === null),
+      text,
+    ).toBe(true);
+  }
+  expect(
+    lint(file('CREATE INDEX i ON ONLY events (id)'), catalog).filter(({ rule }) => rule === 'create-index'),
+  ).toEqual([]);
+});
+
 test('what the file itself creates nobody uses yet', () => {
   const text =
     'CREATE TABLE a (id bigint); CREATE INDEX i ON a (id); ALTER TABLE a ALTER COLUMN id SET NOT NULL;';

@@ -59,9 +59,16 @@ export function inAlterTable(
   const statement = statementAs(context.statement, 'AlterTableStmt');
   if (!statement || statement.objtype === 'OBJECT_INDEX') return null;
   const table = relationName(statement.relation);
-  for (const command of altered(statement)) {
+  const commands = altered(statement);
+  for (const command of commands) {
     const found = command.subtype === subtype ? find(command, table) : null;
-    if (found) return found;
+    if (found) return commands.length === 1 ? found : withoutRewrite(found);
   }
   return null;
+}
+
+/** A rewrite of one subcommand would leave the others out. */
+function withoutRewrite({ instead, ...found }: Found): Found {
+  const hint = 'give each subcommand a statement of its own, and how to change it is said';
+  return instead ? { ...found, message: `${found.message}; ${hint}` } : found;
 }

@@ -1,12 +1,13 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { PhaseFile } from '@holdfast/core/migration/source.ts';
+import type { RangeVar } from '@pgsql/types';
 import type { Catalog } from '../catalog/catalog.ts';
 import { effectsOf } from '../effects/effects-of.ts';
 import { expressionText, statementText } from '../sql/deparse.ts';
 import { quoteName, quoteRelation, relationName } from '../sql/names.ts';
 import { parseSql } from '../sql/parse-sql.ts';
 import { type Statement, statementAs } from '../sql/statement.ts';
-import { type MigrationPlan, NO_STEPS, type Step, statement } from './step.ts';
+import { type CompareStep, type MigrationPlan, NO_STEPS, type Step, statement } from './step.ts';
 
 /** Files of SQL as steps: a statement, a transaction. */
 export function planOfSql(files: readonly PhaseFile[], catalog: Catalog): MigrationPlan {
@@ -18,6 +19,10 @@ export function planOfSql(files: readonly PhaseFile[], catalog: Catalog): Migrat
     ...NO_STEPS,
     expand: [...steps('expand'), ...steps('plain')],
     backfill: steps('backfill'),
+    verify: files
+      .filter(({ phase }) => phase === 'backfill')
+      .flatMap(({ path, text }) => parseSql(path, text))
+      .flatMap((one) => comparisonOf(one) ?? []),
     contract: steps('contract'),
     abort: steps('abort'),
   };
@@ -45,6 +50,36 @@ function repeatable(one: Statement): string {
   return dropped ? statementText({ DropStmt: { ...dropped, missing_ok: true } }) : one.text;
 }
 
+/**
+ * No row is left that fits the condition, where filling a row makes it fit no more: the condition speaks of what is set
+ * (`SET email = … WHERE email IS NULL`), or the row is gone. What comes back is written by somebody in the old shape.
+ */
+function comparisonOf(one: Statement): CompareStep | null {
+  const updated = statementAs(one, 'UpdateStmt');
+  const deleted = statementAs(one, 'DeleteStmt');
+  const changed = updated ?? deleted;
+  const others = updated?.fromClause ?? deleted?.usingClause ?? [];
+  if (!changed?.relation || !changed.whereClause || others.length > 0) return null;
+  const set = (updated?.targetList ?? []).flatMap((node) =>
+    'ResTarget' in node ? (node.ResTarget.name ?? []) : [],
+  );
+  const condition = JSON.stringify(changed.whereClause);
+  const speaks = set.some((column) => condition.includes(`"sval":${JSON.stringify(column)}}}]`));
+  if (updated && !speaks) return null;
+  return {
+    kind: 'compare',
+    table: relationName(changed.relation),
+    alias: aliasOf(changed.relation),
+    where: expressionText(changed.whereClause),
+    sentence: `rows of ${relationName(changed.relation)} still fit ${one.place.file}:${one.place.line}: a release writes them in the old shape`,
+  };
+}
+
+function aliasOf(relation: RangeVar): string {
+  const { aliasname } = relation.alias ?? {};
+  return aliasname ? quoteName(aliasname) : quoteRelation(relationName(relation));
+}
+
 function backfillOf(one: Statement): Step {
   const updated = statementAs(one, 'UpdateStmt');
   const deleted = statementAs(one, 'DeleteStmt');
@@ -60,9 +95,7 @@ function backfillOf(one: Statement): Step {
   return {
     kind: 'backfill',
     table: relationName(changed.relation),
-    alias: changed.relation.alias?.aliasname
-      ? quoteName(changed.relation.alias.aliasname)
-      : quoteRelation(relationName(changed.relation)),
+    alias: aliasOf(changed.relation),
     change: statementText(updated ? { UpdateStmt: whole } : { DeleteStmt: whole }),
     where: whereClause ? expressionText(whereClause) : null,
   };

@@ -40,6 +40,8 @@ export interface BackfillStep {
 export interface CompareStep {
   readonly kind: 'compare';
   readonly table: string;
+  /** As `where` calls the table. */
+  readonly alias: string;
   readonly where: string;
   readonly sentence: string;
 }

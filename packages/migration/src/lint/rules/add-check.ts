@@ -27,7 +27,7 @@ export const addCheck: Rule = {
         relation: table,
         instead: {
           contract: [
-            `${alter} ADD CONSTRAINT ${quoteName(name)} CHECK (${expressionText(constraint.raw_expr)}) NOT VALID`,
+            `${alter} ADD CONSTRAINT ${quoteName(name)} CHECK (${expressionText(constraint.raw_expr)})${constraint.is_no_inherit ? ' NO INHERIT' : ''} NOT VALID`,
             `${alter} VALIDATE CONSTRAINT ${quoteName(name)}`,
           ],
         },

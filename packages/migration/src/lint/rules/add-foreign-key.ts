@@ -23,6 +23,12 @@ ALTER TABLE orders ADD CONSTRAINT orders_customer_fk FOREIGN KEY (customer_id) R
         constraint.is_enforced === false
       )
         return null;
+      const { kind } = context.catalog.table(table) ?? {};
+      if (kind === 'partitioned' && context.catalog.serverVersion < 18)
+        return {
+          message: `writes to ${table} and ${relationName(constraint.pktable)} wait until all rows are checked; before PostgreSQL 18 a partitioned table takes no NOT VALID key: add it NOT VALID on each partition, validate those, then add it here`,
+          relation: table,
+        };
       const name = constraint.conname ?? constraintName(table, ...stringsOf(constraint.fk_attrs), 'fkey');
       return {
         message: `writes to ${table} and ${relationName(constraint.pktable)} wait until ${name} is checked for all rows`,

@@ -12,11 +12,15 @@ export const createIndex: Rule = {
   good: 'CREATE INDEX CONCURRENTLY orders_email ON orders (email);',
   find: ({ statement, catalog }) => {
     const index = statementAs(statement, 'IndexStmt');
-    if (!index || index.concurrent) return null;
+    if (!index) return null;
     const table = relationName(index.relation);
-    if (catalog.table(table)?.kind === 'partitioned')
+    const partitioned = catalog.table(table)?.kind === 'partitioned';
+    if (index.concurrent && !partitioned) return null;
+    // ON ONLY: nothing is built until the partitions' own indexes are attached.
+    if (partitioned && index.relation?.inh !== true) return null;
+    if (partitioned)
       return {
-        message: `writes to all partitions of ${table} wait; build it ON ONLY ${table}, then CONCURRENTLY on each partition, and attach them`,
+        message: `${index.concurrent ? `PostgreSQL refuses CONCURRENTLY on the partitioned ${table}` : `writes to all partitions of ${table} wait`}; build it ON ONLY ${table}, then CONCURRENTLY on each partition, and attach them`,
         relation: table,
       };
     return {
