@@ -42,7 +42,7 @@ export async function openSqlWorlds(): Promise<SqlWorlds> {
 }
 
 function backendOn(database: LiteDatabase): Backend {
-  const { store, addRun } = sqlWorld(database, { jobsPerRepository: 1_000 });
+  const { store, addRun } = sqlWorld(database, { jobsPerRepository: 1_000, now: () => database.now() });
   let known = new Set<string>();
   return {
     store,

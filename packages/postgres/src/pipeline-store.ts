@@ -42,13 +42,15 @@ export class PostgresPipeline implements PipelineStore {
     database: Transactor,
     options: {
       readonly jobsPerRepository: number;
+      /** For a world whose clock is not this machine's. */
+      readonly now?: () => number;
       /** Connections for agents' news alone: people's pages and duties do not hold them up. */
       readonly newsLane?: Queryable;
     },
   ) {
     this.database = database;
     this.newsLane = options.newsLane ?? database;
-    this.queue = new JobQueue(options.jobsPerRepository);
+    this.queue = new JobQueue(options.jobsPerRepository, options.now ?? (() => performance.now()));
   }
 
   /** Throws what is wrong with the news itself as it is; everything else as an outage, to be told again. */

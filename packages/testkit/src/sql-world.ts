@@ -11,7 +11,7 @@ import type { PipelineWorld } from './pipeline-contract.ts';
 /** The pipeline's port on a real database, with what the contract suite and the simulator ask beside it. */
 export function sqlWorld(
   database: Transactor,
-  options: { readonly jobsPerRepository: number },
+  options: { readonly jobsPerRepository: number; readonly now?: () => number },
 ): PipelineWorld & { readonly store: PostgresPipeline } {
   return {
     store: new PostgresPipeline(database, options),

@@ -73,41 +73,44 @@ RETURNING id, epoch, repository_id`;
 export class JobQueue {
   /** How many jobs of one repository may be with agents at a time. */
   private readonly perRepository: number;
+  private readonly now: () => number;
   private readonly known = new Map<string, Known>();
   private lookedAt = Number.NEGATIVE_INFINITY;
   private readonly next = { look: 0, count: 0, whole: 0 };
 
-  constructor(perRepository: number) {
+  /** now: a clock that only goes forward, ms. */
+  constructor(perRepository: number, now: () => number) {
     this.perRepository = perRepository;
+    this.now = now;
   }
 
   /** A repository that had nothing for long may have something now. */
   changed(): void {
-    if (performance.now() - this.lookedAt > HINTED_MS) this.next.look = 0;
+    if (this.now() - this.lookedAt > HINTED_MS) this.next.look = 0;
   }
 
   /** Whoever claims when something is due does it for all; the others go by what is known. */
   private async refresh(sql: Queryable): Promise<void> {
-    const now = performance.now();
+    const now = this.now();
     const whole = now >= this.next.whole;
     if (whole || now >= this.next.look) {
       this.lookedAt = now;
       this.next.look = now + LOOK.leastMs;
       if (whole) this.next.whole = now + WHOLE.leastMs;
       await this.look(sql, whole);
-      const took = performance.now() - now;
+      const took = this.now() - now;
       this.next.look = Math.max(this.next.look, now + took * LOOK.pauses);
       if (whole) this.next.whole = Math.max(this.next.whole, now + took * WHOLE.pauses);
     }
-    const from = performance.now();
+    const from = this.now();
     if (from < this.next.count) return;
     this.next.count = from + COUNT.leastMs;
     await this.count(sql);
-    this.next.count = Math.max(this.next.count, from + (performance.now() - from) * COUNT.pauses);
+    this.next.count = Math.max(this.next.count, from + (this.now() - from) * COUNT.pauses);
   }
 
   private async look(sql: Queryable, whole: boolean): Promise<void> {
-    const now = performance.now();
+    const now = this.now();
     const known = [...this.known];
     const found = await sql.query<{ repository_id: string | null; oldest: Date }>(OLDEST, [
       known.map(([id]) => id),
