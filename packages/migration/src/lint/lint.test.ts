@@ -45,7 +45,7 @@ describe.each(RULES.map((rule) => [rule.name, rule] as const))('%s', (name, rule
 
 test('a rewrite keeps everything that was asked for, and is let pass itself', () => {
   const rewritten = (text: string) => {
-    const [found] = lint(file(text), unknownCatalog());
+    const found = lint(file(text), unknownCatalog()).find(({ instead }) => instead !== null);
     const statements = found?.instead?.contract ?? [];
     const again = lint(file(statements.join(';\n'), 'contract'), unknownCatalog());
     expect(again.filter(hinders), statements.join(';\n')).toEqual([]);
@@ -66,6 +66,29 @@ test('a rewrite keeps everything that was asked for, and is let pass itself', ()
     'NO INHERIT NOT VALID',
   );
   expect(rewritten('ALTER TABLE a ADD CONSTRAINT k UNIQUE (b) WITH (fillfactor = 70)')).toEqual([]);
+});
+
+test('what the release that runs would have to obey is said, unless the column is new', () => {
+  const rules = (text: string, phase: 'expand' | 'contract' = 'expand') =>
+    lint(file(text, phase), unknownCatalog()).map(({ rule }) => rule);
+  expect(rules('ALTER TABLE a ADD COLUMN b int; CREATE UNIQUE INDEX CONCURRENTLY i ON a (b);')).toEqual([]);
+  expect(
+    rules('ALTER TABLE a ADD COLUMN b int; ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0) NOT VALID;'),
+  ).toEqual([]);
+  for (const text of [
+    'CREATE UNIQUE INDEX CONCURRENTLY i ON a (b)',
+    'ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0) NOT VALID',
+    'ALTER TABLE a ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES c (id) NOT VALID',
+  ]) {
+    expect(rules(text), text).toContain('binds-writers');
+    expect(rules(text, 'contract'), text).not.toContain('binds-writers');
+  }
+  for (const text of [
+    'ALTER TYPE mood RENAME TO feeling',
+    'ALTER TABLE a SET SCHEMA old',
+    'ALTER FUNCTION f(int) RENAME TO g',
+  ])
+    expect(rules(text), text).toContain('rename');
 });
 
 test('of several subcommands none is left out by a rewrite', () => {

@@ -12,6 +12,7 @@ import { addUnique } from './rules/add-unique.ts';
 import { attachPartition } from './rules/attach-partition.ts';
 import { backfillRepeats } from './rules/backfill-repeats.ts';
 import { backfillShape } from './rules/backfill-shape.ts';
+import { bindsWriters } from './rules/binds-writers.ts';
 import { bulkChange } from './rules/bulk-change.ts';
 import { changeColumnType } from './rules/change-column-type.ts';
 import { changeDefault } from './rules/change-default.ts';
@@ -58,6 +59,7 @@ export const RULES: readonly Rule[] = [
   dropObject,
   setNotNull,
   dropNotNull,
+  bindsWriters,
   changeColumnType,
   addCheck,
   addForeignKey,

@@ -10,8 +10,21 @@ export const rename: Rule = {
   bad: 'ALTER TABLE orders RENAME COLUMN mail TO email;',
   good: 'ALTER TABLE orders ADD COLUMN email text;',
   find: ({ statement, phase }) => {
+    if (phase === 'contract') return null;
+    const moved = statementAs(statement, 'AlterObjectSchemaStmt');
+    if (moved)
+      return {
+        message: `${relationName(moved.relation) || nameIn(moved.object)} goes to the schema ${moved.newschema} for both releases at once; leave it where it is until the contract phase`,
+        relation: relationName(moved.relation) || null,
+      };
     const renamed = statementAs(statement, 'RenameStmt');
-    if (!renamed || phase === 'contract' || !NAMED.has(renamed.renameType ?? '')) return null;
+    if (!renamed) return null;
+    if (OBJECTS.has(renamed.renameType ?? ''))
+      return {
+        message: `${nameIn(renamed.object)} becomes ${renamed.newname} for both releases at once; make a second one, and drop this in the contract phase`,
+        relation: null,
+      };
+    if (!NAMED.has(renamed.renameType ?? '')) return null;
     const table = relationName(renamed.relation);
     const what = renamed.subname && table ? `${table}.${renamed.subname}` : renamed.subname || table;
     return {
@@ -22,3 +35,17 @@ export const rename: Rule = {
 };
 
 const NAMED = new Set(['OBJECT_COLUMN', 'OBJECT_TABLE', 'OBJECT_VIEW', 'OBJECT_SCHEMA', 'OBJECT_ATTRIBUTE']);
+const OBJECTS = new Set([
+  'OBJECT_TYPE',
+  'OBJECT_DOMAIN',
+  'OBJECT_FUNCTION',
+  'OBJECT_PROCEDURE',
+  'OBJECT_SEQUENCE',
+  'OBJECT_MATVIEW',
+]);
+
+/** The last name in it: what a type, a function or a list of words is called. */
+function nameIn(object: unknown): string {
+  const names = [...JSON.stringify(object ?? null).matchAll(/"sval":"([^"]*)"/g)].map((match) => match[1]);
+  return names.at(-1) ?? 'it';
+}
