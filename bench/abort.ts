@@ -11,7 +11,7 @@ import { say, type Workbench } from './workbench.ts';
 
 /**
  * From the deciding sample, as a router hands it over, until that router has a snapshot in which the
- * candidate has no traffic: two controllers, real instances, a router that says what it is told.
+ * candidate has no traffic: a controller, real instances, a router that says what it is told.
  */
 const TIMES = 40;
 const BOUND_MS = 500;
