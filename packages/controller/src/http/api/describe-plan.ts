@@ -1,9 +1,11 @@
 import type { PlanView } from '@holdfast/contract/api/resources.ts';
 import { formatDuration, formatShare } from '@holdfast/core/kernel/quantity.ts';
+import { isComplete, isGone, labelOf } from '@holdfast/core/migration/migration.ts';
 import { type Advice, advise, type Facts, requestsToDecide } from '@holdfast/core/rollout/advise.ts';
 import type { RolloutPlan } from '@holdfast/core/rollout/rollout.ts';
 import { listHosts } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
+import { migrationsOf } from '@holdfast/postgres/migration/migration-store.ts';
 import { listReleases } from '@holdfast/postgres/release/release-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
 import { nameOf } from '../../environments/gather.ts';
@@ -48,11 +50,26 @@ export async function describePlan(sql: Queryable, environment: EnvironmentRow):
       capacityOf(plan, advice, facts),
       ...advice.overloads,
       readinessOf(config),
+      ...(await schemaOf(sql, environment)),
       advice.recommended === advice.strategy
         ? `The strategy fits: ${advice.because}.`
         : `Consider strategy.kind: ${advice.recommended}: ${advice.because}.`,
     ],
   };
+}
+
+/** Schema changes on their way: both releases bear them, and these are waited for. */
+async function schemaOf(sql: Queryable, environment: EnvironmentRow): Promise<readonly string[]> {
+  const migrations = (await migrationsOf(sql, environment.id)).map(({ data }) => data);
+  return migrations.flatMap((migration) => {
+    const { state } = migration;
+    if (state === 'done' || state === 'aborted') return [];
+    const label = `Schema change ${labelOf(migration)} is ${state}`;
+    if (isGone(migration)) return [`${label}: what does not know it can no longer be returned to.`];
+    return isComplete(migration)
+      ? [`${label}: the release before and the next one both bear it.`]
+      : [`${label}: traffic moves to a release that needs it when it is ready.`];
+  });
 }
 
 function titleOf({ strategy, steps, replicas }: RolloutPlan): string {
