@@ -39,15 +39,19 @@ const FITS = `NOT EXISTS (
   SELECT 1 FROM unnest(labels) AS wanted (label)
   WHERE NOT (lower(label) = ANY ($1::text[]) OR (lower(label) LIKE 'ubuntu-%' AND 'linux' = ANY ($1::text[]))))`;
 
-/** Per repository that has any: its oldest waiting moment. Without one: what commits late is no older. */
+/**
+ * Per repository that has any: its oldest waiting moment. Without one: what commits late is no older; taken once, since
+ * a bound that is volatile would not be looked up in the index.
+ */
 const OLDEST = `
-SELECT NULL::uuid AS repository_id, clock_timestamp() - ${LATE} AS oldest
+WITH late AS MATERIALIZED (SELECT clock_timestamp() - ${LATE} AS moment)
+SELECT NULL::uuid AS repository_id, moment AS oldest FROM late
 UNION ALL
 SELECT repository.id, waiting.queued_at - interval '1 millisecond'
-FROM repository LEFT JOIN unnest($1::uuid[], $2::timestamptz[]) AS known (id, since) USING (id) CROSS JOIN LATERAL (
+FROM late CROSS JOIN repository LEFT JOIN unnest($1::uuid[], $2::timestamptz[]) AS known (id, since) ON known.id = repository.id CROSS JOIN LATERAL (
   SELECT queued_at FROM job
   WHERE repository_id = repository.id AND state = 'queued' AND agent_id IS NULL
-    AND queued_at >= CASE WHEN $3 THEN '-infinity' ELSE coalesce(known.since, clock_timestamp() - ${LATE}) END
+    AND queued_at >= CASE WHEN $3 THEN timestamptz '-infinity' ELSE coalesce(known.since, late.moment) END
   ORDER BY queued_at LIMIT 1) AS waiting`;
 
 const WITH_AGENTS = `
