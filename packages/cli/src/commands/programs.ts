@@ -33,8 +33,10 @@ export function addPrograms(program: Command): void {
           ],
           { stdio: 'inherit' },
         );
+        // Where this is a container's first process nothing outlives it: an agent says goodbye.
+        const last = name === 'agent' && process.pid === 1;
         for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
-          process.on(signal, () => child.kill(signal));
+          process.on(signal, () => child.kill(last && signal === 'SIGTERM' ? 'SIGINT' : signal));
         const code = await new Promise<number>((done) => child.once('exit', (status) => done(status ?? 1)));
         if (code !== 0) throw new ExitWith(code);
       });
