@@ -44,6 +44,37 @@ test('the blob store is away: a running job goes on, and says that it has no che
   expect(existsSync(join(bench.machine.data, 'blobs', 'sha256'))).toBe(true);
 });
 
+test('the blob store is away: a checkout and a publication wait for it, and say so', async () => {
+  await bench.repository('patient', {
+    file: 'x\n',
+    '.holdfast/workflows/ci.yml': workflow(
+      `  a:
+    runs-on: self-hosted
+    steps:
+      - run: sleep 1.5
+        env: { HOLDFAST_CHECKPOINT: never }
+      - uses: actions/checkout@v4
+        env: { HOLDFAST_CHECKPOINT: never }
+      - run: cat file; sleep 1.5
+        env: { HOLDFAST_CHECKPOINT: never }
+      - uses: holdfast/publish@v1
+        with: { name: patient, path: . }
+`,
+    ),
+  });
+  const run = await bench.begun('patient', 0);
+  const away = (step: number) =>
+    withoutBlobs(() =>
+      until(`step ${step} to wait`, async () =>
+        (await bench.log(run, 'a', step)).includes('Waits and tries again'),
+      ),
+    );
+  await away(1);
+  await bench.runsAt(run.id, 2);
+  await away(3);
+  expect((await bench.runEnded(run.id)).state).toBe('succeeded');
+});
+
 test('the blob store is away: a rollback to the hot release and to a cold one needs it not', async () => {
   const port = await freePorts(1);
   const app = await bench.repository('ship', {

@@ -74,7 +74,10 @@ export class WorkBench {
 
   /** Starts the repository's workflow and waits until this step of its first job runs. */
   async begun(repository: string, step: number): Promise<RunView> {
-    const id = await this.startedId(repository);
+    return this.runsAt(await this.startedId(repository), step);
+  }
+
+  runsAt(id: string, step: number): Promise<RunView> {
     return until(`step ${step + 1} to run`, async () => {
       const run = await this.machine.client('showRun', { params: { id } });
       return run.jobs[0]?.steps[step]?.state === 'running' ? run : null;

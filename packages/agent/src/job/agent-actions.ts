@@ -1,14 +1,20 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { decompressed } from '@holdfast/contract/archive/compression.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { unpackFolder } from '@holdfast/contract/archive/unpack-folder.ts';
+import { isUnavailable } from '@holdfast/contract/errors.ts';
+import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
 import type { StepUser } from '../shim/shim.ts';
 import type { ActionWorld } from '../steps/actions/action-world.ts';
+import type { StepRun } from '../steps/run-step.ts';
 import { giveTree } from './job-folder.ts';
+
+const PATIENCE_MS = 600_000;
 
 /**
  * Built-in actions against the controllers. A checkout comes from the blob store: the commit was
@@ -20,20 +26,45 @@ export function agentActions(
   agentId: string,
 ): ActionWorld {
   return {
-    checkout: async ({ world: { grant }, user }, target) => {
-      await rm(join(target, '.git'), { recursive: true, force: true });
-      const bytes = decompressed(await client.getBlob(grant.source.digest));
-      await mkdir(join(target, '.git'), { recursive: true });
-      await unpackFolder(bytes, join(target, '.git'));
+    checkout: async (run, target) => {
+      const { grant } = run.world;
+      const { user } = run;
+      await patiently(run, async () => {
+        await rm(join(target, '.git'), { recursive: true, force: true });
+        const bytes = decompressed(await client.getBlob(grant.source.digest));
+        await mkdir(join(target, '.git'), { recursive: true });
+        await unpackFolder(bytes, join(target, '.git'));
+      });
       await giveTree(target, user);
       await git(target, user, ['checkout', '--quiet', '--force', '--detach', grant.source.commit]);
       await git(target, user, ['clean', '-ffdxq']);
     },
-    publish: ({ world: { grant } }, { name, path }) =>
-      client.publish({ agentId, jobId: grant.jobId, epoch: grant.epoch, name }, () =>
-        packFolder(path, { form: 'canonical', skip: new Set(['.git']) }),
-      ),
+    publish: (run, { name, path }) => {
+      const { jobId, epoch } = run.world.grant;
+      return patiently(run, () =>
+        client.publish({ agentId, jobId, epoch, name }, () =>
+          packFolder(path, { form: 'canonical', skip: new Set(['.git']) }),
+        ),
+      );
+    },
   };
+}
+
+/** What is away may come back: the job's own work is not to blame. A full disk is said at once, to whoever can free it. */
+async function patiently<Value>(run: StepRun, work: () => Promise<Value>): Promise<Value> {
+  const startedAt = performance.now();
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const waitedMs = performance.now() - startedAt;
+      if (!isUnavailable(error) || error.code === 'diskFull') throw error;
+      if (run.stopped.aborted || waitedMs > PATIENCE_MS) throw error;
+      if (failures === 1) run.log.write(`Waits and tries again: ${error.message}\n`);
+      const pauseMs = backoffMs(failures, Math.random(), { firstMs: 500, mostMs: 5_000 });
+      await sleep(pauseMs, undefined, { signal: run.stopped }).catch(() => {});
+    }
+  }
 }
 
 /**
