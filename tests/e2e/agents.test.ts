@@ -48,6 +48,23 @@ async function loseMachine(name: string, run: RunView, agentOf: SpareAgent): Pro
   }
 }
 
+test('a paused agent takes nothing new until it is resumed', async () => {
+  await agent('pausing');
+  await bench.repository('pause', {
+    '.holdfast/workflows/ci.yml': steps('pausing', '      - run: echo done\n'),
+  });
+  const tell = (verb: 'pause' | 'resume') =>
+    bench.machine.client('pauseAgent', { params: { id: 'pausing', verb } });
+  await tell('pause');
+  await until('it to be paused', async () => (await stateOf('pausing')) === 'paused');
+  const id = await bench.startedId('pause');
+  await new Promise((pause) => setTimeout(pause, 1_500));
+  const waiting = await bench.machine.client('showRun', { params: { id } });
+  expect(waiting.jobs[0]?.state).toBe('queued');
+  await tell('resume');
+  expect((await bench.runEnded(id)).state).toBe('succeeded');
+});
+
 test('a drained agent finishes what it has and leaves', async () => {
   const drained = await agent('drained');
   await bench.repository('drain', {
