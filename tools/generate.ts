@@ -103,7 +103,8 @@ function rulesPage(): string {
   return `# What holdfast migrate lint finds
 
 Each rule with its bad and its good example, and the lock. An error stops a schema change before its first statement, unless it is
-accepted with a reason; on a table that is small (asked of the live database) it is only a note.
+accepted with a reason; on a table that is small (asked of the live database) it is only a note. Those of
+[MySQL and MariaDB](mysql.md) have a page of their own.
 
 | rule | severity | what |
 |---|---|---|
