@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../tools/demo/machine.ts';
@@ -86,6 +86,56 @@ runs:
     'skipped',
   ]);
   expect(await bench.log(run, 'each (b)', 0)).toContain('item b by tester');
+});
+
+test('a run again begins where it is wanted: at what failed, or at a step of a job', async () => {
+  const outside = join(bench.root, 'outside');
+  mkdirSync(outside, { mode: 0o777 });
+  chmodSync(outside, 0o777);
+  await bench.repository('again', {
+    '.holdfast/workflows/ci.yml': workflow(`  build:
+    runs-on: self-hosted
+    outputs: { version: "\${{ steps.v.outputs.version }}" }
+    steps:
+      - id: v
+        run: echo built >> ${outside}/log; echo version=7 >> "$GITHUB_OUTPUT"
+  check:
+    needs: build
+    runs-on: self-hosted
+    steps:
+      - run: echo prepared >> ${outside}/log; echo kept > file
+        env: { HOLDFAST_CHECKPOINT: always }
+      - id: verdict
+        run: test -e ${outside}/fine && cat file && echo checked \${{ needs.build.outputs.version }} >> ${outside}/log
+  ship:
+    needs: check
+    runs-on: self-hosted
+    steps:
+      - run: echo shipped >> ${outside}/log
+`),
+  });
+  const { client } = bench.machine;
+  const log = () => readFileSync(join(outside, 'log'), 'utf8').trim().split('\n');
+  const first = await bench.run('again');
+  expect(first.state).toBe('failed');
+  const again = async (id: string, body: { failed?: boolean; from?: { job: string; step?: string } }) =>
+    bench.runEnded((await client('rerunRun', { params: { id }, body })).run);
+  await expect(again(first.id, { from: { job: 'deploy' } })).rejects.toThrow(
+    'there is no job deploy, expected one of build, check, ship',
+  );
+  writeFileSync(join(outside, 'fine'), '');
+  const failed = await again(first.id, { failed: true });
+  expect(failed.state).toBe('succeeded');
+  expect(failed.jobs.map(({ key, reason }) => [key, reason])).toEqual([
+    ['build', `carried over from run ${first.number}`],
+    ['check', null],
+    ['ship', null],
+  ]);
+  expect(log()).toEqual(['built', 'prepared', 'prepared', 'checked 7', 'shipped']);
+  const stepwise = await again(first.id, { from: { job: 'check', step: 'verdict' } });
+  expect(stepwise.state).toBe('succeeded');
+  expect(log().slice(5)).toEqual(['checked 7', 'shipped']);
+  await expect(again(failed.id, { failed: true })).rejects.toThrow('nothing in it has failed');
 });
 
 test('a push becomes one run although a webhook and polling both tell of it', async () => {

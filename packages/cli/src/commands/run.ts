@@ -66,10 +66,24 @@ export function addRun(program: Command): void {
   run
     .command('rerun')
     .argument('<id>')
+    .option('--failed', 'only what failed and whatever needs it; what succeeded comes along with its outputs')
+    .option(
+      '--from <job/step>',
+      'from a job on, or from a step of it, by id or number: at the last checkpoint before it',
+    )
     .description('run the same commit and definition again')
-    .action(async (id: string, _options: unknown, command: Command) => {
+    .action(async (id: string, options: { failed?: boolean; from?: string }, command: Command) => {
+      if (options.failed && options.from)
+        throw new HoldfastError('usageInvalid', 'expected --failed or --from, found both');
       const client = connect(command);
-      const done = await client('rerunRun', { params: { id: await runNamed(client, id) } });
+      const [job = '', step] = options.from?.split('/') ?? [];
+      const done = await client('rerunRun', {
+        params: { id: await runNamed(client, id) },
+        body: {
+          failed: options.failed ?? false,
+          ...(options.from ? { from: { job, ...(step ? { step } : {}) } } : {}),
+        },
+      });
       report(command, done, `run ${done.run} started`);
     });
 }

@@ -102,8 +102,15 @@ export const routes = {
   rerunRun: route({
     ...change,
     path: '/api/v1/runs/:id/rerun',
-    summary: 'Run the same commit and definition again',
+    summary: 'Run the same commit and definition again: all of it, what failed, or from a job or step on',
     params: id,
+    body: z
+      .object({
+        failed: z.boolean().default(false),
+        /** step: its id, or its number from 1; its job begins at the last checkpoint before it. */
+        from: z.object({ job: z.string(), step: z.string().optional() }).optional(),
+      })
+      .optional(),
     answer: z.object({ run: z.uuid() }),
   }),
   answerJob: route({

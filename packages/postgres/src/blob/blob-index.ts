@@ -50,6 +50,16 @@ export async function keepCheckpoint(
   return missing;
 }
 
+/** Somebody will begin at it: it stays for another day. False: it is gone. */
+export async function renewCheckpoint(sql: Queryable, name: string): Promise<boolean> {
+  const kept = await sql.query<{ blobs: string[] }>(
+    'UPDATE checkpoint SET kept_at = clock_timestamp() WHERE name = $1 RETURNING blobs',
+    [name],
+  );
+  const blobs = kept.rows[0]?.blobs;
+  return blobs !== undefined && (await missingBlobs(sql, blobs)).length === 0;
+}
+
 /** Checkpoints of jobs that have ended, and those that no attempt ever named. */
 export async function forgetCheckpoints(sql: Queryable): Promise<void> {
   await sql.query(

@@ -277,6 +277,19 @@ async function updateJob(sql: Queryable, job: Job): Promise<void> {
   );
 }
 
+/** Its first agent begins here instead of at the first step. False: the run has no such job yet. */
+export async function beginJobAt(
+  sql: Queryable,
+  runId: string,
+  at: { readonly key: string; readonly from: number; readonly checkpoint: string },
+): Promise<boolean> {
+  const begun = await sql.query(
+    'UPDATE job SET resume_index = $3, checkpoint = $4 WHERE run_id = $1 AND key = $2 AND ended_at IS NULL',
+    [runId, at.key, at.from, at.checkpoint],
+  );
+  return begun.rowCount === 1;
+}
+
 export async function requestJobCancel(sql: Queryable, jobId: string): Promise<void> {
   await sql.query('UPDATE job SET cancel = true WHERE id = $1', [jobId]);
 }

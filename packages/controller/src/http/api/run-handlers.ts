@@ -5,16 +5,14 @@ import type { JobDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import { findAgent } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
-import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
 import { requestOfRollout } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { type AttemptRow, attemptsOf, finishedSteps } from '@holdfast/postgres/run/attempt-store.ts';
 import { findTrigger, receiveTrigger } from '@holdfast/postgres/run/inbox-store.ts';
 import { readLog } from '@holdfast/postgres/run/log-store.ts';
-import { findRepository, takeRunNumber } from '@holdfast/postgres/run/repository-store.ts';
+import { findRepository } from '@holdfast/postgres/run/repository-store.ts';
 import {
   findJob,
   findRun,
-  insertRun,
   type JobRow,
   jobsOf,
   listRuns,
@@ -23,6 +21,7 @@ import {
 import { changeRun } from '../../runs/change-run.ts';
 import type { Services } from '../../services.ts';
 import type { Handlers } from '../bind.ts';
+import { rerunRun } from './rerun-run.ts';
 import { runSummary, time } from './views.ts';
 import { whySentence } from './why.ts';
 
@@ -100,49 +99,15 @@ export const runHandlers: Handlers = {
     return { did: `run ${params.id} is being cancelled` };
   },
 
-  rerunRun: async (services, { params, id }) => {
-    if (await findRun(services.database, id)) return { run: id };
-    await services.database.transaction(async (sql) => {
-      const row = await requireRun(sql, params.id);
-      if (row.source === '')
-        throw new HoldfastError(
-          'requestInvalid',
-          'this run never had a valid workflow file; push a mended one',
-        );
-      const number = await takeRunNumber(sql, row.repository_id);
-      const github = { ...row.contexts.github, run_id: id, run_number: String(number) };
-      const run = {
-        id,
-        state: 'queued' as const,
-        definition: row.definition,
-        contexts: { ...row.contexts, github },
-        jobs: [],
-        cancelRequested: false,
-        reason: null,
-      };
-      await insertRun(sql, {
-        run,
-        repositoryId: row.repository_id,
-        number,
-        name: row.name,
-        event: row.event,
-        ref: row.ref,
-        commit: row.commit,
-        message: row.message,
-        definitionHash: row.definition_hash,
-        source: row.source,
-        config: row.config,
-        schemaFiles: row.schema_files,
-      });
-      await appendEvent(sql, {
-        topic: 'run',
-        subject: id,
-        kind: 'created',
-        data: { repository: row.repository, number, name: row.name },
-      });
-      await changeRun(services, services.pipeline.within(sql), { runId: id, event: { kind: 'advance' } });
+  rerunRun: async (services, { params, body, id }) => {
+    const { failed = false, from } = body ?? {};
+    if (failed && from) throw new HoldfastError('requestInvalid', 'expected failed or from, found both');
+    const row = await requireRun(services.database, params.id);
+    await rerunRun(services, row, {
+      id,
+      failed,
+      from: from ? { job: from.job, step: from.step ?? null } : null,
     });
-    for (const hint of ['jobs', 'duty', 'events'] as const) services.hints.send(hint);
     return { run: id };
   },
 
