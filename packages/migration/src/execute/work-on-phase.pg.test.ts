@@ -463,6 +463,19 @@ describe('what comes in between', () => {
     await through(source, 'expand');
   });
 
+  test('an index without a name is made once, and a leftover of it is cleared away', async () => {
+    await customers(10);
+    await app.query("ALTER TABLE customers ADD COLUMN code text DEFAULT 'same'");
+    const source = sql({ expand: 'CREATE UNIQUE INDEX CONCURRENTLY ON customers (code);' });
+    expect(await run(source, 'expand')).toMatchObject({ kind: 'failed' });
+    await app.query('UPDATE customers SET code = id');
+    await through(source, 'expand');
+    const indexes = await rows(
+      "SELECT indisvalid AS valid FROM pg_index WHERE pg_get_indexdef(indexrelid) LIKE '%customers%(code)'",
+    );
+    expect(indexes).toEqual([{ valid: true }]);
+  });
+
   test('a controller that is stopped between two statements keeps its locks for a second at most', async () => {
     await customers(10);
     await expect(

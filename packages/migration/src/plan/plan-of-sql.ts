@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { PhaseFile } from '@holdfast/core/migration/source.ts';
 import type { RangeVar } from '@pgsql/types';
 import type { Catalog } from '../catalog/catalog.ts';
 import { effectsOf } from '../effects/effects-of.ts';
+import { constraintName } from '../lint/constraint-name.ts';
 import { expressionText, statementText } from '../sql/deparse.ts';
 import { quoteName, quoteRelation, relationName } from '../sql/names.ts';
 import { parseSql } from '../sql/parse-sql.ts';
@@ -32,13 +34,18 @@ function stepOf(one: Statement, phase: PhaseFile['phase'], catalog: Catalog): St
   if (phase === 'backfill') return backfillOf(one);
   const effects = effectsOf(one, catalog);
   const index = statementAs(one, 'IndexStmt');
-  if (index?.concurrent && index.idxname)
+  if (index?.concurrent) {
+    // A leftover of a try that was killed is known by its name; one of PostgreSQL's choice would be another each time.
+    const own = createHash('sha256').update(one.text).digest('hex').slice(0, 6);
+    const name =
+      index.idxname ?? `${constraintName(relationName(index.relation), 'idx').slice(0, 56)}_${own}`;
     return {
       kind: 'index',
-      sql: statementText({ IndexStmt: { ...index, if_not_exists: false } }),
+      sql: statementText({ IndexStmt: { ...index, idxname: name, if_not_exists: false } }),
       table: relationName(index.relation),
-      index: index.idxname,
+      index: name,
     };
+  }
   if (effects.outside) return { kind: 'outside', sql: repeatable(one) };
   const reads = effects.on.some(({ scan, lock }) => scan && lock === 'SHARE UPDATE EXCLUSIVE');
   return reads ? { ...statement(one.text), long: true } : statement(one.text);
