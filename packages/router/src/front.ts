@@ -36,6 +36,12 @@ const LIMITS = {
 } as const;
 const CERTIFICATE_LOOK_MS = 1_000;
 
+/**
+ * Connections that wait to be accepted, as far as net.core.somaxconn lets them. Node's 511 are full after half a second in
+ * which a busy machine gives a worker no time, and whoever comes then hangs.
+ */
+const BACKLOG = 16_384;
+
 export class Front {
   readonly server: Server;
   private readonly watch: NodeJS.Timeout | undefined;
@@ -59,7 +65,9 @@ export class Front {
   }
 
   async listen(host: string, port: number): Promise<void> {
-    await new Promise<void>((done, fail) => this.server.once('error', fail).listen({ host, port }, done));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.server.once('error', reject).listen({ host, port, backlog: BACKLOG }, resolve);
+    await promise;
   }
 
   /** Takes no new connection; resolves when the last one is gone, at the latest after `limitMs`. */
