@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 test('a blob that was lost or damaged is found out when it is fetched, and is asked for again', async () => {
-  const app = fastify();
+  const app = fastify({ forceCloseConnections: true });
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   const database = await server.database();
   const blobs = directoryStore(folder);
