@@ -120,14 +120,18 @@ async function playAll(options: Options, stage: Stage, played: readonly Played[]
     }
   }
   stage.nemesis.rests = false;
-  for (const entry of last) await play(stage, entry, { rounds: 1, from: 0 });
+  for (const entry of last) await play(stage, entry, { rounds: 1, from: 0, next: 'aftermath' });
 }
 
 /** One scenario some times, and what its requests came to once everything has settled. */
 async function play(
   stage: Stage,
   played: Played,
-  { rounds, from }: { readonly rounds: number; readonly from: number },
+  {
+    rounds,
+    from,
+    next = BETWEEN.name,
+  }: { readonly rounds: number; readonly from: number; readonly next?: string },
 ): Promise<void> {
   const { scenario } = played;
   const { load, journal, nemesis } = stage;
@@ -147,7 +151,7 @@ async function play(
   } catch (error) {
     journal.miss(`${scenario.name}: ${(error as Error).message}`);
   }
-  load.phase(BETWEEN.name);
+  load.phase(next);
   played.totals = await load.settled(scenario.name);
   await readJournals(stage, played);
   // A second look at what this suite itself measures: whatever was answered stands in a journal.

@@ -35,7 +35,9 @@ const EXAMPLES = 5;
 export type Report = ReturnType<typeof reportOf>;
 
 export function reportOf(options: Options, played: readonly Played[], tookSeconds: number) {
-  const rows = played.map(rowOf);
+  // Whatever went down with something that was killed is excused, in whichever phase it had begun.
+  const excused = new Set(played.flatMap(({ kills }) => kills.flatMap(({ lost }) => lost)));
+  const rows = played.map((entry) => rowOf(entry, excused));
   const n = sum(rows.map(({ requests }) => total(requests)));
   return {
     suite: 'zero-drop',
@@ -51,9 +53,8 @@ export function reportOf(options: Options, played: readonly Played[], tookSecond
   };
 }
 
-function rowOf(played: Played): Row {
+function rowOf(played: Played, excused: ReadonlySet<string>): Row {
   const { scenario, totals, kills, strikes } = played;
-  const excused = new Set(kills.flatMap(({ lost }) => lost));
   const all = totals?.failures ?? [];
   const failures = all.filter(({ id }) => !excused.has(id));
   const each = (count: (kind: Kind) => number) =>
