@@ -1,21 +1,22 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { Database } from '../database.ts';
 import { pickOwner } from './owner.ts';
 import { runningPid, startServer, stopServer } from './server.ts';
 
+const root = mkdtempSync(join(tmpdir(), 'holdfast-server-'));
+chmodSync(root, 0o711);
+const cache = join(root, 'cache');
+const owner = pickOwner(process.getuid?.() === 0);
+
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
 test('the server is adopted while it runs and comes back with its data after kill -9', async () => {
-  const root = mkdtempSync(join(tmpdir(), 'holdfast-server-'));
-  chmodSync(root, 0o711);
-  const place = {
-    root: join(root, 'pg'),
-    cache: join(root, 'cache'),
-    owner: pickOwner(process.getuid?.() === 0),
-    port: 5432,
-  };
+  const place = { root: join(root, 'killed'), cache, owner, port: 5432 };
   try {
     const first = await startServer(place);
     expect(await startServer(place)).toMatchObject({ pid: first.pid, adopted: true });
@@ -32,7 +33,21 @@ test('the server is adopted while it runs and comes back with its data after kil
   } finally {
     await stopServer(place);
     expect(runningPid(place)).toBeUndefined();
-    rmSync(root, { recursive: true, force: true });
+  }
+});
+
+test('one that dies while it is being adopted is followed by a new one', async () => {
+  const place = { root: join(root, 'dying'), cache, owner, port: 5432 };
+  try {
+    const first = await startServer(place);
+    // Stopped, it looks alive and does not answer: a killed one for as long as the kernel takes to end it.
+    process.kill(first.pid, 'SIGSTOP');
+    const second = startServer(place);
+    await sleep(200);
+    process.kill(first.pid, 'SIGKILL');
+    expect(await second).toMatchObject({ adopted: false });
+  } finally {
+    await stopServer(place);
   }
 });
 

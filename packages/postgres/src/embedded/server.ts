@@ -48,16 +48,17 @@ const START_LIMIT_MS = 60_000;
 
 export async function startServer(place: ServerPlace): Promise<RunningServer> {
   const url = serverUrl(place);
-  const running = runningPid(place);
-  if (running !== undefined) {
-    await waitUntilAnswering(place, () => undefined);
-    return { pid: running, adopted: true, url };
+  // One that was killed a moment ago still shows as running; it is followed by a new one once it is gone.
+  for (let pid = runningPid(place); pid !== undefined; pid = runningPid(place)) {
+    if (await answersBefore(place, () => runningPid(place) !== pid)) return { pid, adopted: true, url };
   }
   const bin = serverBinaries(place.cache, place.owner);
   for (const folder of [place.root, dataFolder(place), socketFolder(place)]) ownedFolder(folder, place.owner);
   initialise(bin, place);
   await clearStale(place);
-  const child = launch(bin, place);
+  const log = join(place.root, 'server.log');
+  const from = existsSync(log) ? statSync(log).size : 0;
+  const child = launch(bin, place, log);
   let death: string | undefined;
   child.on('error', (error) => {
     death = error.message;
@@ -65,7 +66,12 @@ export async function startServer(place: ServerPlace): Promise<RunningServer> {
   child.on('exit', (code, signal) => {
     death = `exit ${code ?? signal}`;
   });
-  await waitUntilAnswering(place, () => death);
+  if (!(await answersBefore(place, () => death !== undefined))) {
+    throw new HoldfastError(
+      'databaseFailed',
+      `PostgreSQL stopped at once (${death}): ${readFileSync(log, 'utf8').slice(from).trim()}`,
+    );
+  }
   child.unref();
   return { pid: child.pid as number, adopted: false, url };
 }
@@ -142,8 +148,8 @@ function initialise(bin: string, place: ServerPlace): void {
   writeFileSync(done, '');
 }
 
-function launch(bin: string, place: ServerPlace): ChildProcess {
-  const log = openSync(join(place.root, 'server.log'), 'a', 0o600);
+function launch(bin: string, place: ServerPlace, log: string): ChildProcess {
+  const output = openSync(log, 'a', 0o600);
   const settings = {
     cluster_name: clusterName(place),
     unix_socket_directories: socketFolder(place),
@@ -164,36 +170,31 @@ function launch(bin: string, place: ServerPlace): ChildProcess {
     env: SERVER_ENVIRONMENT,
     cwd: dataFolder(place),
     detached: true,
-    stdio: ['ignore', log, log],
+    stdio: ['ignore', output, output],
   });
-  closeSync(log);
+  closeSync(output);
   return child;
 }
 
-async function waitUntilAnswering(place: ServerPlace, death: () => string | undefined): Promise<void> {
+/** False: it ended first. Throws databaseFailed when neither comes in time. */
+async function answersBefore(place: ServerPlace, ended: () => boolean): Promise<boolean> {
   const started = performance.now();
-  const log = join(place.root, 'server.log');
-  const from = existsSync(log) ? statSync(log).size : 0;
-  for (;;) {
-    const died = death();
-    if (died !== undefined) {
-      throw new HoldfastError(
-        'databaseFailed',
-        `PostgreSQL stopped at once (${died}): ${readFileSync(log, 'utf8').slice(from).trim()}`,
-      );
-    }
-    if (await createDatabase(place)) return;
+  while (!ended()) {
+    const refusal = await createDatabase(place);
+    if (refusal === undefined) return true;
     if (performance.now() - started > START_LIMIT_MS) {
       throw new HoldfastError(
         'databaseFailed',
-        `PostgreSQL did not answer within ${START_LIMIT_MS / 1000} s; see ${log}`,
+        `PostgreSQL did not answer within ${START_LIMIT_MS / 1000} s (${refusal}); see ${join(place.root, 'server.log')}`,
       );
     }
     await sleep(20);
   }
+  return false;
 }
 
-async function createDatabase(place: ServerPlace): Promise<boolean> {
+/** What kept it from us, if anything did. */
+async function createDatabase(place: ServerPlace): Promise<string | undefined> {
   const client = new pg.Client({
     host: socketFolder(place),
     port: place.port,
@@ -206,9 +207,9 @@ async function createDatabase(place: ServerPlace): Promise<boolean> {
     await client.connect();
     const found = await client.query("SELECT 1 FROM pg_database WHERE datname = 'holdfast'");
     if (found.rowCount === 0) await client.query('CREATE DATABASE holdfast');
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   } finally {
     await client.end().catch(() => {});
   }
