@@ -13,10 +13,12 @@ export interface Options {
   readonly tuned: boolean;
   /** Controllers know both databases (a multi-host URL), and the failover joins the catalogue. */
   readonly failover: boolean;
+  /** How long all controllers are away when they are. */
+  readonly downSeconds: number;
   readonly json: boolean;
 }
 
-export const USAGE = `usage: npm run test:chaos -- [--runs N] [--seed S] [--only fault,fault] [--concurrency C] [--tuned] [--no-failover] [--json]
+export const USAGE = `usage: npm run test:chaos -- [--runs N] [--seed S] [--only fault,fault] [--concurrency C] [--tuned] [--no-failover] [--down SECONDS] [--json]
 faults: ${FAULT_KINDS.join(', ')}
 `;
 
@@ -31,6 +33,7 @@ export function readOptions(argv: readonly string[]): Options {
       concurrency: { type: 'string', default: '4' },
       tuned: { type: 'boolean', default: false },
       failover: { type: 'boolean', default: true },
+      down: { type: 'string', default: '20' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -41,6 +44,7 @@ export function readOptions(argv: readonly string[]): Options {
     concurrency: count('concurrency', values.concurrency),
     tuned: values.tuned,
     failover: values.failover,
+    downSeconds: count('down', values.down),
     json: values.json,
   };
 }

@@ -125,6 +125,16 @@ export class Records {
     return this.read('SELECT kind, id, parked FROM duty WHERE parked IS NOT NULL');
   }
 
+  /** Digests of what the last checkpoint of the job consists of; none: it has no checkpoint. */
+  async partsOfNewestCheckpoint(jobId: string): Promise<readonly string[]> {
+    const rows = await this.read<{ blobs: readonly string[] }>(
+      `SELECT blobs FROM attempt JOIN checkpoint ON checkpoint.name = attempt.checkpoint
+       WHERE attempt.job_id = $1 ORDER BY attempt.ended_at DESC LIMIT 1`,
+      [jobId],
+    );
+    return rows[0]?.blobs ?? [];
+  }
+
   logChunks(attemptId: string): Promise<readonly { start: number; text: Buffer }[]> {
     return this.read('SELECT start::float8, text FROM log_chunk WHERE attempt_id = $1 ORDER BY start', [
       attemptId,

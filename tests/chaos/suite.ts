@@ -23,7 +23,7 @@ import {
   makeRepository,
   REPOSITORY,
 } from './workload/repository.ts';
-import type { TriggerTarget } from './workload/send-trigger.ts';
+import { PATIENCE_MS, type TriggerTarget } from './workload/send-trigger.ts';
 
 /** Start everything, run undisturbed, run disturbed, mend, check. */
 const TIMERS = {
@@ -102,7 +102,11 @@ async function setUp(options: Options, scene: Scene, journal: Journal): Promise<
     client,
     records: new Records(installation.database),
     probe: new ExchangeProbe(installation.addresses, installation.agentToken).start(),
-    target: { addresses: installation.addresses, token: installation.adminToken },
+    target: {
+      addresses: installation.addresses,
+      token: installation.adminToken,
+      patienceMs: PATIENCE_MS + options.downSeconds * 1000,
+    },
   };
 }
 
@@ -121,6 +125,7 @@ async function disturb(options: Options, parts: Disturbed): Promise<readonly Inj
     ...parts,
     kinds,
     timers: timersOf(options),
+    downMs: options.downSeconds * 1000,
     random: random.branch(),
     isNeeded: () => load.count < wanted || !nemesis.roundDone,
   });

@@ -5,7 +5,7 @@ import { newId } from '@holdfast/contract/id.ts';
 import { shortOfDisk } from '@holdfast/contract/process/disk-floor.ts';
 import { Copies } from '@holdfast/migration/mysql/run-copy.ts';
 import { Database, type Queryable } from '@holdfast/postgres/database.ts';
-import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { ensureDuty, reviveDuties } from '@holdfast/postgres/duty/duty-store.ts';
 import { placeEvents } from '@holdfast/postgres/events/event-store.ts';
 import { takeGeneration } from '@holdfast/postgres/generation.ts';
 import { migrate } from '@holdfast/postgres/migrate.ts';
@@ -17,7 +17,7 @@ import { lookAtAgents } from './agents/liveness.ts';
 import { NewsGroup } from './agents/news-group.ts';
 import { SignsOfLife } from './agents/signs.ts';
 import type { BlobStore } from './blob/blob-store.ts';
-import { directoryStore } from './blob/directory-store.ts';
+import { openDirectoryStore } from './blob/directory-store.ts';
 import { s3Store } from './blob/s3-store.ts';
 import type { ControllerConfig } from './config.ts';
 import { sampleMetrics } from './environments/sample-metrics.ts';
@@ -107,6 +107,7 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
   const vault = await openVault(database, config.masterKey);
   if (config.adminTokenFile) await ensureAdminToken(database, config.adminTokenFile);
   for (const duty of ['liveness', 'sequencer', 'janitor']) await ensureDuty(database, duty, 'installation');
+  await reviveDuties(database);
   const hints = new Hints(database, log);
   await hints.start();
   return {
@@ -132,8 +133,7 @@ async function openServices(config: ControllerConfig, log: Logger): Promise<Serv
 
 async function openBlobs({ blobs, work }: ControllerConfig): Promise<BlobStore> {
   if (blobs.kind === 's3') return s3Store({ ...blobs, drafts: join(work, 'drafts') });
-  await mkdir(blobs.root, { recursive: true, mode: 0o700 });
-  return directoryStore(blobs.root);
+  return openDirectoryStore(blobs.root);
 }
 
 async function listen(app: FastifyInstance, config: ControllerConfig): Promise<string> {

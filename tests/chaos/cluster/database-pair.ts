@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { serverBinaries } from '@holdfast/postgres/embedded/binaries.ts';
 import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
 import { until } from '../until.ts';
+import type { DatabaseEnds } from './network.ts';
 import { POSTGRES_USER, PostgresNode } from './postgres-node.ts';
 import type { Processes } from './processes.ts';
 import { bridgeAddress, type Scene } from './scene.ts';
@@ -28,7 +29,16 @@ export class DatabasePair {
       const name = `${scene.bridge}-postgres-${letter}`;
       const root = join(scene.root, name);
       return new PostgresNode(
-        { name, root, binaries, owner, host: bridgeAddress(scene), port, password },
+        {
+          name,
+          root,
+          binaries,
+          owner,
+          host: bridgeAddress(scene),
+          port,
+          clients: `${scene.network}.0/24`,
+          password,
+        },
         processes,
       );
     };
@@ -63,6 +73,11 @@ export class DatabasePair {
   async failOver(): Promise<void> {
     [this.primary, this.standby] = [this.standby, this.primary];
     await this.primary.promote();
+  }
+
+  /** Where both listen, whoever is the primary. */
+  get ends(): DatabaseEnds {
+    return { host: this.primary.place.host, ports: [this.primary.place.port, this.standby.place.port] };
   }
 
   /** For one host libpq's and pg's form agree; for both the controllers choose who can be written to. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Client, createClient } from '@holdfast/contract/api/client.ts';
 import { compileCache, programPath } from '@holdfast/supervisor/programs.ts';
@@ -7,7 +7,7 @@ import { until } from '../until.ts';
 import { DatabasePair } from './database-pair.ts';
 import { healNetwork, Network } from './network.ts';
 import { Processes } from './processes.ts';
-import { bridgeAddress, type Scene } from './scene.ts';
+import type { Scene } from './scene.ts';
 import { emptyNamespace } from './sweep.ts';
 
 /**
@@ -17,6 +17,7 @@ import { emptyNamespace } from './sweep.ts';
 export interface Controller {
   readonly name: string;
   readonly address: string;
+  readonly namespace: string;
 }
 
 export interface AgentHost {
@@ -35,6 +36,8 @@ export interface InstallationOptions {
 const READY_LIMIT_MS = 60_000;
 const CONTROLLERS = 2;
 const AGENTS = 3;
+/** Hosts of controllers are numbered behind those of agents. */
+const FIRST_CONTROLLER_HOST = 11;
 /** Steps run as somebody else, an account for each agent. */
 const FIRST_STEP_USER = 61_100;
 
@@ -48,18 +51,15 @@ export class Installation {
 
   private constructor(
     scene: Scene,
-    parts: { processes: Processes; database: DatabasePair; agents: readonly AgentHost[] },
+    parts: Pick<Installation, 'processes' | 'database' | 'controllers' | 'agents'>,
     options: InstallationOptions,
   ) {
     this.scene = scene;
     this.processes = parts.processes;
     this.database = parts.database;
     this.agents = parts.agents;
+    this.controllers = parts.controllers;
     this.options = options;
-    this.controllers = Array.from({ length: CONTROLLERS }, (_, index) => ({
-      name: `controller-${index + 1}`,
-      address: `http://${bridgeAddress(scene)}:${7071 + index}`,
-    }));
   }
 
   static async start(scene: Scene, options: InstallationOptions): Promise<Installation> {
@@ -70,8 +70,13 @@ export class Installation {
       number: index + 1,
       namespace: network.addHost(index + 1),
     }));
+    const controllers = Array.from({ length: CONTROLLERS }, (_, index) => ({
+      name: `controller-${index + 1}`,
+      namespace: network.addHost(FIRST_CONTROLLER_HOST + index),
+      address: `http://${network.addressOf(FIRST_CONTROLLER_HOST + index)}:${7071 + index}`,
+    }));
     const database = await DatabasePair.start(scene, processes);
-    const installation = new Installation(scene, { processes, database, agents }, options);
+    const installation = new Installation(scene, { processes, database, controllers, agents }, options);
     await installation.begin();
     return installation;
   }
@@ -105,15 +110,15 @@ export class Installation {
     return readFileSync(this.file('admin.token'), 'utf8').trim();
   }
 
-  startController({ name, address }: Controller): void {
+  startController({ name, namespace, address }: Controller): void {
     const both = this.options.failover ? 'both' : 'primary';
     this.processes.start({
       name,
-      command: process.execPath,
+      command: 'ip',
       args: [
-        this.program('controller'),
+        ...['netns', 'exec', namespace, process.execPath, this.program('controller')],
         ...['--name', name, '--listen', address.slice('http://'.length)],
-        ...['--blobs', this.file('blobs'), '--master-key-file', this.file('master.key')],
+        ...['--blobs', this.blobs, '--master-key-file', this.file('master.key')],
         ...['--admin-token-file', this.file('admin.token')],
       ],
       env: this.environment({ HOLDFAST_DATABASE: this.database.url(both) }),
@@ -147,11 +152,34 @@ export class Installation {
     if (data === 'deleted') rmSync(this.agentData(agent.name), { recursive: true, force: true });
   }
 
+  /** The store's mount goes away: what is left says nothing of what was there. */
+  takeStore(left: 'emptyFolder' | 'nothingToRead'): void {
+    renameSync(this.blobs, `${this.blobs}.away`);
+    if (left === 'emptyFolder') mkdirSync(this.blobs, { mode: 0o700 });
+    else writeFileSync(this.blobs, '');
+  }
+
+  returnStore(): void {
+    if (!existsSync(`${this.blobs}.away`)) return;
+    rmSync(this.blobs, { recursive: true, force: true });
+    renameSync(`${this.blobs}.away`, this.blobs);
+  }
+
+  /** False when the store has no such blob. */
+  loseBlob(digest: string): boolean {
+    const hex = digest.slice('sha256:'.length);
+    const path = join(this.blobs, 'sha256', hex.slice(0, 2), hex);
+    if (!existsSync(path)) return false;
+    rmSync(path);
+    return true;
+  }
+
   /** Whatever is broken works again afterwards; does nothing to what works. */
   async heal(): Promise<void> {
     const { primary, standby } = this.database;
     for (const node of [primary, standby]) if (!node.isRunning()) await node.start();
-    for (const agent of this.agents) healNetwork(agent.namespace);
+    for (const host of [...this.controllers, ...this.agents]) healNetwork(host.namespace);
+    this.returnStore();
     for (const { name } of [...this.controllers, ...this.agents]) this.processes.signal(name, 'SIGCONT');
     for (const controller of this.controllers)
       if (!this.processes.isRunning(controller.name)) this.startController(controller);
@@ -168,6 +196,10 @@ export class Installation {
 
   private program(name: 'controller' | 'agent'): string {
     return (this.options.program ?? programPath)(name);
+  }
+
+  private get blobs(): string {
+    return this.file('blobs');
   }
 
   private agentData(name: string): string {

@@ -2,11 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { bridgeAddress, type Scene } from './scene.ts';
 
 /**
- * A bridge with one namespace an agent. Controllers and databases listen on the bridge's address.
+ * A bridge with one namespace a host. The databases and the harness have the bridge's address.
  *
- *   agent-1 [namespace] ── veth ──┐
- *   agent-2 [namespace] ── veth ──┼── bridge (.1): controllers, PostgreSQL, the harness
- *   agent-3 [namespace] ── veth ──┘
+ *   agent-1 … agent-3 [namespace each]           ── veth ──┐
+ *   controller-1, controller-2 [namespace each]  ── veth ──┴── bridge (.1): PostgreSQL, the harness
  */
 export class Network {
   private readonly scene: Scene;
@@ -19,16 +18,20 @@ export class Network {
   }
 
   addHost(number: number): string {
-    const { bridge, network } = this.scene;
+    const { bridge } = this.scene;
     const namespace = this.namespaceOf(number);
     const outside = `${bridge}v${number}`;
     ip('netns', 'add', namespace);
     ip('link', 'add', outside, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
     ip('link', 'set', outside, 'master', bridge, 'up');
-    ip('-n', namespace, 'address', 'add', `${network}.${10 + number}/24`, 'dev', 'eth0');
+    ip('-n', namespace, 'address', 'add', `${this.addressOf(number)}/24`, 'dev', 'eth0');
     ip('-n', namespace, 'link', 'set', 'lo', 'up');
     ip('-n', namespace, 'link', 'set', 'eth0', 'up');
     return namespace;
+  }
+
+  addressOf(number: number): string {
+    return `${this.scene.network}.${10 + number}`;
   }
 
   namespaceOf(number: number): string {
@@ -40,6 +43,31 @@ export class Network {
 export function dropPackets(namespace: string): void {
   for (const chain of ['INPUT', 'OUTPUT'])
     inside(namespace, ['iptables', '-A', chain, '!', '-i', 'lo', '-j', 'DROP'], chain);
+}
+
+/** As above, only between this host and the databases at this address. */
+export function dropDatabasePackets(namespace: string, { host, ports }: DatabaseEnds): void {
+  const range = `${Math.min(...ports)}:${Math.max(...ports)}`;
+  const rule = (chain: string, side: 's' | 'd') => [
+    'iptables',
+    '-A',
+    chain,
+    `-${side}`,
+    host,
+    '-p',
+    'tcp',
+    `--${side}port`,
+    range,
+    '-j',
+    'DROP',
+  ];
+  inside(namespace, rule('INPUT', 's'), 'INPUT');
+  inside(namespace, rule('OUTPUT', 'd'), 'OUTPUT');
+}
+
+export interface DatabaseEnds {
+  readonly host: string;
+  readonly ports: readonly number[];
 }
 
 /** The cable is pulled: the host knows at once. */

@@ -19,6 +19,8 @@ export interface PostgresPlace {
   readonly owner: Owner;
   readonly host: string;
   readonly port: number;
+  /** Who may come in, beside the harness: hosts of this network. */
+  readonly clients: string;
   readonly password: string;
 }
 
@@ -52,7 +54,7 @@ export class PostgresNode {
       ...['--no-sync', '--no-instructions', `--pwfile=${passwordFile}`],
       ...['--auth-local=scram-sha-256', '--auth-host=scram-sha-256'],
     ]);
-    const any = `all ${POSTGRES_USER} ${this.place.host}/32 scram-sha-256`;
+    const any = `all ${POSTGRES_USER} ${this.place.clients} scram-sha-256`;
     appendFileSync(join(this.data, 'pg_hba.conf'), `host ${any}\nhost replication ${any.slice(4)}\n`);
     this.set({ wal_keep_size: '512MB', hot_standby: 'on', wal_retrieve_retry_interval: '100ms' });
   }

@@ -16,10 +16,14 @@ export const FAULT_KINDS = [
   'agentCut',
   'controllerKilled',
   'controllerPaused',
+  'controllerCut',
   'controllersDown',
   'databaseRestarted',
   'databaseKilled',
+  'databaseCut',
   'failover',
+  'storeAway',
+  'objectLost',
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -44,6 +48,8 @@ export interface Blow {
   readonly probe: ExchangeProbe;
   readonly random: Random;
   readonly timers: AgentTimers;
+  /** How long all controllers are down. */
+  readonly downMs: number;
   /** The agent that is struck: one that runs steps. */
   readonly agent: AgentHost;
   readonly controller: Controller;

@@ -34,6 +34,7 @@ export interface NemesisOptions {
   readonly journal: Journal;
   readonly kinds: readonly FaultKind[];
   readonly timers: AgentTimers;
+  readonly downMs: number;
   readonly isNeeded: () => boolean;
 }
 
@@ -101,8 +102,9 @@ export class Nemesis {
 
   private async strike(fault: Fault, blow: Blow): Promise<readonly Sample[]> {
     const timer = new AbortController();
-    const overdue = sleep(TTL_MS, undefined, { signal: timer.signal }).then(() => {
-      throw new Error(`it outlived its time to live of ${TTL_MS / 1000} s`);
+    const ttlMs = TTL_MS + (fault.kind === 'controllersDown' ? blow.downMs : 0);
+    const overdue = sleep(ttlMs, undefined, { signal: timer.signal }).then(() => {
+      throw new Error(`it outlived its time to live of ${ttlMs / 1000} s`);
     });
     overdue.catch(() => {});
     try {

@@ -5,7 +5,7 @@ import type { Random } from '../random.ts';
 import { until } from '../until.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { REPOSITORY } from './repository.ts';
-import { type SentTrigger, sendTrigger, type TriggerTarget } from './send-trigger.ts';
+import { PATIENCE_MS, type SentTrigger, sendTrigger, type TriggerTarget } from './send-trigger.ts';
 
 /** Keeps so many runs going until there were enough of them. */
 export interface LoadOptions {
@@ -22,7 +22,7 @@ export interface Round {
   readonly more?: () => boolean;
 }
 
-const RUN_LIMIT_MS = 180_000;
+const RUN_MS = 60_000;
 
 export class Load {
   readonly sent: SentTrigger[] = [];
@@ -68,8 +68,8 @@ export class Load {
   }
 
   private async runOf(trigger: string): Promise<RunView> {
-    const { client } = this.options;
-    const look = { limitMs: RUN_LIMIT_MS, everyMs: 250 };
+    const { client, target } = this.options;
+    const look = { limitMs: (target.patienceMs ?? PATIENCE_MS) + RUN_MS, everyMs: 250 };
     const settled = await until(
       'its trigger to be read',
       async () => {

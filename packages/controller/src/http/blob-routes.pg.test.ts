@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import fastify from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { directoryStore } from '../blob/directory-store.ts';
+import { openDirectoryStore } from '../blob/directory-store.ts';
 import type { Services } from '../services.ts';
 import { blobRoutes } from './blob-routes.ts';
 
@@ -23,7 +23,7 @@ test('a blob that was lost or damaged is found out when it is fetched, and is as
   const app = fastify({ forceCloseConnections: true });
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   const database = await server.database();
-  const blobs = directoryStore(folder);
+  const blobs = await openDirectoryStore(folder);
   blobRoutes(app, { database, blobs } as unknown as Services, async () => {});
   await app.listen({ port: 0, host: '127.0.0.1' });
   try {

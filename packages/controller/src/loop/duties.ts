@@ -8,13 +8,14 @@ import {
   renewDuty,
 } from '@holdfast/postgres/duty/duty-store.ts';
 import type { Logger } from 'pino';
+import { isOwnFault, OWN_FAULTS_AT_MOST } from './own-fault.ts';
 
 /**
  * Claims due duties and performs each by its kind, side by side: a slow one (a git host that hangs)
  * delays no other. A handler says in how many milliseconds the duty is due again, or null when it
- * has removed it. While it works its lease is renewed. A broken invariant that returns again and
- * again parks its duty with the reason: one poisoned row stops one thing and no controller. An
- * outage never parks anything; it is tried again for ever.
+ * has removed it. While it works its lease is renewed. A fault of the program's own that returns
+ * again and again parks its duty with the reason: one poisoned row stops one thing and no
+ * controller. An outage never parks anything; it is tried again for ever.
  */
 export type DutyHandler = (duty: Duty) => Promise<number | null>;
 
@@ -30,7 +31,6 @@ export interface DutiesOptions {
 const AT_ONCE = 24;
 const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;
-const FAILURES_UNTIL_PARKED = 5;
 
 export class Duties {
   private readonly options: DutiesOptions;
@@ -76,11 +76,10 @@ export class Duties {
   private async fail(duty: Duty, error: unknown): Promise<void> {
     const { database, log } = this.options;
     const failures = duty.failures + 1;
-    const broken = error instanceof Error && error.name === 'BrokenInvariant';
     log.error({ err: error, duty: `${duty.kind} ${duty.id}`, failures }, 'duty failed');
     await failDuty(database, duty, {
       dueInMs: backoffMs(failures, Math.random(), { firstMs: 500, mostMs: 10_000 }),
-      parked: broken && failures >= FAILURES_UNTIL_PARKED ? error.message : null,
+      parked: isOwnFault(error) && failures >= OWN_FAULTS_AT_MOST ? error.message : null,
     }).catch(() => {});
   }
 }

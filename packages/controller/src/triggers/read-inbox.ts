@@ -8,6 +8,7 @@ import {
   settleTrigger,
 } from '@holdfast/postgres/run/inbox-store.ts';
 import { findRepository, type RepositoryRow } from '@holdfast/postgres/run/repository-store.ts';
+import { isOwnFault, OWN_FAULTS_AT_MOST } from '../loop/own-fault.ts';
 import { dispatchRun } from '../runs/dispatch-run.ts';
 import type { PreparedRun } from '../runs/prepare-run.ts';
 import { startPushRuns } from '../runs/start-push-runs.ts';
@@ -15,7 +16,8 @@ import type { Services } from '../services.ts';
 
 /**
  * Turns triggers into runs, one after another for a repository. The runs and the trigger's end are
- * one transaction, so that a crash in between repeats nothing and loses nothing.
+ * one transaction, so that a crash in between repeats nothing and loses nothing. A trigger that
+ * nothing can be made of, again and again, is refused: those behind it must not wait for it.
  */
 export async function readInbox(services: Services, duty: Duty): Promise<number | null> {
   const repository = await findRepository(services.database, duty.id);
@@ -28,7 +30,14 @@ export async function readInbox(services: Services, duty: Duty): Promise<number 
   if (triggers.length === 0) return IDLE_MS;
   // Those that waited together need to look at the host once.
   for (const trigger of triggers) {
-    await settle(services, { repository, trigger, seenAt });
+    try {
+      await settle(services, { repository, trigger, seenAt });
+    } catch (error) {
+      if (!isOwnFault(error) || duty.failures + 1 < OWN_FAULTS_AT_MOST) throw error;
+      await refuse(services, trigger, error);
+      // Those behind it are counted anew.
+      break;
+    }
     if (performance.now() - seenAt > BATCH_MS) break;
   }
   for (const hint of ['jobs', 'duty', 'events', 'run'] as const) services.hints.send(hint);
@@ -54,6 +63,14 @@ async function settle(services: Services, seen: Seen): Promise<void> {
     for (const run of runs) await run.into(sql);
     const state = reason === null ? 'done' : 'refused';
     await settleTrigger(sql, trigger.id, { state, runs: runs.map((run) => run.id), reason });
+  });
+}
+
+async function refuse({ database, log }: Services, { id }: InboxRow, error: Error): Promise<void> {
+  log.error({ err: error, trigger: id }, 'trigger refused: it cannot be read');
+  const reason = `Holdfast failed at it ${OWN_FAULTS_AT_MOST} times, which is a fault of Holdfast's own: ${error.message}`;
+  await database.transaction(async (sql) => {
+    if (await lockTrigger(sql, id)) await settleTrigger(sql, id, { state: 'refused', runs: [], reason });
   });
 }
 

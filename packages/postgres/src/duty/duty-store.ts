@@ -40,6 +40,11 @@ export async function reviveDuty(sql: Queryable, kind: string, id: string): Prom
   );
 }
 
+/** A controller starts, maybe of a version that knows better: everything parked is tried again. */
+export async function reviveDuties(sql: Queryable): Promise<void> {
+  await sql.query('UPDATE duty SET parked = NULL, failures = 0 WHERE parked IS NOT NULL');
+}
+
 export async function renewDuty(sql: Queryable, duty: Duty, leaseMs: number): Promise<void> {
   await sql.query(
     `UPDATE duty SET leased_until = clock_timestamp() + $4 * interval '1 millisecond', written_at = clock_timestamp() WHERE kind = $1 AND id = $2 AND epoch = $3

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { BrokenInvariant } from '@holdfast/core/kernel/invariant.ts';
+import type { Database } from '@holdfast/postgres/database.ts';
+import { ensureDuty, parkedReason, reviveDuties } from '@holdfast/postgres/duty/duty-store.ts';
+import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
+import pino from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Duties } from './duties.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+
+/** Two duties of a kind that fails for `poisoned` and works for `sound`, until each had so many turns. */
+async function perform(database: Database, failure: () => Error, turns: number) {
+  const taken = { poisoned: 0, sound: 0 };
+  const duties = new Duties({
+    database,
+    holder: 'controller-1',
+    handlers: {
+      watch: async ({ id }) => {
+        taken[id as keyof typeof taken] += 1;
+        if (id === 'poisoned') throw failure();
+        return 0;
+      },
+    },
+    log: pino({ level: 'silent' }),
+    ended: () => {},
+  });
+  for (const id of ['poisoned', 'sound']) await ensureDuty(database, 'watch', id);
+  for (let turn = 0; turn < turns; turn += 1) {
+    // The wait between two tries is not what is tested.
+    await database.query('UPDATE duty SET due_at = clock_timestamp()');
+    await duties.look();
+    await duties.stop();
+  }
+  return taken;
+}
+
+test('a poisoned duty is parked after five times with its reason, and harms no other', async () => {
+  const database = await server.database();
+  const taken = await perform(database, () => new BrokenInvariant('a step counts twice'), 8);
+  expect(taken).toEqual({ poisoned: 5, sound: 8 });
+  expect(await parkedReason(database, 'watch', 'poisoned')).toBe('a step counts twice');
+  expect(await parkedReason(database, 'watch', 'sound')).toBeNull();
+  // The next controller that starts may know better.
+  await reviveDuties(database);
+  expect(await perform(database, () => new TypeError('nothing has no name'), 2)).toMatchObject({
+    poisoned: 2,
+  });
+});
+
+test.each([
+  ['an outage', () => new HoldfastError('databaseUnavailable', 'away')],
+  ['a full disk', () => Object.assign(new Error('no space'), { code: 'ENOSPC' })],
+  ['a lock that is not to be had', () => Object.assign(new Error('busy'), { code: '55P03' })],
+])('%s never parks a duty', async (_, failure) => {
+  const database = await server.database();
+  expect(await perform(database, failure, 8)).toEqual({ poisoned: 8, sound: 8 });
+  expect(await parkedReason(database, 'watch', 'poisoned')).toBeNull();
+});
+
+test('while its handler works, a duty is nobody else’s', async () => {
+  const database = await server.database();
+  const seen: string[] = [];
+  const duties = (holder: string) =>
+    new Duties({
+      database,
+      holder,
+      handlers: {
+        watch: async () => {
+          seen.push(holder);
+          // Longer than a lease: it is renewed meanwhile.
+          await sleep(4_000);
+          return 60_000;
+        },
+      },
+      log: pino({ level: 'silent' }),
+      ended: () => {},
+    });
+  await ensureDuty(database, 'watch', 'slow');
+  const [first, second] = [duties('one'), duties('two')];
+  await first.look();
+  for (let look = 0; look < 38; look += 1) {
+    await second.look();
+    await sleep(100);
+  }
+  await first.stop();
+  expect(seen).toEqual(['one']);
+});
