@@ -196,6 +196,7 @@ export class SimulatedAgent {
       summary: null,
       checkpoint: null,
       notPortable: null,
+      again: false,
     };
     const end = () => {
       this.logs.push({ number: this.next, piece: { attemptId: attempt.attemptId, offset: 0, text: LOG } });

@@ -226,6 +226,73 @@ test("killing only the agent's process re-attaches its step, which runs once", a
   expect(log.match(/^tick \d$/gm)).toEqual(['tick 1', 'tick 2', 'tick 3', 'tick 4', 'tick 5', 'tick 6']);
 });
 
+test('a step that failed is run again, as often as it says and for what it says', async () => {
+  await bench.repository('retries', {
+    '.holdfast/workflows/ci.yml': workflow(`  a:
+    runs-on: self-hosted
+    steps:
+      - run: |
+          echo again >> tries
+          echo "FROM=$(grep -c again tries)" >> "$GITHUB_ENV"
+          sleep 300 &
+          [ "$(grep -c again tries)" -eq 3 ] || exit 75
+        env: { HOLDFAST_RETRY: "exit 75: 2" }
+      - run: '[ "$FROM" = 3 ]'
+      - run: exit 1
+        continue-on-error: true
+        env: { HOLDFAST_RETRY: "exit 75: 2, timeout: 1" }
+      - run: exit 7
+        continue-on-error: true
+        env: { HOLDFAST_RETRY: "1" }
+`),
+  });
+  const run = await bench.run('retries');
+  const tries = run.jobs[0]?.steps.map((step) =>
+    step.attempts.map(({ state, exitCode }) => [state, exitCode]),
+  );
+  expect(tries).toEqual([
+    [
+      ['failed', 75],
+      ['failed', 75],
+      ['succeeded', 0],
+    ],
+    [['succeeded', 0]],
+    [['succeeded', 1]],
+    [
+      ['failed', 7],
+      ['succeeded', 7],
+    ],
+  ]);
+  expect([run.state, run.jobs[0]?.steps.map((step) => step.state)]).toEqual([
+    'succeeded',
+    ['succeeded', 'succeeded', 'succeeded', 'succeeded'],
+  ]);
+});
+
+test("killing the agent's process in a second try re-attaches that one, and adds no third", async () => {
+  await bench.repository('retry-attach', {
+    '.holdfast/workflows/ci.yml': workflow(`  a:
+    runs-on: self-hosted
+    steps:
+      - run: |
+          [ -e tried ] || { touch tried; exit 1; }
+          for n in 1 2 3 4 5 6; do echo "tick $n"; sleep 0.5; done
+        env: { HOLDFAST_RETRY: "1" }
+`),
+  });
+  const begun = await bench.begun('retry-attach', 0);
+  const attempts = async () =>
+    (await bench.machine.client('showRun', { params: { id: begun.id } })).jobs[0]?.steps[0]?.attempts ?? [];
+  await until('the second try', async () => (await attempts()).length === 2);
+  await new Promise((done) => setTimeout(done, 1_500));
+  bench.machine.kill(begun.jobs[0]?.agent ?? '');
+  const run = await bench.runEnded(begun.id);
+  expect(run.state).toBe('succeeded');
+  expect((await attempts()).map(({ state }) => state)).toEqual(['failed', 'succeeded']);
+  const log = await bench.log(run, 'a', 0);
+  expect(log.match(/^tick \d$/gm)).toEqual(['tick 1', 'tick 2', 'tick 3', 'tick 4', 'tick 5', 'tick 6']);
+});
+
 test('a job that left a process behind is honest about not being portable', async () => {
   await bench.repository('daemon', {
     '.holdfast/workflows/ci.yml': workflow(

@@ -14,9 +14,9 @@ import type { AgentConfig } from './config.ts';
 import { ArtifactCache } from './host/artifact-cache.ts';
 import { Host } from './host/host.ts';
 import { agentActions } from './job/agent-actions.ts';
-import { jobFolder, removeJobFolder } from './job/job-folder.ts';
+import { jobFolder, killStepGroups, removeJobFolder } from './job/job-folder.ts';
 import { readJobFile } from './job/job-state.ts';
-import { JobRun, killStepGroups } from './job/run-job.ts';
+import { JobRun } from './job/run-job.ts';
 import { ControllerClient } from './link/controller-client.ts';
 import { ReportQueue } from './link/report-queue.ts';
 

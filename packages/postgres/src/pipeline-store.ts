@@ -19,6 +19,7 @@ import {
   suspectSilent,
 } from './agent/agent-store.ts';
 import { JobQueue } from './agent/job-queue.ts';
+import { LeaseFloors } from './agent/lease-floors.ts';
 import { giveBack, heldJob, leasesOf, overdueGrants } from './agent/lease-store.ts';
 import { applyNews } from './agent/news-store.ts';
 import type { Queryable, Transactor } from './database.ts';
@@ -37,6 +38,7 @@ export class PostgresPipeline implements PipelineStore {
   private readonly database: Transactor;
   private readonly newsLane: Queryable;
   private readonly queue: JobQueue;
+  private readonly floors: LeaseFloors;
 
   constructor(
     database: Transactor,
@@ -50,14 +52,16 @@ export class PostgresPipeline implements PipelineStore {
   ) {
     this.database = database;
     this.newsLane = options.newsLane ?? database;
-    this.queue = new JobQueue(options.jobsPerRepository, options.now ?? (() => performance.now()));
+    const now = options.now ?? (() => performance.now());
+    this.queue = new JobQueue(options.jobsPerRepository, now);
+    this.floors = new LeaseFloors(now);
   }
 
   /** Throws what is wrong with the news itself as it is; everything else as an outage, to be told again. */
   async applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]> {
     for (let tried = 1; ; tried += 1) {
       try {
-        return await applyNews(this.newsLane, news);
+        return await applyNews(this.newsLane, news, this.floors);
       } catch (error) {
         if (isBadData(error) || isUnavailable(error)) throw error;
         if (isRetryable(error) && tried < NEWS_TRIES) continue;
@@ -105,7 +109,7 @@ export class PostgresPipeline implements PipelineStore {
   within(sql: Queryable): PipelineTransaction {
     return {
       greet: (agent) => greetAgent(sql, agent),
-      agent: (id) => lockAgent(sql, id),
+      agent: (id) => lockAgent(sql, id, this.floors.since(id)),
       setAgentState: (id, state) => setAgentState(sql, id, state),
       setAgentHoldsBack: (id, reason) => setAgentHoldsBack(sql, id, reason),
       claim: (claimant) => this.queue.claim(sql, claimant),

@@ -222,8 +222,8 @@ export class ModelPipeline implements PipelineStore {
     const known = this.tables.attempts.get(report.attemptId);
     if (known && known.state !== 'running') return;
     const twice = this.attemptsOf(job.id).some((other) => other.index === report.index && other.counted);
-    if (twice) throw new Error(`step ${report.index} of job ${job.id} is counted already`);
-    this.keep(report, { state: report.conclusion, counted: true, late: false });
+    if (twice && !report.again) throw new Error(`step ${report.index} of job ${job.id} is counted already`);
+    this.keep(report, { state: report.conclusion, counted: !report.again, late: false });
   }
 
   /** Kept for the record, marked, never counted; what was accepted before is accepted again. */

@@ -113,6 +113,7 @@ export function pipelineContract(makeWorld: MakeWorld): void {
   const start: Start = async (jobsPerRepository = 1_000) => new Bench(await makeWorld({ jobsPerRepository }));
   leases(start);
   counting(start);
+  retrying(start);
   losses(start);
   queueing(start);
 }
@@ -237,6 +238,23 @@ function counting(start: Start): void {
     ]);
     await expect(together).rejects.toThrow();
     expect(await bench.world.attempts(other.jobId)).toEqual([]);
+  });
+}
+
+function retrying(start: Start): void {
+  test('a try that is run again is kept and does not count; told twice it is answered alike', async () => {
+    const bench = await start();
+    const { jobId, who, lease } = await bench.held();
+    const failed = finished(lease, 0, { conclusion: 'failed', outcome: 'failed', exitCode: 75, again: true });
+    for (const reports of [[failed], [failed, finished(lease, 0)]]) {
+      const [answer] = await bench.store.applyNews([bench.news(who, reports)]);
+      expect(new Set(outcomes(answer))).toEqual(new Set(['accepted']));
+    }
+    const attempts = await bench.world.attempts(jobId);
+    expect(attempts.map((attempt) => [attempt.state, attempt.counted, attempt.late])).toEqual([
+      ['failed', false, false],
+      ['succeeded', true, false],
+    ]);
   });
 }
 

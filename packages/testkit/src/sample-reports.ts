@@ -21,6 +21,7 @@ export function finished(lease: LeaseKey, index: number, change: Partial<StepFin
     summary: null,
     checkpoint: null,
     notPortable: null,
+    again: false,
     ...change,
   };
 }

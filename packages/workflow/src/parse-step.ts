@@ -5,6 +5,7 @@ import type {
 } from '@actions/workflow-parser/templates/tokens/index';
 import { TokenType } from '@actions/workflow-parser/templates/tokens/types';
 import type { StepAction, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import { parseRetry, RETRY_FORM } from '@holdfast/core/pipeline/retry.ts';
 import { actionName, BUILT_IN_ACTIONS, builtInAction } from './built-in-actions.ts';
 import { type ParsedTree, refuseAt } from './github-syntax.ts';
 import { templateOf } from './template.ts';
@@ -52,6 +53,8 @@ const RECOVERY: { readonly [name: string]: readonly string[] } = {
 function checkRecovery(tree: ParsedTree, env: TemplateToken | undefined): void {
   if (env?.templateTokenType !== TokenType.Mapping) return;
   for (const { key, value } of env as MappingToken) {
+    if (key.toString() === 'HOLDFAST_RETRY' && parseRetry(value.toString()) === null)
+      refuseAt(tree, value, `HOLDFAST_RETRY is ${value}, expected ${RETRY_FORM}`);
     const known = RECOVERY[key.toString()];
     if (!known || known.includes(value.toString())) continue;
     refuseAt(tree, value, `${key} is ${value}, this version knows ${known.join(', ')}`);

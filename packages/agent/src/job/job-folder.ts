@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { StepUser } from '../shim/shim.ts';
+import { killGroup, type StepUser } from '../shim/shim.ts';
 
 /** Where a job lives: `<root>/jobs/<jobId>`, with the same parts on every agent. */
 export interface JobFolder {
@@ -47,5 +48,15 @@ export async function removeJobFolder(folder: JobFolder): Promise<void> {
   } catch {
     await promisify(execFile)('chmod', ['-R', 'u+rwX', '--', folder.root]).catch(() => {});
     await remove();
+  }
+}
+
+/** Everything its steps started, those inside composite actions too. */
+export function killStepGroups(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    if (!/^\d+(\.\d+)?$/.test(name)) continue;
+    killGroup(join(folder, name), 'SIGKILL');
+    killStepGroups(join(folder, name));
   }
 }

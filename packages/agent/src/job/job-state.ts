@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Grant } from '@holdfast/contract/agent/protocol.ts';
+import type { Grant, StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import type { Conclusion } from '@holdfast/core/pipeline/pipeline.ts';
 
 /**
@@ -33,6 +33,17 @@ export interface RunningStep {
   readonly index: number;
   readonly attemptId: string;
   readonly name: string;
+  /** It was tried before; absent: it was not. */
+  readonly retried?: Retried;
+}
+
+/** What is known of earlier tries of the step that runs now. */
+export interface Retried {
+  readonly tries: number;
+  /** How often each rule of HOLDFAST_RETRY was used. */
+  readonly spent: readonly number[];
+  /** The result of the last one, which a controller may not know yet. */
+  readonly owed: StepFinished;
 }
 
 export interface JobFile {

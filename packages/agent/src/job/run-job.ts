@@ -1,23 +1,22 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Grant, Report, ReportResult, StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { stepSetting } from '@holdfast/core/pipeline/loss.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
-import { textMembers, textOf } from '@holdfast/workflow/expressions.ts';
+import { textMembers } from '@holdfast/workflow/expressions.ts';
 import type { Logger } from 'pino';
 import { type CheckpointClient, Checkpoints } from '../checkpoint/checkpoint.ts';
 import { PatientCheckpoints, type Saved } from '../checkpoint/patient-checkpoints.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
-import { killGroup, type StepUser } from '../shim/shim.ts';
+import { isClaimed, killGroup, type StepUser } from '../shim/shim.ts';
 import type { ActionWorld } from '../steps/actions/action-world.ts';
 import { createPerformer, type PerformStep } from '../steps/actions/perform-step.ts';
 import { LogStream } from '../steps/log-stream.ts';
 import { Masks } from '../steps/masks.ts';
 import type { StepResult, StepRun } from '../steps/run-step.ts';
 import { evaluateEnv, expressionsIn, type StepScope, statusOf, valuesOf } from '../steps/step-world.ts';
-import { type JobFolder, jobFolder, makeJobFolder, removeJobFolder } from './job-folder.ts';
+import { type JobFolder, jobFolder, killStepGroups, makeJobFolder, removeJobFolder } from './job-folder.ts';
 import {
   freshState,
   GITHUB_WORDS,
@@ -26,6 +25,8 @@ import {
   readJobFile,
   writeJobFile,
 } from './job-state.ts';
+import { nextRetry, pauseBetween, spent } from './retries.ts';
+import { conclusionOf, maskAll, stepFinished, stepName } from './step-report.ts';
 
 /**
  * One job under one lease: restore or begin, step after step, each closed by a checkpoint, then
@@ -43,7 +44,14 @@ export interface JobWorld {
   readonly log: Logger;
 }
 
+interface EndedStep {
+  readonly index: number;
+  readonly result: StepResult;
+  readonly conclusion: Conclusion;
+}
+
 const LOG_PATIENCE_MS = 15_000;
+const NO_CHECKPOINT: Saved = { checkpoint: null, problem: null };
 const JOB_MINUTES = 360;
 
 export class JobRun {
@@ -196,67 +204,105 @@ export class JobRun {
   private async runSteps(running: RunningStep | null): Promise<void> {
     const { steps } = this.grant.definition;
     for (let index = this.state.next; index < steps.length && !this.fenced; index += 1) {
-      await this.runOne(steps[index] as StepDefinition, index, running?.index === index ? running : null);
+      let next = running?.index === index ? running : null;
+      do next = await this.runOne(steps[index] as StepDefinition, index, next);
+      while (next !== null && !this.fenced);
     }
   }
 
-  private async runOne(step: StepDefinition, index: number, running: RunningStep | null): Promise<void> {
+  /** What is to be run next when it is this step again. */
+  private async runOne(
+    step: StepDefinition,
+    index: number,
+    running: RunningStep | null,
+  ): Promise<RunningStep | null> {
+    const retried = running?.retried ?? null;
+    if (retried && !(await this.settle(retried.owed))) return null;
     const attemptId = running?.attemptId ?? newId();
     const startedAt = performance.now();
     this.current = new AbortController();
-    const base = this.stepRun(index, attemptId);
-    const name = running?.name ?? this.nameOf(step, base);
+    const base = this.stepRun(index, attemptId, retried?.tries ?? 0);
+    if (retried && !this.cancelled && !isClaimed(base.dir))
+      await pauseBetween(retried.tries, this.current.signal);
+    const name = running?.name ?? stepName(step, base);
     const { jobId, epoch } = this.grant;
-    if (running === null) {
-      this.keep({ index, attemptId, name });
+    if (running === null) this.keep({ index, attemptId, name });
+    if (running === null || retried)
       void this.world.report({ kind: 'stepStarted', jobId, epoch, attemptId, index, name });
-    }
     // A shim that runs already is found again by its claim; anything else is simply begun again.
     const result = await this.perform(base, step).catch(async (error: unknown) => {
       await base.log.close(0);
       throw error;
     });
-    if (this.fenced) return base.log.close(0);
-    if (result.lost !== null) {
+    if (this.fenced || result.lost !== null) {
       await base.log.close(0);
-      return this.giveBack(null, result.lost);
+      if (!this.fenced) await this.giveBack(null, result.lost as string);
+      return null;
     }
-    const tolerated = result.outcome === 'failed' && this.tolerates(step, base);
-    const conclusion: Conclusion = tolerated ? 'succeeded' : result.outcome;
-    this.state = this.afterStep(step, { index, result, conclusion });
+    const rule =
+      this.grant.retries && !this.cancelled && !this.timedOut ? nextRetry(step, result, retried) : null;
+    const conclusion = rule === null ? conclusionOf(step, base, result) : result.outcome;
     this.atRiskMs += performance.now() - startedAt;
-    const { checkpoint, problem } = await this.checkpoint(step, result);
-    this.state = { ...this.state, checkpoint: checkpoint ?? this.state.checkpoint };
+    if (rule !== null) this.clearTry(base);
+    const { checkpoint, problem } =
+      rule === null ? await this.close(step, { index, result, conclusion }) : NO_CHECKPOINT;
     const tail = base.log.takeTail();
     await base.log.close(LOG_PATIENCE_MS);
-    const finished: StepFinished = {
-      kind: 'stepFinished',
-      jobId,
-      epoch,
-      attemptId,
-      index,
-      name,
-      conclusion,
-      outcome: result.outcome,
-      exitCode: result.exitCode,
-      signal: result.signal,
-      reason: result.reason,
-      durationMs: performance.now() - startedAt,
-      outputs: maskAll(result.outputs, this.masks),
-      annotations: problem === null ? result.annotations : [...result.annotations, noCheckpoint(problem)],
-      summary: result.summary ? this.masks.hide(result.summary) : null,
-      checkpoint,
-      notPortable: this.state.notPortable,
-    };
-    const answer = this.world.report(finished, tail && { attemptId, ...tail });
+    const finished = stepFinished(
+      {
+        jobId,
+        epoch,
+        attemptId,
+        index,
+        name,
+        checkpoint,
+        notPortable: this.state.notPortable,
+        again: rule !== null,
+      },
+      { result, conclusion, problem, durationMs: performance.now() - startedAt },
+      this.masks,
+    );
+    const log = tail && { attemptId, ...tail };
+    if (rule !== null) {
+      const next = { index, attemptId: newId(), name, retried: spent(retried, rule, finished) };
+      this.keep(next);
+      return (await this.settle(finished, log)) ? next : null;
+    }
+    const settled = this.settle(finished, log);
     this.keep(null);
-    // The next step waits until a controller knows: a step that counts is never run again.
-    const { outcome, reason } = await answer;
-    if (outcome === 'fenced') this.fence();
-    if (outcome === 'refused') throw new Error(`the result of ${name} could not be kept: ${reason}`);
+    await settled;
+    return null;
   }
 
-  private stepRun(index: number, attemptId: string): StepRun {
+  /** Nothing of a try that failed runs on beside the next one; what it wrote to the workspace stays. */
+  private clearTry({ dir, log }: StepRun): void {
+    killGroup(dir, 'SIGKILL');
+    killStepGroups(dir);
+    log.write('Failed, and is run again: HOLDFAST_RETRY.\n');
+    this.state = { ...this.state, masks: this.addedMasks() };
+  }
+
+  private addedMasks(): readonly string[] {
+    return this.masks.list().filter((mask) => !this.secretLines.includes(mask));
+  }
+
+  /** The state and the checkpoint behind a step that is over. */
+  private async close(step: StepDefinition, ended: EndedStep): Promise<Saved> {
+    this.state = this.afterStep(step, ended);
+    const saved = await this.checkpoint(step, ended.result);
+    this.state = { ...this.state, checkpoint: saved.checkpoint ?? this.state.checkpoint };
+    return saved;
+  }
+
+  /** What comes next waits until a controller knows: a step that counts is never run again. False: it is not ours. */
+  private async settle(finished: StepFinished, log: LogPiece | null = null): Promise<boolean> {
+    const { outcome, reason } = await this.world.report(finished, log);
+    if (outcome === 'fenced') this.fence();
+    if (outcome === 'refused') throw new Error(`the result of ${finished.name} could not be kept: ${reason}`);
+    return outcome === 'accepted';
+  }
+
+  private stepRun(index: number, attemptId: string, tries = 0): StepRun {
     const { world, grant, folder } = this;
     const status = statusOf(this.state, this.cancelled);
     const agentWorld = { grant, folder, agentName: world.agentName };
@@ -280,7 +326,7 @@ export class JobRun {
       log: new LogStream((chunk) =>
         world.client.appendLog({ jobId: grant.jobId, epoch: grant.epoch, attemptId, index, ...chunk }),
       ),
-      dir: join(folder.steps, String(index)),
+      dir: join(folder.steps, tries === 0 ? String(index) : `${index}.${tries}`),
       patienceSeconds: world.patienceSeconds,
       identityFile: world.identityFile,
       user: world.user,
@@ -288,30 +334,7 @@ export class JobRun {
     };
   }
 
-  private nameOf(step: StepDefinition, run: StepRun): string {
-    const given = textOf(
-      run.expressions.value(step.name, valuesOf(run.world, run.scope, run.status), run.status),
-    );
-    if (given !== '') return this.masks.hide(given);
-    if (step.action.kind === 'uses') return `Run ${step.action.uses}`;
-    return `Run ${typeof step.action.script === 'string' ? step.action.script.split('\n')[0] : 'script'}`;
-  }
-
-  private tolerates(step: StepDefinition, run: StepRun): boolean {
-    return (
-      run.expressions.value(step.continueOnError, valuesOf(run.world, run.scope, run.status), run.status) ===
-      true
-    );
-  }
-
-  private afterStep(
-    step: StepDefinition,
-    {
-      index,
-      result,
-      conclusion,
-    }: { readonly index: number; readonly result: StepResult; readonly conclusion: Conclusion },
-  ): JobState {
+  private afterStep(step: StepDefinition, { index, result, conclusion }: EndedStep): JobState {
     const { state } = this;
     const view = {
       outputs: result.outputs,
@@ -324,7 +347,7 @@ export class JobRun {
       steps: step.id ? { ...state.steps, [step.id]: view } : state.steps,
       env: { ...state.env, ...result.env },
       path: [...state.path, ...result.path],
-      masks: this.masks.list().filter((mask) => !this.secretLines.includes(mask)),
+      masks: this.addedMasks(),
       failed: state.failed || this.timedOut || conclusion === 'failed',
       notPortable: state.notPortable ?? result.notPortable,
     };
@@ -364,25 +387,6 @@ export class JobRun {
   }
 }
 
-function noCheckpoint(problem: string): StepFinished['annotations'][number] {
-  return { level: 'warning', message: `no checkpoint after this step: ${problem}`, place: null };
-}
-
-/** Everything its steps started, those inside composite actions too. */
-export function killStepGroups(folder: string): void {
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
-    if (!/^\d+$/.test(name)) continue;
-    killGroup(join(folder, name), 'SIGKILL');
-    killStepGroups(join(folder, name));
-  }
-}
-
 function policyOf(step: StepDefinition): string {
   return stepSetting(step, 'HOLDFAST_CHECKPOINT') ?? 'auto';
-}
-
-/** GitHub drops an output that contains a secret; so do we, by hiding it. */
-function maskAll(values: Record<string, string>, masks: Masks): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, masks.hide(value)]));
 }

@@ -155,6 +155,7 @@ export class LocalRun {
       secrets: secretsFromEnvironment(),
       source: { digest: '', commit: 'the work tree' },
       resume: null,
+      retries: true,
     };
   }
 

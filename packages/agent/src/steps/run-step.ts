@@ -30,6 +30,8 @@ export interface StepResult {
   readonly outcome: Conclusion;
   readonly exitCode: number | null;
   readonly signal: string | null;
+  /** Its own time limit ended it. */
+  readonly timedOut: boolean;
   readonly reason: string | null;
   readonly outputs: Record<string, string>;
   readonly env: Record<string, string>;
@@ -69,6 +71,7 @@ export const PLAIN_RESULT: StepResult = {
   outcome: 'succeeded',
   exitCode: null,
   signal: null,
+  timedOut: false,
   reason: null,
   outputs: {},
   env: {},
@@ -230,6 +233,7 @@ function resultOf(
       outcome: 'failed',
       exitCode: code,
       signal,
+      timedOut: true,
       reason: `it took longer than timeout-minutes: ${how.timedOut}`,
     };
   if (code === 0) return { outcome: 'succeeded', exitCode: 0, signal: null, reason: null };

@@ -68,6 +68,8 @@ export const report = z.discriminatedUnion('kind', [
     checkpoint: z.string().nullable(),
     /** Set when the job stopped being portable with this step: why it could not go on elsewhere. */
     notPortable: z.string().nullable(),
+    /** It failed and is run again at once, as HOLDFAST_RETRY says: kept, and it does not count. */
+    again: z.boolean().default(false),
   }),
   z.object({
     kind: z.literal('jobFinished'),
@@ -120,6 +122,8 @@ export const grant = z.object({
   checkpointKey: z.string(),
   /** Where a lost agent left off; null: from the first step. */
   resume: z.object({ index: z.int(), checkpoint: z.string() }).nullable(),
+  /** This controller knows attempts that are run again; to an older one a step fails at its first. */
+  retries: z.boolean().default(false),
 });
 
 const probe = z.object({ path: z.string(), status: z.int(), json: values.nullable() });

@@ -58,6 +58,7 @@ async function grantOf(services: Services, job: JobRow, { row, jobs }: RunInGran
     checkpointKey: services.vault.derive(`checkpoints of ${row.repository_id}`).toString('base64'),
     resume:
       job.checkpoint && job.resume_index > 0 ? { index: job.resume_index, checkpoint: job.checkpoint } : null,
+    retries: true,
   };
 }
 

@@ -49,6 +49,8 @@ export interface StepFinished extends OfAttempt {
   readonly checkpoint: string | null;
   /** Set when the job stopped being portable with this step: why it could not go on elsewhere. */
   readonly notPortable: string | null;
+  /** It failed and is run again at once, as HOLDFAST_RETRY says: kept, and it does not count. */
+  readonly again: boolean;
 }
 
 export interface Annotation {

@@ -1,6 +1,7 @@
 import type { LeaseView, NewsAnswer, ReturnedLease } from '@holdfast/core/pipeline/ports.ts';
 import type { AgentNews, Report, ReportAnswer } from '@holdfast/core/pipeline/reports.ts';
 import type { Queryable } from '../database.ts';
+import type { LeaseFloors } from './lease-floors.ts';
 
 /**
  * What many agents say, applied by one statement: the jobs spoken of are locked in the order of
@@ -10,12 +11,12 @@ import type { Queryable } from '../database.ts';
  */
 const APPLY = `
 WITH member AS MATERIALIZED (
-  SELECT given.member, given.agent, agent.session_id IS NOT DISTINCT FROM given.session AS known
-  FROM json_to_recordset($1::json) AS given (member int, agent uuid, session uuid) LEFT JOIN agent ON agent.id = given.agent
+  SELECT given.member, given.agent, given.since, agent.session_id IS NOT DISTINCT FROM given.session AS known
+  FROM json_to_recordset($1::json) AS given (member int, agent uuid, session uuid, since timestamptz) LEFT JOIN agent ON agent.id = given.agent
 ), report AS MATERIALIZED (
   SELECT given.*, member.agent
   FROM json_to_recordset($2::json) AS given (member int, number bigint, kind text, job uuid, epoch bigint, attempt uuid, step int, name text,
-    state text, exit int, signal text, reason text, ms float8, outputs jsonb, annotations jsonb, summary text, checkpoint text, portable text, result jsonb)
+    state text, exit int, signal text, reason text, ms float8, outputs jsonb, annotations jsonb, summary text, checkpoint text, portable text, again boolean, result jsonb)
   JOIN member USING (member) WHERE member.known
 ), locked AS MATERIALIZED (
   SELECT id, run_id, agent_id, epoch, reported IS NOT NULL AS told, ended_at FROM job
@@ -29,7 +30,7 @@ WITH member AS MATERIALIZED (
   INSERT INTO attempt (id, job_id, step_index, name, agent_id, epoch, state, counted, late, exit_code, signal, reason, outputs, annotations,
     summary, checkpoint, not_portable, started_at, ended_at)
   SELECT attempt, job, step, name, agent, epoch, CASE WHEN kind = 'stepStarted' THEN 'running' WHEN held THEN state ELSE 'lost' END,
-    kind = 'stepFinished' AND held, NOT held, exit, signal, reason, coalesce(outputs, '{}'), coalesce(annotations, '[]'),
+    kind = 'stepFinished' AND held AND again IS NOT TRUE, NOT held, exit, signal, reason, coalesce(outputs, '{}'), coalesce(annotations, '[]'),
     summary, checkpoint, portable, clock_timestamp() - coalesce(ms, 0) * interval '1 millisecond',
     CASE WHEN kind = 'stepFinished' THEN clock_timestamp() END
   FROM judged
@@ -64,35 +65,67 @@ SELECT
        WHEN kind = 'stepFinished' AND EXISTS (SELECT 1 FROM attempt
          WHERE job_id = judged.job AND step_index = judged.step AND id = judged.attempt AND counted) THEN 'accepted'
        ELSE 'fenced' END) ORDER BY member, number) FROM judged) AS outcomes,
-  (SELECT json_agg(json_build_array(member.member, job.id, job.epoch, job.acknowledged_at IS NOT NULL OR coalesce(changed.acknowledged, false), job.cancel))
-   FROM member JOIN job ON job.agent_id = member.agent LEFT JOIN changed ON changed.id = job.id
+  (SELECT json_agg(json_build_array(member.member, job.id, job.epoch, job.acknowledged_at IS NOT NULL OR coalesce(changed.acknowledged, false), job.cancel,
+     extract(epoch FROM job.granted_at) * 1000))
+   FROM member JOIN job ON job.agent_id = member.agent AND job.granted_at >= coalesce(member.since, '-infinity') LEFT JOIN changed ON changed.id = job.id
    WHERE member.known AND job.ended_at IS NULL AND job.reported IS NULL AND NOT coalesce(changed.ended, false)) AS leases,
   (SELECT json_agg(DISTINCT changed.run_id) FROM changed LEFT JOIN run ON run.id = changed.run_id
    WHERE changed.ended OR run.state IN ('queued', 'waiting')) AS unsettled,
   (SELECT json_agg(json_build_array(member, job, epoch, checkpoint, reason)) FROM judged WHERE held AND kind = 'leaseReturned') AS returned,
-  (SELECT json_agg(DISTINCT run_id) FROM judged WHERE held AND kind IN ('stepStarted', 'stepFinished')) AS touched`;
+  (SELECT json_agg(DISTINCT run_id) FROM judged WHERE held AND kind IN ('stepStarted', 'stepFinished')) AS touched,
+  (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`;
 
 interface Applied {
   readonly strangers: number[] | null;
   readonly outcomes: [member: number, number: number, outcome: ReportAnswer['outcome']][] | null;
   readonly leases:
-    | [member: number, job: string, epoch: number, acknowledged: boolean, cancel: boolean][]
+    | [
+        member: number,
+        job: string,
+        epoch: number,
+        acknowledged: boolean,
+        cancel: boolean,
+        grantedMs: number,
+      ][]
     | null;
   readonly unsettled: string[] | null;
   readonly returned:
     | [member: number, job: string, epoch: number, checkpoint: string | null, reason: string][]
     | null;
   readonly touched: string[] | null;
+  readonly now: number;
 }
 
 const FENCED = 'the lease of this job is held by somebody else';
 
 /** At most one entry an agent: two tellings of one report in one statement would meet themselves. */
-export async function applyNews(sql: Queryable, news: readonly AgentNews[]): Promise<readonly NewsAnswer[]> {
+export async function applyNews(
+  sql: Queryable,
+  news: readonly AgentNews[],
+  floors: LeaseFloors,
+): Promise<readonly NewsAnswer[]> {
+  const since = news.map(({ agentId }) => floors.since(agentId));
+  const applied = await apply(sql, news, since);
+  if (!floors.holdAt(applied.now)) return applyNews(sql, news, floors);
+  const answers = answersOf(news.length, applied);
+  news.forEach(({ agentId }, member) => {
+    const granted = (applied.leases ?? []).filter(([of]) => of === member).map((lease) => lease[5]);
+    if (!answers[member]?.stranger)
+      floors.note(agentId, { grantedMs: granted, databaseMs: applied.now, whole: since[member] === null });
+  });
+  return answers;
+}
+
+async function apply(
+  sql: Queryable,
+  news: readonly AgentNews[],
+  since: readonly (Date | null)[],
+): Promise<Applied> {
   const members = news.map(({ agentId, sessionId }, member) => ({
     member,
     agent: agentId,
     session: sessionId,
+    since: since[member] ?? undefined,
   }));
   const reports = news.flatMap((entry, member) =>
     entry.reports.map(({ number, report }) => ({ member, number, ...recordOf(report) })),
@@ -105,7 +138,7 @@ export async function applyNews(sql: Queryable, news: readonly AgentNews[]): Pro
     text: APPLY,
     values: [JSON.stringify(members), JSON.stringify(reports), JSON.stringify(logs)],
   });
-  return answersOf(news.length, applied.rows[0] as Applied);
+  return applied.rows[0] as Applied;
 }
 
 function answersOf(count: number, applied: Applied): readonly NewsAnswer[] {
@@ -163,6 +196,7 @@ function recordOf(report: Report): object {
         summary: report.summary ?? undefined,
         checkpoint: report.checkpoint ?? undefined,
         portable: report.notPortable ?? undefined,
+        again: report.again || undefined,
       };
   }
 }

@@ -240,7 +240,8 @@ function stepView(
   return {
     index,
     name: last?.name ?? nameBeforeRun(definition, index),
-    state: (last?.state as StepView['state']) ?? 'queued',
+    // Between two tries of HOLDFAST_RETRY nothing is decided.
+    state: !last || (last.state === 'failed' && !last.counted) ? 'queued' : (last.state as StepView['state']),
     attempts: attempts.map((attempt) => ({
       id: attempt.id,
       number: attempt.number,
