@@ -1,4 +1,5 @@
-import type { Fault } from '../fault.ts';
+import { until } from '../../until.ts';
+import type { Blow, Fault } from '../fault.ts';
 import { attemptsAt, goneOnElsewhere } from '../recoveries.ts';
 
 /** A part of a job's newest checkpoint is lost, and then its host: an older checkpoint must do, or none. */
@@ -6,13 +7,12 @@ export const objectLost: Fault = {
   kind: 'objectLost',
   aim: 'agent',
   strike: async (blow) => {
-    const { installation, records, agent, random } = blow;
-    const attempts = await attemptsAt(blow);
-    for (const { jobId } of attempts) {
-      const parts = await records.partsOfNewestCheckpoint(jobId);
-      const lost = parts.length > 0 && installation.loseBlob(random.pick(parts));
-      blow.tell(lost ? `of ${parts.length} parts of a checkpoint one is lost` : 'there is no checkpoint yet');
-    }
+    const { installation, agent, random, tell } = blow;
+    const { attempts, parts } = await until('a job there to have a checkpoint', () => checkpointed(blow), {
+      limitMs: 30_000,
+    });
+    const lost = parts.filter(() => random.flip()).filter((digest) => installation.loseBlob(digest));
+    tell(`of ${parts.length} parts of a checkpoint ${lost.length} are lost`);
     const at = Date.now();
     await installation.loseHost(agent, 'deleted');
     const samples = await goneOnElsewhere(blow, { attempts, at, bound: null });
@@ -20,3 +20,12 @@ export const objectLost: Fault = {
     return samples;
   },
 };
+
+async function checkpointed(blow: Blow) {
+  const attempts = await attemptsAt(blow);
+  for (const { jobId } of attempts) {
+    const parts = await blow.records.partsOfNewestCheckpoint(jobId);
+    if (parts.length > 0) return { attempts, parts };
+  }
+  return null;
+}
