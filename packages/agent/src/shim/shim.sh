@@ -29,7 +29,9 @@ start_time() {
   [ "${1:-Z}" != Z ] && echo "${20:-}"
 }
 
-printf '%s %s\n' "$$" "$(start_time $$)" > "$_hf_dir/shim.tmp" && mv "$_hf_dir/shim.tmp" "$_hf_dir/shim"
+_hf_boot=
+[ -r /proc/sys/kernel/random/boot_id ] && read -r _hf_boot < /proc/sys/kernel/random/boot_id
+printf '%s %s %s\n' "$$" "$(start_time $$)" "$_hf_boot" > "$_hf_dir/shim.tmp" && mv "$_hf_dir/shim.tmp" "$_hf_dir/shim"
 
 agent_alive() {
   read -r _hf_pid _hf_started < "$_hf_identity" || return 1

@@ -88,3 +88,22 @@ test('a process that outlives its step is noticed', async () => {
   expect(await hasSurvivors(dir)).toBe(true);
   killGroup(dir, 'SIGKILL');
 });
+
+test.each([
+  ['of another boot', (shim: string) => shim.replace(/\S+$/, 'another-boot'), false],
+  ['whose pid is another process by now', (shim: string) => shim.replace(/^(\d+) \d+/, '$1 12'), false],
+  ['of a version that knew no boots', (shim: string) => shim.replace(/ \S+$/, ''), true],
+])('a shim %s is told from who has its pid now', async (_, change, same) => {
+  const dir = await start('sleep 30');
+  await expect.poll(() => isAlive(dir)).toBe(true);
+  const file = join(dir, 'shim');
+  const written = readFileSync(file, 'utf8').trim();
+  expect(written.split(' ')).toHaveLength(3);
+  writeFileSync(file, change(written));
+  expect(isAlive(dir)).toBe(same);
+  killGroup(dir, 'SIGKILL');
+  writeFileSync(file, written);
+  await sleep(200);
+  expect(isAlive(dir)).toBe(!same);
+  killGroup(dir, 'SIGKILL');
+});

@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { groupMembers, startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+import { bootId, groupMembers, startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 
 /** The agent's side of shim.sh: start one, find one again, wait for its end, end it. */
 export interface ShimCommand {
@@ -98,16 +98,20 @@ function signalName(number: number): string {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
 }
 
-/** Identity is pid and start time: a pid alone may be another process by now. */
 export function isAlive(dir: string): boolean {
   const shim = readShim(dir);
   return shim !== null && startTimeOf(shim.pid) === shim.startTime;
 }
 
+/**
+ * null: there was none, or its pid is by now another process's, whose group must be left alone. Identity
+ * is pid, start time and boot; a shim of an older version did not write down the boot.
+ */
 function readShim(dir: string): { readonly pid: number; readonly startTime: string } | null {
-  const [pid, startTime = ''] = wordsOf(join(dir, 'shim'));
-  if (pid === undefined) return null;
-  return { pid: Number(pid), startTime };
+  const [pid, startTime = '', boot] = wordsOf(join(dir, 'shim'));
+  if (pid === undefined || (boot !== undefined && boot !== bootId())) return null;
+  const now = startTimeOf(Number(pid));
+  return now === null || now === startTime ? { pid: Number(pid), startTime } : null;
 }
 
 /** Signals everything the command started that stayed in its group. */

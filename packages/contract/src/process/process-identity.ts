@@ -10,6 +10,15 @@ export function startTimeOf(pid: number): string | null {
   return fields === null || fields[0] === 'Z' ? null : (fields[19] ?? null);
 }
 
+/** Another one after each start of the machine; undefined where there is none. Pids and start times begin anew with it. */
+export function bootId(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Living members of a process group; its zombies do not count. */
 export function groupMembers(group: number): readonly number[] {
   if (process.platform !== 'linux') return isThere(-group) ? [group] : [];
