@@ -53,13 +53,18 @@ function arm(next: () => number, { rps, errors, slowMs = 0 }: Arm) {
 
 /** Looks every second, as production does; the second at which it says worse, or null. */
 function secondOfAbort(seed: number, candidate: Arm, stable: Arm, seconds: number): number | null {
+  return abortOf(seed, candidate, stable, seconds)?.second ?? null;
+}
+
+function abortOf(seed: number, candidate: Arm, stable: Arm, seconds: number) {
   const next = random(seed);
   let evidence = noEvidence();
   for (let second = 1; second <= seconds; second += 1) {
     const whole = arm(next, stable);
     const sample: Sample = { candidate: arm(next, candidate), stable: whole, baseline: whole };
     evidence = addSample(evidence, sample, RULE);
-    if (judge(evidence, RULE, special).verdict === 'worse') return second;
+    const judgement = judge(evidence, RULE, special);
+    if (judgement.verdict === 'worse') return { second, judgement };
   }
   return null;
 }
@@ -78,6 +83,16 @@ test('five points more errors are found within three minutes at 5 against 45 req
     secondOfAbort(seed, { rps: 5, errors: 0.06 }, { rps: 45, errors: 0.005 }, 180),
   );
   expect(found.filter((second) => second !== null).length).toBeGreaterThanOrEqual(57);
+});
+
+test('a difference that is judged to be none of chance is shown with an interval above zero', () => {
+  for (const seed of SEEDS.slice(0, 20)) {
+    const aborted = abortOf(seed, { rps: 5, errors: 0.2 }, { rps: 45, errors: 0.005 }, 180);
+    const errors = aborted?.judgement.metrics.find(({ metric }) => metric === 'errorRate');
+    expect(errors?.verdict).toBe('worse');
+    expect(errors?.interval?.[0]).toBeGreaterThanOrEqual(0);
+    expect(errors?.interval?.[1]).toBeGreaterThan(errors?.estimate as number);
+  }
 });
 
 test('80 ms slower is found, the same speed is not', () => {

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { drawMarks, type Mark } from './chart-marks.ts';
 
 /** A small time chart, drawn by uPlot, in the page's colours and as wide as its place. */
 export interface Series {
@@ -16,20 +17,26 @@ export interface ChartProps {
   readonly times: readonly number[];
   readonly series: readonly Series[];
   readonly most?: number;
+  readonly marks: readonly Mark[];
 }
 
 const HEIGHT = 200;
 
-export function Chart({ title, unit, times, series, most }: ChartProps) {
+export function Chart({ title, unit, times, series, most, marks }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const shown = useRef(marks);
+  shown.current = marks;
   const shape = series.map((one) => `${one.name} ${one.tone}`).join();
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new plot only for another shape; data follows below
   useEffect(() => {
     const element = place.current as HTMLDivElement;
     plot.current = new uPlot(
-      optionsFor(element, { title, unit, times, series, ...(most === undefined ? {} : { most }) }),
+      {
+        ...optionsFor(element, { unit, series, most }),
+        hooks: { draw: [(drawn) => drawMarks(drawn, shown.current, getComputedStyle(element))] },
+      },
       dataOf(times, series),
       element,
     );
@@ -68,7 +75,10 @@ function dataOf(times: readonly number[], series: readonly Series[]): uPlot.Alig
   return [times, ...series.map((one) => one.values)] as unknown as uPlot.AlignedData;
 }
 
-function optionsFor(element: HTMLElement, { unit, series, most }: ChartProps): uPlot.Options {
+function optionsFor(
+  element: HTMLElement,
+  { unit, series, most }: Pick<ChartProps, 'unit' | 'series'> & { readonly most: number | undefined },
+): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim();
   const axis = {

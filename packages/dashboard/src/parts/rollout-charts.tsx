@@ -1,7 +1,10 @@
 import type { RolloutView, TrafficPoint } from '@holdfast/contract/api/resources.ts';
+import { formatShare } from '@holdfast/core/kernel/quantity.ts';
 import { client } from '../data/client.ts';
 import { useLive } from '../data/use-live.ts';
+import { stateWords, toneOf } from '../data/words.ts';
 import { Chart, type Series } from './chart.tsx';
+import type { Mark } from './chart-marks.ts';
 
 /**
  * Split, errors and latency of both sides over the life of the rollout, with what is allowed drawn.
@@ -17,6 +20,7 @@ export function RolloutCharts({ rollout }: { readonly rollout: RolloutView }) {
   );
   const points = value?.points ?? [];
   if (points.length < 2) return <p className="muted">No traffic was measured yet.</p>;
+  const marks = marksOf(rollout);
   const times = points.map((point) => Date.parse(point.at) / 1000);
   const errorMargin = metricOf(rollout, 'errorRate');
   const latencyMargin = metricOf(rollout, 'latency');
@@ -26,6 +30,7 @@ export function RolloutCharts({ rollout }: { readonly rollout: RolloutView }) {
     <section className="charts">
       <Chart
         title="Traffic to the candidate"
+        marks={marks}
         unit="%"
         times={times}
         most={100}
@@ -33,6 +38,7 @@ export function RolloutCharts({ rollout }: { readonly rollout: RolloutView }) {
       />
       <Chart
         title="Error rate"
+        marks={marks}
         unit="%"
         times={times}
         series={[
@@ -43,6 +49,7 @@ export function RolloutCharts({ rollout }: { readonly rollout: RolloutView }) {
       />
       <Chart
         title="Latency, p95"
+        marks={marks}
         unit="ms"
         times={times}
         series={[
@@ -53,6 +60,31 @@ export function RolloutCharts({ rollout }: { readonly rollout: RolloutView }) {
       />
     </section>
   );
+}
+
+const NOTABLE = [
+  'awaitingApproval',
+  'held',
+  'paused',
+  'soaking',
+  'aborting',
+  'aborted',
+  'rollingBack',
+  'rolledBack',
+  'failed',
+  'done',
+];
+
+/** What explains a bend: the traffic was moved, a person is needed, it goes back, it is over. */
+function marksOf({ history }: RolloutView): Mark[] {
+  return history.flatMap((entry, index) => {
+    const before = history[index - 1];
+    const at = Date.parse(entry.at) / 1000;
+    if (entry.state !== before?.state && NOTABLE.includes(entry.state))
+      return [{ at, label: stateWords(entry.state), tone: toneOf(entry.state) }];
+    if (entry.weight === (before?.weight ?? 0)) return [];
+    return [{ at, label: formatShare(entry.weight), tone: 'calm' }];
+  });
 }
 
 type Group = TrafficPoint['groups'][number];

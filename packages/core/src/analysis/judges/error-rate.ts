@@ -30,5 +30,11 @@ export function judgeErrorRate(
   };
   const certain = logEvidence(logRatios, ERROR_WEIGHTS) >= Math.log(1 / rule.share);
   const worse = certain && (estimateOf(rates) ?? 0) > rule.errorIncrease;
-  return errorMetric(rates, verdictOf(rates, worse, rule), rule);
+  const metric = errorMetric(rates, verdictOf(rates, worse, rule), rule);
+  return certain ? { ...metric, interval: aboveZero(metric.interval) } : metric;
+}
+
+/** Equality is ruled out, by the process and not by the two intervals: both are shown as one. */
+function aboveZero(interval: MetricVerdict['interval']): MetricVerdict['interval'] {
+  return interval && [Math.max(0, interval[0]), Math.max(0, interval[1])];
 }
