@@ -15,7 +15,7 @@ import { type TracedLock, trace } from '@holdfast/migration/lint/trace.ts';
 import { isMysqlUrl } from '@holdfast/migration/mysql/mysql-session.ts';
 import { lintMysql } from '@holdfast/migration/mysql/plan-of-mysql.ts';
 import { loadParser, parseSql } from '@holdfast/migration/sql/parse-sql.ts';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { globals } from '../connection.ts';
 import { ExitWith } from '../terminal/exit-with.ts';
 import { printJson, say } from '../terminal/output.ts';
@@ -34,7 +34,9 @@ export function addMigrateLint(migrate: Command): void {
     .command('lint')
     .argument('[path]', 'folder of schema changes, or one file of SQL', 'db/migrations')
     .description('what a schema change would lock, rewrite or break, and what to write instead')
-    .option('--format <format>', 'text, json or sarif', 'text')
+    .addOption(
+      new Option('--format <format>', 'how it is printed').choices(['text', 'json', 'sarif']).default('text'),
+    )
     .option('--database <url>', 'ask this database for sizes, types and constraints')
     .option('--trace', 'run the statements there in a transaction that is rolled back, to prove the locks')
     .option(
@@ -76,7 +78,9 @@ async function lintAll(
   sources: readonly MigrationSource[],
   { options, session, json }: Linting,
 ): Promise<void> {
-  const catalog = session ? await readCatalog(session) : unknownCatalog(Number(options.server) || 14);
+  const catalog = session
+    ? await readCatalog(session)
+    : unknownCatalog(wholeNumber('server', options.server));
   // Declared changes have no SQL to find anything in, but they must be readable and fit the tables.
   for (const source of sources)
     if (source.form === 'declared' && session)
@@ -162,5 +166,11 @@ function readSources(path: string, { since }: LintOptions): readonly MigrationSo
       'usageInvalid',
       `${path} holds no schema change; a check of nothing would pass for ever`,
     );
-  return found.filter(({ version }) => since === undefined || version > Number(since));
+  const after = since === undefined ? 0 : wholeNumber('since', since);
+  return found.filter(({ version }) => version > after);
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new HoldfastError('usageInvalid', `--${option} is a number such as 16, found ${text}`);
 }

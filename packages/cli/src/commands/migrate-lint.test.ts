@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const PROGRAM = fileURLToPath(new URL('../main.ts', import.meta.url));
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'holdfast-lint-'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function write(path: string, text: string): void {
+  mkdirSync(join(root, path, '..'), { recursive: true });
+  writeFileSync(join(root, path), text);
+}
+
+function lint(
+  ...words: string[]
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  return new Promise((done) => {
+    execFile(
+      process.execPath,
+      [PROGRAM, 'migrate', 'lint', ...words],
+      { cwd: root, env: { PATH: process.env.PATH, NO_COLOR: '1' } },
+      (error, out, err) => done({ code: error ? Number(error.code ?? 1) : 0, out, err }),
+    );
+  });
+}
+
+const INDEX = 'CREATE INDEX users_email ON users (email);\n';
+
+test('what would lock people out is an error with its place, its rewrite, and exit code 1', async () => {
+  write('db/migrations/0001_index.sql', INDEX);
+  const { code, out } = await lint();
+  expect(code).toBe(1);
+  expect(out).toContain('db/migrations/0001_index.sql:1:1');
+  expect(out).toContain('CREATE INDEX CONCURRENTLY');
+  expect(out).toMatch(/1 schema change, \d+ findings?, 1 of them errors\n$/);
+});
+
+test('what is safe, or accepted with a reason, passes; without a reason it does not', async () => {
+  write('db/migrations/0001_index.sql', INDEX.replace('INDEX', 'INDEX CONCURRENTLY'));
+  expect((await lint()).code).toBe(0);
+  write('db/migrations/0002_other.sql', `-- holdfast-accept create-index: the table is empty\n${INDEX}`);
+  expect(await lint()).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('because: the table is empty'),
+  });
+  write('db/migrations/0002_other.sql', `-- holdfast-accept create-index\n${INDEX}`);
+  expect((await lint()).code).toBe(1);
+  expect((await lint('--since', '2')).err).toBe('');
+});
+
+test('JSON and SARIF say the same as the text', async () => {
+  write('db/migrations/0001_index.sql', INDEX);
+  const json = await lint('--format', 'json');
+  const [finding] = JSON.parse(json.out) as { rule: string; place: { line: number } }[];
+  expect([json.code, finding?.rule, finding?.place.line]).toEqual([1, 'create-index', 1]);
+  expect((await lint('--json')).out).toBe(json.out);
+  const sarif = await lint('--format', 'sarif');
+  const document = JSON.parse(sarif.out);
+  expect([sarif.code, document.version, document.runs[0].results[0].ruleId]).toEqual([
+    1,
+    '2.1.0',
+    'create-index',
+  ]);
+});
+
+test.each([
+  [['--format', 'xml'], 'Allowed choices are text, json, sarif'],
+  [['--since', 'yesterday'], '--since is a number such as 16, found yesterday'],
+  [['--server', 'latest'], '--server is a number such as 16, found latest'],
+  [['--trace'], '--trace needs --database URL'],
+  [['nowhere'], 'there is no nowhere'],
+  [['empty'], 'empty holds no schema change'],
+])('%j is refused with exit code 2', async (words, sentence) => {
+  write('db/migrations/0001_index.sql', INDEX);
+  mkdirSync(join(root, 'empty'));
+  expect(await lint(...words)).toMatchObject({ code: 2, err: expect.stringContaining(sentence) });
+});
