@@ -105,7 +105,8 @@ async function setUp(options: Options, scene: Scene, journal: Journal): Promise<
     target: {
       addresses: installation.addresses,
       token: installation.adminToken,
-      patienceMs: PATIENCE_MS + options.downSeconds * 1000,
+      // One outage may follow upon another.
+      patienceMs: PATIENCE_MS + 3 * options.downSeconds * 1000,
     },
   };
 }
