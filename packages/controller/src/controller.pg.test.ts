@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newId } from '@holdfast/contract/id.ts';
+import type { Database } from '@holdfast/postgres/database.ts';
 import { startServer, stopServer } from '@holdfast/postgres/embedded/server.ts';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import pino from 'pino';
@@ -13,13 +14,15 @@ import { type RunningController, startController } from './controller.ts';
 let server: TestServer;
 let folder: string;
 let controller: RunningController;
+let database: Database;
 beforeAll(async () => {
   server = await startTestServer();
   folder = mkdtempSync(join(tmpdir(), 'holdfast-controller-'));
   writeFileSync(join(folder, 'master.key'), randomBytes(32).toString('base64'));
+  database = await server.database();
   const config = readControllerConfig(
     {
-      database: (await server.database()).url,
+      database: database.url,
       blobs: join(folder, 'blobs'),
       listen: '127.0.0.1:0',
       'master-key-file': join(folder, 'master.key'),
@@ -47,7 +50,7 @@ async function ask(path: string, body?: object, key = newId()): Promise<readonly
   });
   const text = await answer.text();
   const document = text.startsWith('{') ? JSON.parse(text) : {};
-  return [answer.status, document.code ?? document.checks ?? null];
+  return [answer.status, document.code ?? document.checks ?? document.items ?? null];
 }
 
 test('the database is away: the controller lives, is not ready, says so to everybody, and comes back by itself', async () => {
@@ -64,5 +67,26 @@ test('the database is away: the controller lives, is not ready, says so to every
   await startServer(server.place);
   await expect.poll(() => ask('/readyz'), { timeout: 10_000 }).toEqual([200, { database: 'ok' }]);
   expect(await ask('/api/v1/tokens', token, key)).toEqual([200, null]);
-  expect((await ask('/api/v1/runs'))[0]).toBe(200);
+  expect(await ask('/api/v1/runs')).toEqual([200, []]);
+});
+
+test('a blob store that is away, and a duty that was parked, are said to whoever asks the doctor', async () => {
+  const advice = async () => (await ask('/api/v1/advice'))[1];
+  expect(await advice()).toEqual([]);
+  const blobs = join(folder, 'blobs');
+  renameSync(blobs, `${blobs}.away`);
+  expect(await advice()).toEqual([
+    {
+      subject: 'blob store',
+      sentence: expect.stringMatching(/^the blob directory .* is not there; checkouts/),
+    },
+  ]);
+  renameSync(`${blobs}.away`, blobs);
+  await database.query("INSERT INTO duty (kind, id, parked) VALUES ('poll', 'shop', 'nothing has no name')");
+  expect(await advice()).toEqual([
+    {
+      subject: 'poll shop',
+      sentence: expect.stringMatching(/rests until a controller starts: nothing has no name$/),
+    },
+  ]);
 });

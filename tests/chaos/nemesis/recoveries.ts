@@ -40,13 +40,17 @@ export async function goneOn(
 export async function attachedAgain(
   { records }: Blow,
   attempts: readonly AttemptRecord[],
-  since: number,
+  since: { readonly at: number; readonly bound: number | null },
 ): Promise<Sample[]> {
   const samples = attempts.map(async ({ id, step }) => {
-    const at = await until(`the attempt at step ${step} to be heard of`, () => records.heardOf(id, since), {
-      limitMs: LIMIT_MS,
-    });
-    return sampleOf('agent re-attached', at, { at: since, bound: null });
+    const at = await until(
+      `the attempt at step ${step} to be heard of`,
+      () => records.heardOf(id, since.at),
+      {
+        limitMs: LIMIT_MS,
+      },
+    );
+    return sampleOf('agent re-attached', at, since);
   });
   return (await Promise.all(samples)).flat();
 }

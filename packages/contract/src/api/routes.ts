@@ -288,7 +288,7 @@ export const routes = {
   listAdvice: route({
     ...read,
     path: '/api/v1/advice',
-    summary: 'What in the workflows could do harm when a machine is lost, and what to write',
+    summary: 'What is away, short or parked, and what in the workflows could do harm when a machine is lost',
     answer: pageOf(z.object({ subject: z.string(), sentence: z.string() })),
   }),
 

@@ -114,6 +114,15 @@ export async function countParked(sql: Queryable): Promise<number> {
   return found.rows[0]?.parked ?? 0;
 }
 
+export async function parkedDuties(
+  sql: Queryable,
+): Promise<readonly { readonly kind: string; readonly id: string; readonly parked: string }[]> {
+  const found = await sql.query<{ kind: string; id: string; parked: string }>(
+    'SELECT kind, id, parked FROM duty WHERE parked IS NOT NULL ORDER BY kind, id',
+  );
+  return found.rows;
+}
+
 export async function parkedReason(sql: Queryable, kind: string, id: string): Promise<string | null> {
   const found = await sql.query<{ parked: string | null }>(
     'SELECT parked FROM duty WHERE kind = $1 AND id = $2',

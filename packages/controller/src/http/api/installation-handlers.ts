@@ -3,7 +3,7 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { outwardSteps } from '@holdfast/core/pipeline/outward.ts';
 import type { AgentView } from '@holdfast/core/pipeline/ports.ts';
 import { findAgent, listAgents, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
-import { ensureDuty } from '@holdfast/postgres/duty/duty-store.ts';
+import { ensureDuty, parkedDuties } from '@holdfast/postgres/duty/duty-store.ts';
 import { isDuplicate } from '@holdfast/postgres/failures.ts';
 import {
   findRepository,
@@ -13,6 +13,7 @@ import {
   removeRepository,
 } from '@holdfast/postgres/run/repository-store.ts';
 import { recentDefinitions } from '@holdfast/postgres/run/run-store.ts';
+import type { BlobStore } from '../../blob/blob-store.ts';
 import { checkUrl } from '../../git/git.ts';
 import type { Handlers } from '../bind.ts';
 import { repositoryView, time } from './views.ts';
@@ -24,8 +25,24 @@ function stateOf(agent: AgentView) {
   return agent.intent === 'pause' ? 'paused' : agent.intent === 'drain' ? 'draining' : 'online';
 }
 
+/** Asked for a blob that nobody has: the answer no is a good one. */
+async function storeAdvice(blobs: BlobStore): Promise<readonly Advice[]> {
+  try {
+    await blobs.has(`sha256:${'0'.repeat(64)}`);
+    return [];
+  } catch (error) {
+    const sentence = `${(error as Error).message}; checkouts and publications wait, steps go on without checkpoints`;
+    return [{ subject: 'blob store', sentence }];
+  }
+}
+
+interface Advice {
+  readonly subject: string;
+  readonly sentence: string;
+}
+
 export const installationHandlers: Handlers = {
-  listAdvice: async ({ database, leasesStopped }) => {
+  listAdvice: async ({ database, blobs, leasesStopped }) => {
     const outward = (await recentDefinitions(database)).flatMap(({ repository, definition }) =>
       outwardSteps(definition).map(({ job, step, tool }) => ({
         subject: `${repository} ${definition.path}`,
@@ -40,7 +57,14 @@ export const installationHandlers: Handlers = {
         ? []
         : [{ subject: `agent ${name}`, sentence: `it takes nothing new: ${holdsBack}` }],
     );
-    return { items: [...disk, ...shortAgents, ...outward], next: null };
+    const parked = (await parkedDuties(database)).map(({ kind, id, parked: reason }) => ({
+      subject: `${kind} ${id}`,
+      sentence: `it failed again and again, and rests until a controller starts: ${reason}`,
+    }));
+    return {
+      items: [...disk, ...(await storeAdvice(blobs)), ...parked, ...shortAgents, ...outward],
+      next: null,
+    };
   },
 
   listRepositories: async ({ database }) => ({
