@@ -56,6 +56,8 @@ test('a poisoned duty is parked after five times with its reason, and harms no o
 test.each([
   ['an outage', () => new HoldfastError('databaseUnavailable', 'away')],
   ['a full disk', () => Object.assign(new Error('no space'), { code: 'ENOSPC' })],
+  ['a network', () => new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') })],
+  ['a kind that this version does not know', () => new Error('no handler for duty watch')],
   ['a lock that is not to be had', () => Object.assign(new Error('busy'), { code: '55P03' })],
 ])('%s never parks a duty', async (_, failure) => {
   const database = await server.database();
