@@ -40,6 +40,10 @@ try {
   process.once('SIGINT', stop);
 } catch (error) {
   const known = error instanceof HoldfastError;
-  process.stderr.write(`holdfast controller: ${known ? error.located : (error as Error).stack}\n`);
+  // Whoever starts it may know which host it was; who asks it over HTTP need not.
+  const cause = known && error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  process.stderr.write(
+    `holdfast controller: ${known ? `${error.located}${cause}` : (error as Error).stack}\n`,
+  );
   process.exit(known ? KINDS[error.kind].exit : 1);
 }
