@@ -42,8 +42,8 @@ export interface Retried {
   readonly tries: number;
   /** How often each rule of HOLDFAST_RETRY was used. */
   readonly spent: readonly number[];
-  /** The result of the last one, which a controller may not know yet. */
-  readonly owed: StepFinished;
+  /** The result of the last one, as long as no controller has said that it knows it. */
+  readonly owed: StepFinished | null;
 }
 
 export interface JobFile {

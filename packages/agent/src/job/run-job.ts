@@ -217,7 +217,7 @@ export class JobRun {
     running: RunningStep | null,
   ): Promise<RunningStep | null> {
     const retried = running?.retried ?? null;
-    if (retried && !(await this.settle(retried.owed))) return null;
+    if (retried?.owed && !(await this.settle(retried.owed))) return null;
     const attemptId = running?.attemptId ?? newId();
     const startedAt = performance.now();
     this.current = new AbortController();
@@ -266,7 +266,8 @@ export class JobRun {
     if (rule !== null) {
       const next = { index, attemptId: newId(), name, retried: spent(retried, rule, finished) };
       this.keep(next);
-      return (await this.settle(finished, log)) ? next : null;
+      if (!(await this.settle(finished, log))) return null;
+      return { ...next, retried: { ...next.retried, owed: null } };
     }
     const settled = this.settle(finished, log);
     this.keep(null);

@@ -15,6 +15,7 @@ import {
   type RunEvent,
   type WorkflowDefinition,
 } from '@holdfast/core/pipeline/pipeline.ts';
+import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { createExpressions } from '@holdfast/workflow/expressions.ts';
 import pino from 'pino';
 import { JobRun } from '../job/run-job.ts';
@@ -39,6 +40,8 @@ export class LocalRun {
   private readonly options: LocalOptions;
   private state: Run;
   private current: JobRun | null = null;
+  /** How much of each attempt's log, in bytes. */
+  private readonly printed = new Map<string, number>();
 
   constructor(options: LocalOptions) {
     this.options = options;
@@ -103,7 +106,8 @@ export class LocalRun {
     }
     this.say(`\n${job.name}`);
     let ended: Extract<Report, { kind: 'jobFinished' }> | undefined;
-    const report = async (entry: Report) => {
+    const report = async (entry: Report, log: LogPiece | null = null) => {
+      if (log) this.print(log);
       if (entry.kind === 'stepStarted') this.say(`  ${entry.name}`);
       if (entry.kind === 'stepFinished' && entry.conclusion !== 'succeeded')
         this.say(`  ${entry.conclusion}${entry.reason ? `: ${entry.reason}` : ''}`);
@@ -161,8 +165,7 @@ export class LocalRun {
 
   private client() {
     return {
-      appendLog: async ({ text }: { readonly text: string }) =>
-        void (this.options.quiet || process.stdout.write(text.replace(/^(?=.)/gm, '    '))),
+      appendLog: async (piece: LogPiece) => this.print(piece),
       // Nothing goes on elsewhere, so a checkpoint is not kept.
       putBlob: async () => 'sha256:none',
       missingBlobs: async () => [],
@@ -184,6 +187,14 @@ export class LocalRun {
         return { name, digest: `sha256:${hash.digest('hex')}` };
       },
     };
+  }
+
+  /** Each byte once: the end of a log may come along with the step's own end. */
+  private print({ attemptId, offset, text }: LogPiece): void {
+    const bytes = Buffer.from(text);
+    const fresh = bytes.subarray(Math.max(0, (this.printed.get(attemptId) ?? 0) - offset)).toString();
+    this.printed.set(attemptId, offset + bytes.length);
+    if (!this.options.quiet) process.stdout.write(fresh.replace(/^(?=.)/gm, '    '));
   }
 
   private say(text: string): void {
