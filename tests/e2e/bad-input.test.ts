@@ -152,12 +152,18 @@ test('up: a second one, a taken port, a directory that cannot be written', async
   });
 });
 
+/** The blob store, as if it had been begun on a disk of this size; the caller unmounts it. */
+function onSmallDisk(size: string): string {
+  const blobs = join(bench.machine.data, 'blobs');
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', blobs]);
+  mkdirSync(join(blobs, 'sha256'));
+  return blobs;
+}
+
 test('a full disk during publish fails the step with that sentence, and the step can be run again', async () => {
   if (process.getuid?.() !== 0)
     return expect(process.getuid?.(), 'only root can mount the small disk this test needs').not.toBe(0);
-  const blobs = join(bench.machine.data, 'blobs');
-  mkdirSync(blobs, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', blobs]);
+  const blobs = onSmallDisk('200k');
   try {
     await bench.repository('big', {
       '.holdfast/workflows/ci.yml': workflow(
@@ -178,9 +184,7 @@ test('a full disk during publish fails the step with that sentence, and the step
 test('a full blob disk costs a step its checkpoint, after the patience for it and not for minutes', async () => {
   if (process.getuid?.() !== 0)
     return expect(process.getuid?.(), 'only root can mount the small disk this test needs').not.toBe(0);
-  const blobs = join(bench.machine.data, 'blobs');
-  mkdirSync(blobs, { recursive: true });
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', blobs]);
+  const blobs = onSmallDisk('4m');
   try {
     const fill =
       '      - run: head -c 9000000 /dev/urandom > big\n        env: { HOLDFAST_CHECKPOINT: always }\n';
