@@ -73,7 +73,7 @@ SELECT
    WHERE changed.ended OR run.state IN ('queued', 'waiting')) AS unsettled,
   (SELECT json_agg(json_build_array(member, job, epoch, checkpoint, reason)) FROM judged WHERE held AND kind = 'leaseReturned') AS returned,
   (SELECT json_agg(DISTINCT run_id) FROM judged WHERE held AND kind IN ('stepStarted', 'stepFinished')) AS touched,
-  (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`;
+  (extract(epoch FROM statement_timestamp()) * 1000)::float8 AS now`;
 
 interface Applied {
   readonly strangers: number[] | null;
@@ -93,6 +93,7 @@ interface Applied {
     | [member: number, job: string, epoch: number, checkpoint: string | null, reason: string][]
     | null;
   readonly touched: string[] | null;
+  /** Not after what was read: a lock may have been waited for since. */
   readonly now: number;
 }
 
