@@ -95,6 +95,26 @@ test('a difference that is judged to be none of chance is shown with an interval
   }
 });
 
+test('as long as latency is undecided, its interval holds the margin', () => {
+  for (const seed of SEEDS.slice(0, 10)) {
+    const next = random(seed);
+    let evidence = noEvidence();
+    for (let second = 1; second <= 60; second += 1) {
+      const whole = arm(next, { rps: 45, errors: 0 });
+      const sample = {
+        candidate: arm(next, { rps: 5, errors: 0, slowMs: 80 }),
+        stable: whole,
+        baseline: whole,
+      };
+      evidence = addSample(evidence, sample, RULE);
+      const latency = judge(evidence, RULE, special).metrics.find(({ metric }) => metric === 'latency');
+      if (latency?.verdict !== 'undecided' || !latency.interval) continue;
+      expect(latency.interval[0]).toBeLessThanOrEqual(RULE.latencyIncreaseMs);
+      expect(latency.interval[1]).toBeGreaterThanOrEqual(RULE.latencyIncreaseMs);
+    }
+  }
+});
+
 test('80 ms slower is found, the same speed is not', () => {
   const slower = SEEDS.slice(0, 20).map((seed) =>
     secondOfAbort(seed, { rps: 10, errors: 0, slowMs: 80 }, { rps: 10, errors: 0 }, 60),

@@ -47,7 +47,11 @@ export function judgeLatency(
   // Where the candidate's own quantile lies: the share above it is known only within an interval.
   const above = share({ n: n.candidate, bad: countAbove(candidate, own) });
   const at = (quantile: number) => (quantileMs(candidate, quantile) ?? own) - q;
-  const interval: readonly [number, number] = [at(1 - above[1]), at(1 - above[0])];
+  const [low, high] = [at(1 - above[1]), at(1 - above[0])];
+  // The process decides, and not this interval: as long as it has not, the margin is not ruled out.
+  const { latencyIncreaseMs: margin } = rule;
+  const interval: readonly [number, number] =
+    verdict === 'undecided' ? [Math.min(low, margin), Math.max(high, margin)] : [low, high];
   return { ...base, verdict, interval, sentence: sentenceOf(verdict, { own, q, rule }) };
 }
 
