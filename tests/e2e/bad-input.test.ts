@@ -3,13 +3,12 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createClient } from '@holdfast/contract/api/client.ts';
+import { HOLDFAST, runHoldfast, type Said } from '@holdfast/testkit/run-holdfast.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { APP, config, shipWorkflow, WorkBench, workflow } from './work-bench.ts';
 
 /** Each line: what was wrong, where, and what to do; the exit code is what surface.md promises. */
-const HOLDFAST = fileURLToPath(new URL('../../bin/holdfast.js', import.meta.url));
 let bench: WorkBench;
 let credentials: string;
 
@@ -21,20 +20,10 @@ beforeAll(async () => {
 });
 afterAll(() => bench.stop());
 
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
 function holdfast(words: readonly string[], env: Record<string, string> = {}): Promise<Said> {
-  return new Promise((done) => {
-    execFile(
-      process.execPath,
-      [HOLDFAST, ...words],
-      { cwd: bench.root, env: { ...process.env, HOLDFAST_CREDENTIALS: credentials, NO_COLOR: '1', ...env } },
-      (error, out, err) => done({ code: error ? Number(error.code ?? 1) : 0, out, err }),
-    );
+  return runHoldfast(words, {
+    cwd: bench.root,
+    env: { ...process.env, HOLDFAST_CREDENTIALS: credentials, ...env },
   });
 }
 

@@ -37,6 +37,8 @@ const STATEMENT_MS = 15_000;
 /** No statement and no commit may hang longer on this side; a commit that waits for a standby obeys no server timeout. */
 const ANSWER_WITHIN_MS = 20_000;
 const OPEN_WITHIN_MS = 12_000;
+/** A transaction lives for less: what commits late is no older. */
+export const LATE_MS = 20_000;
 const SYNC_WAIT_CANCELLED = /canceling (the )?wait for synchronous replication/;
 
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);

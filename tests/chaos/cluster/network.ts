@@ -41,28 +41,15 @@ export class Network {
 
 /** Packets vanish: nobody gets an error, only silence. */
 export function dropPackets(namespace: string): void {
-  for (const chain of ['INPUT', 'OUTPUT'])
-    inside(namespace, ['iptables', '-A', chain, '!', '-i', 'lo', '-j', 'DROP'], chain);
+  drop(namespace, 'INPUT', ['!', '-i', 'lo']);
+  drop(namespace, 'OUTPUT', ['!', '-o', 'lo']);
 }
 
 /** As above, only between this host and the databases at this address. */
 export function dropDatabasePackets(namespace: string, { host, ports }: DatabaseEnds): void {
   const range = `${Math.min(...ports)}:${Math.max(...ports)}`;
-  const rule = (chain: string, side: 's' | 'd') => [
-    'iptables',
-    '-A',
-    chain,
-    `-${side}`,
-    host,
-    '-p',
-    'tcp',
-    `--${side}port`,
-    range,
-    '-j',
-    'DROP',
-  ];
-  inside(namespace, rule('INPUT', 's'), 'INPUT');
-  inside(namespace, rule('OUTPUT', 'd'), 'OUTPUT');
+  drop(namespace, 'INPUT', ['-s', host, '-p', 'tcp', '--sport', range]);
+  drop(namespace, 'OUTPUT', ['-d', host, '-p', 'tcp', '--dport', range]);
 }
 
 export interface DatabaseEnds {
@@ -86,10 +73,10 @@ export function pidsIn(namespace: string): readonly number[] {
   return listed.stdout.split('\n').filter(Boolean).map(Number);
 }
 
-function inside(namespace: string, words: readonly string[], chain: string): void {
-  // An outgoing packet has no incoming interface to name.
-  const fitting = words.map((word) => (chain === 'OUTPUT' && word === '-i' ? '-o' : word));
-  execFileSync('ip', ['netns', 'exec', namespace, ...fitting], { stdio: 'pipe' });
+function drop(namespace: string, chain: 'INPUT' | 'OUTPUT', which: readonly string[]): void {
+  execFileSync('ip', ['netns', 'exec', namespace, 'iptables', '-A', chain, ...which, '-j', 'DROP'], {
+    stdio: 'pipe',
+  });
 }
 
 function ip(...words: string[]): void {

@@ -61,6 +61,8 @@ export interface Fault {
   /** What the blow falls on; whose runs it can reach follows from that. */
   readonly aim: 'agent' | 'everything';
   readonly strike: (blow: Blow) => Promise<readonly Sample[]>;
+  /** Where it is not TTL_MS. */
+  readonly ttlMs?: (blow: Blow) => number;
 }
 
 /** A fault that lasts longer is ended by the nemesis, and missed. */

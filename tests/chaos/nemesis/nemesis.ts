@@ -102,7 +102,7 @@ export class Nemesis {
 
   private async strike(fault: Fault, blow: Blow): Promise<readonly Sample[]> {
     const timer = new AbortController();
-    const ttlMs = TTL_MS + (fault.kind === 'controllersDown' ? blow.downMs : 0);
+    const ttlMs = fault.ttlMs?.(blow) ?? TTL_MS;
     const overdue = sleep(ttlMs, undefined, { signal: timer.signal }).then(() => {
       throw new Error(`it outlived its time to live of ${ttlMs / 1000} s`);
     });

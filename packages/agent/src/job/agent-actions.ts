@@ -1,18 +1,17 @@
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { decompressed } from '@holdfast/contract/archive/compression.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { unpackFolder } from '@holdfast/contract/archive/unpack-folder.ts';
 import { isUnavailable } from '@holdfast/contract/errors.ts';
-import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
 import type { StepUser } from '../shim/shim.ts';
 import type { ActionWorld } from '../steps/actions/action-world.ts';
 import type { StepRun } from '../steps/run-step.ts';
 import { giveTree } from './job-folder.ts';
+import { pause } from './pause.ts';
 
 const PATIENCE_MS = 600_000;
 
@@ -61,8 +60,7 @@ async function patiently<Value>(run: StepRun, work: () => Promise<Value>): Promi
       if (!isUnavailable(error) || error.code === 'diskFull') throw error;
       if (run.stopped.aborted || waitedMs > PATIENCE_MS) throw error;
       if (failures === 1) run.log.write(`Waits and tries again: ${error.message}\n`);
-      const pauseMs = backoffMs(failures, Math.random(), { firstMs: 500, mostMs: 5_000 });
-      await sleep(pauseMs, undefined, { signal: run.stopped }).catch(() => {});
+      await pause(failures, run.stopped, { firstMs: 500, mostMs: 5_000 });
     }
   }
 }

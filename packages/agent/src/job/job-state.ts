@@ -39,7 +39,6 @@ export interface RunningStep {
 
 /** What is known of earlier tries of the step that runs now. */
 export interface Retried {
-  readonly tries: number;
   /** How often each rule of HOLDFAST_RETRY was used. */
   readonly spent: readonly number[];
   /** The result of the last one, as long as no controller has said that it knows it. */

@@ -1,6 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepFinished } from '@holdfast/contract/agent/protocol.ts';
-import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
 import type { StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import { retryBy, retryRules, type StepFailure } from '@holdfast/core/pipeline/retry.ts';
 import type { StepResult } from '../steps/run-step.ts';
@@ -19,13 +17,11 @@ function failureOf({ timedOut, signal, exitCode }: StepResult): StepFailure {
 }
 
 export function spent(before: Retried | null, rule: number, owed: StepFinished): Retried {
-  const times = [...(before?.spent ?? [])];
-  times[rule] = (times[rule] ?? 0) + 1;
-  return { tries: (before?.tries ?? 0) + 1, spent: Array.from(times, (count) => count ?? 0), owed };
+  const times = before?.spent ?? [];
+  const length = Math.max(times.length, rule + 1);
+  return { spent: Array.from({ length }, (_, each) => (times[each] ?? 0) + (each === rule ? 1 : 0)), owed };
 }
 
-/** Over at once when the step is to stop. */
-export function pauseBetween(tries: number, stopped: AbortSignal): Promise<void> {
-  const ms = backoffMs(tries, Math.random(), { firstMs: 1_000, mostMs: 30_000 });
-  return sleep(ms, undefined, { signal: stopped }).catch(() => {});
+export function triesOf(retried: Retried | null): number {
+  return (retried?.spent ?? []).reduce((sum, times) => sum + times, 0);
 }

@@ -25,7 +25,8 @@ import {
   readJobFile,
   writeJobFile,
 } from './job-state.ts';
-import { nextRetry, pauseBetween, spent } from './retries.ts';
+import { pause } from './pause.ts';
+import { nextRetry, spent, triesOf } from './retries.ts';
 import { conclusionOf, maskAll, stepFinished, stepName } from './step-report.ts';
 
 /**
@@ -52,6 +53,7 @@ interface EndedStep {
 
 const LOG_PATIENCE_MS = 15_000;
 const NO_CHECKPOINT: Saved = { checkpoint: null, problem: null };
+const RETRY = { firstMs: 1_000, mostMs: 30_000 };
 const JOB_MINUTES = 360;
 
 export class JobRun {
@@ -221,9 +223,9 @@ export class JobRun {
     const attemptId = running?.attemptId ?? newId();
     const startedAt = performance.now();
     this.current = new AbortController();
-    const base = this.stepRun(index, attemptId, retried?.tries ?? 0);
-    if (retried && !this.cancelled && !isClaimed(base.dir))
-      await pauseBetween(retried.tries, this.current.signal);
+    const tries = triesOf(retried);
+    const base = this.stepRun(index, attemptId, tries);
+    if (retried && !this.cancelled && !isClaimed(base.dir)) await pause(tries, this.current.signal, RETRY);
     const name = running?.name ?? stepName(step, base);
     const { jobId, epoch } = this.grant;
     if (running === null) this.keep({ index, attemptId, name });

@@ -1,14 +1,12 @@
-import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { runHoldfast } from '@holdfast/testkit/run-holdfast.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 // Each starts programs, which a busy machine takes its time for.
 vi.setConfig({ testTimeout: 60_000 });
 
-const PROGRAM = fileURLToPath(new URL('../main.ts', import.meta.url));
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'holdfast-lint-'));
@@ -20,17 +18,8 @@ function write(path: string, text: string): void {
   writeFileSync(join(root, path), text);
 }
 
-function lint(
-  ...words: string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  return new Promise((done) => {
-    execFile(
-      process.execPath,
-      [PROGRAM, 'migrate', 'lint', ...words],
-      { cwd: root, env: { PATH: process.env.PATH, NO_COLOR: '1' } },
-      (error, out, err) => done({ code: error ? Number(error.code ?? 1) : 0, out, err }),
-    );
-  });
+function lint(...words: string[]) {
+  return runHoldfast(['migrate', 'lint', ...words], { cwd: root, env: { PATH: process.env.PATH } });
 }
 
 const INDEX = 'CREATE INDEX users_email ON users (email);\n';

@@ -1,14 +1,13 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { runHoldfast } from '@holdfast/testkit/run-holdfast.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 // Each starts programs, which a busy machine takes its time for.
 vi.setConfig({ testTimeout: 60_000 });
 
-const PROGRAM = fileURLToPath(new URL('../main.ts', import.meta.url));
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'holdfast-local-'));
@@ -16,21 +15,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-function runLocal(steps: string): Promise<{ readonly code: number; readonly lines: readonly string[] }> {
+async function runLocal(
+  steps: string,
+): Promise<{ readonly code: number; readonly lines: readonly string[] }> {
   const folder = join(root, '.holdfast', 'workflows');
   mkdirSync(folder, { recursive: true });
   writeFileSync(
     join(folder, 'ci.yml'),
     `name: ci\non: push\njobs:\n  a:\n    runs-on: self-hosted\n    steps:\n${steps}`,
   );
-  return new Promise((done) => {
-    execFile(
-      process.execPath,
-      [PROGRAM, 'run', '--local'],
-      { cwd: root, env: { PATH: process.env.PATH, HOME: root, NO_COLOR: '1' } },
-      (error, out) => done({ code: error ? Number(error.code ?? 1) : 0, lines: out.split('\n') }),
-    );
-  });
+  const env = { PATH: process.env.PATH, HOME: root };
+  const { code, out } = await runHoldfast(['run', '--local'], { cwd: root, env });
+  return { code, lines: out.split('\n') };
 }
 
 test('a local run prints what its steps print, every line once, and how it ended', async () => {

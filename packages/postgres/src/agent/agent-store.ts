@@ -19,10 +19,11 @@ interface AgentRow {
 }
 
 /** Silence is measured here, by the database's clock alone. */
-const VIEW = `agent.*, (extract(epoch FROM clock_timestamp() - seen_at) * 1000)::float8 AS silence_ms,
+const view = (
+  held = '',
+) => `agent.*, (extract(epoch FROM clock_timestamp() - seen_at) * 1000)::float8 AS silence_ms,
   (extract(epoch FROM clock_timestamp() - lost_at) * 1000)::float8 AS lost_ms_ago,
-  (SELECT count(*)::int FROM job WHERE job.agent_id = agent.id AND job.ended_at IS NULL AND job.reported IS NULL`;
-const WHOLE_VIEW = `${VIEW}) AS busy`;
+  (SELECT count(*)::int FROM job WHERE job.agent_id = agent.id AND job.ended_at IS NULL AND job.reported IS NULL ${held}) AS busy`;
 
 function viewOf(row: AgentRow): AgentView {
   const { id, name, labels, zone, slots, host, address, intent, state, busy } = row;
@@ -59,7 +60,7 @@ export async function greetAgent(sql: Queryable, agent: AgentHello): Promise<voi
 export async function lockAgent(sql: Queryable, id: string, since: Date | null): Promise<AgentView | null> {
   await sql.query('SELECT 1 FROM agent WHERE id = $1 FOR UPDATE', [id]);
   const found = await sql.query<AgentRow>(
-    `SELECT ${VIEW} AND job.granted_at >= coalesce($2::timestamptz, '-infinity')) AS busy FROM agent WHERE id = $1`,
+    `SELECT ${view("AND job.granted_at >= coalesce($2::timestamptz, '-infinity')")} FROM agent WHERE id = $1`,
     [id, since],
   );
   return found.rows[0] ? viewOf(found.rows[0]) : null;
@@ -68,7 +69,7 @@ export async function lockAgent(sql: Queryable, id: string, since: Date | null):
 /** By id, or by the name people use. */
 export async function findAgent(sql: Queryable, id: string): Promise<AgentView | null> {
   const found = await sql.query<AgentRow>(
-    `SELECT ${WHOLE_VIEW} FROM agent WHERE id::text = $1 OR name = $1 ORDER BY (id::text = $1) DESC, seen_at DESC LIMIT 1`,
+    `SELECT ${view()} FROM agent WHERE id::text = $1 OR name = $1 ORDER BY (id::text = $1) DESC, seen_at DESC LIMIT 1`,
     [id],
   );
   return found.rows[0] ? viewOf(found.rows[0]) : null;
@@ -119,7 +120,7 @@ export async function setAgentIntent(sql: Queryable, id: string, intent: AgentVi
 }
 
 export async function listAgents(sql: Queryable): Promise<readonly AgentView[]> {
-  const found = await sql.query<AgentRow>(`SELECT ${WHOLE_VIEW} FROM agent ORDER BY name, id`);
+  const found = await sql.query<AgentRow>(`SELECT ${view()} FROM agent ORDER BY name, id`);
   return found.rows.map(viewOf);
 }
 

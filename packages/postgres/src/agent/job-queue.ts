@@ -1,5 +1,5 @@
 import type { Claimant, LeaseKey } from '@holdfast/core/pipeline/ports.ts';
-import type { Queryable } from '../database.ts';
+import { LATE_MS, type Queryable } from '../database.ts';
 
 /**
  * The queue of jobs, fair between repositories: whoever has fewest running comes first, so that ten
@@ -15,8 +15,7 @@ const HINTED_MS = 250;
 const COUNT: Pace = { leastMs: 2_000, pauses: 19 };
 const WHOLE: Pace = { leastMs: 30_000, pauses: 99 };
 const FORGET_MS = 600_000;
-/** A transaction lives for less: what commits late is no older. */
-const LATE = `interval '20 seconds'`;
+const LATE = `${LATE_MS} * interval '1 millisecond'`;
 
 /** Again after so long, and after so many times of what it took. */
 interface Pace {

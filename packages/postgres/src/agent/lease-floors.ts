@@ -1,3 +1,5 @@
+import { LATE_MS } from '../database.ts';
+
 /**
  * From when on an agent's leases must be read to meet all of them. Before that moment lie only rows of
  * jobs that it held once, which stay as long as a transaction somewhere is held open, thousands an
@@ -16,8 +18,6 @@ export interface Held {
   readonly whole: boolean;
 }
 
-/** What is granted by a transaction that has not committed yet is no older: transactions live for less. */
-const LATE_MS = 20_000;
 const WHOLE_MS = 30_000;
 
 export class LeaseFloors {

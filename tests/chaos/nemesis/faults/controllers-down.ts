@@ -6,6 +6,7 @@ import { stepRecorded } from '../recoveries.ts';
 export const controllersDown: Fault = {
   kind: 'controllersDown',
   aim: 'everything',
+  ttlMs: ({ downMs }) => downMs + 40_000,
   strike: async (blow) => {
     const { installation, downMs } = blow;
     for (const { name } of installation.controllers) installation.processes.signal(name, 'SIGKILL');
