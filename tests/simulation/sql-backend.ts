@@ -8,24 +8,26 @@ import type { Scheduler } from './scheduler.ts';
 
 /**
  * The real SQL in this process, on PGlite: one database, emptied for each world, whose clock is the
- * scheduler's. Statements find our clock_timestamp() before PostgreSQL's, because the search path
- * says so; nothing else in the SQL is different.
+ * scheduler's. Statements find our clocks before PostgreSQL's, because the search path says so; nothing
+ * else in the SQL is different.
  */
 export interface SqlWorlds {
   readonly open: (scheduler: Scheduler) => Promise<Backend>;
   close(): Promise<void>;
 }
 
-const CLOCK = `
-  CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
-    AS $$ SELECT to_timestamp(current_setting('simulation.now')::float8 / 1000) $$;
-  SET search_path = public, pg_catalog;`;
+const CLOCKS = ['clock_timestamp', 'statement_timestamp', 'transaction_timestamp', 'now'].map(
+  (name) => `
+  CREATE FUNCTION public.${name}() RETURNS timestamptz LANGUAGE sql VOLATILE
+    AS $$ SELECT to_timestamp(current_setting('simulation.now')::float8 / 1000) $$;`,
+);
 
 const TABLES = 'run, job, attempt, agent, log_chunk, event, outbox, duty, repository';
 
 export async function openSqlWorlds(): Promise<SqlWorlds> {
   const lite = await PGlite.create();
-  await lite.exec(`SELECT set_config('simulation.now', '0', false); ${CLOCK}`);
+  await lite.exec(`SELECT set_config('simulation.now', '0', false); ${CLOCKS.join('')}
+    SET search_path = public, pg_catalog;`);
   const database = new LiteDatabase(lite);
   await migrate(database);
   return {
