@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePorts, until } from '../../tools/demo/machine.ts';
 import { APP, config, shipWorkflow, WorkBench } from './work-bench.ts';
 
-/** The router's socket holder stays; its workers are replaced, or die. */
+/** The router's workers are replaced, or die; its holder dies, and they start another. */
 let bench: WorkBench;
 let port: number;
 
@@ -21,7 +22,11 @@ beforeAll(async () => {
     return answers.every((status) => status === 200);
   });
 });
-afterAll(() => bench.stop());
+afterAll(async () => {
+  await bench.stop();
+  // Also a holder that its workers started goes with the rest.
+  expect(await ask(new Agent())).toBe(0);
+});
 
 function ask(agent: Agent): Promise<number> {
   return new Promise((done) => {
@@ -57,6 +62,11 @@ function load() {
 
 const holder = () => bench.machine.processes()['router app/production']?.pid ?? 0;
 
+function record(): { readonly pid: number; readonly standIn: { readonly pid: number } | null } {
+  const file = join(bench.machine.data, 'routers', 'app-production', `holder-${port}.json`);
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
 async function workers(): Promise<readonly string[]> {
   const { routers } = await bench.machine.client('showEnvironment', {
     params: { app: 'app', environment: 'production' },
@@ -89,4 +99,18 @@ test('a worker that dies is replaced, and its successor says so: nobody waits fo
   await sleep(6_000);
   expect(await workers()).toEqual(before);
   expect(await ask(new Agent())).toBe(200);
+});
+
+test('a holder that is killed is followed by another before anybody notices, and looked after again', async () => {
+  const during = load();
+  await sleep(500);
+  const died = holder();
+  process.kill(died, 'SIGKILL');
+  await until('its successor to be looked after', async () => {
+    const { pid, standIn } = record();
+    return pid !== died && standIn?.pid === holder() && holder() !== pid;
+  });
+  const { asked, odd } = await during.stop();
+  expect(odd).toEqual([]);
+  expect(asked).toBeGreaterThan(100);
 });

@@ -53,7 +53,7 @@ export function readRouterConfig(
     );
   return {
     controllers: given('controller', 'HOLDFAST_CONTROLLER').split(','),
-    token: tokenFile ? readFileSync(tokenFile, 'utf8').trim() : given('token', 'HOLDFAST_TOKEN'),
+    token: tokenFile ? readToken(tokenFile) : given('token', 'HOLDFAST_TOKEN'),
     environment,
     host: listen[1] || '0.0.0.0',
     port: Number(listen[2]),
@@ -68,6 +68,17 @@ export function readRouterConfig(
     accessLog: values['access-log'] ?? env.HOLDFAST_ACCESS_LOG ?? null,
     limits: { inFlightPerInstance: 1_000, retryShare: 0.2, headersTimeoutMs: 60_000 },
   };
+}
+
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new HoldfastError(
+      'usageInvalid',
+      `--token-file ${file} cannot be read: ${(error as Error).message}`,
+    );
+  }
 }
 
 function tlsOf(certificate: string | undefined, key: string | undefined): TlsFiles | null {

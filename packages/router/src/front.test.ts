@@ -30,7 +30,7 @@ async function open(tls: TlsFiles | null = null): Promise<number> {
     onRequest: (request, response) => void answer(request, response),
     onUpgrade: (_request, client) => client.destroy(),
   });
-  await front.listen('127.0.0.1', 0);
+  await front.listen({ host: '127.0.0.1', port: 0 });
   closers.push(() => front.close(0));
   return (front.server.address() as { port: number }).port;
 }
@@ -131,7 +131,7 @@ test('a WebSocket that stays does not keep a front from closing at its limit', a
       client.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');
     },
   });
-  await front.listen('127.0.0.1', 0);
+  await front.listen({ host: '127.0.0.1', port: 0 });
   const socket = connect((front.server.address() as { port: number }).port, '127.0.0.1');
   socket.on('error', () => {});
   socket.write('GET /ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');

@@ -16,6 +16,12 @@ export interface FrontOptions {
   readonly onUpgrade: (request: IncomingMessage, client: Duplex, head: Buffer) => void;
 }
 
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly socket?: number | null;
+}
+
 export interface TlsFiles {
   readonly certificate: string;
   readonly key: string;
@@ -64,9 +70,12 @@ export class Front {
     this.server.on('clientError', answerClientError);
   }
 
-  async listen(host: string, port: number): Promise<void> {
+  /** On a socket that the holder inherited, where there is one; `socket` is its number there. */
+  async listen({ host, port, socket = null }: Place): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.server.once('error', reject).listen({ host, port, backlog: BACKLOG }, resolve);
+    this.server.once('error', reject);
+    if (socket === null) this.server.listen({ host, port, backlog: BACKLOG }, resolve);
+    else this.server.listen({ fd: socket }, BACKLOG, resolve);
     await promise;
   }
 

@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, createServer, get } from 'node:http';
+import { createServer as createSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+import { HOLDFAST } from '@holdfast/testkit/run-holdfast.ts';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { closeAll, listen, refusingPort, snapshotOf } from '../proxy/proxy-bench.ts';
+import { fdOf } from './holder-name.ts';
+import { type HolderFacts, HolderRecord } from './record.ts';
+
+/** Real routers without a controller: they route by the snapshot on disk. */
+const PROGRAM = fileURLToPath(new URL('../main.ts', import.meta.url));
+/** Started a dozen times: compiled once. */
+const env = {
+  ...process.env,
+  NODE_COMPILE_CACHE: fileURLToPath(new URL('../../../../node_modules/.cache/holdfast', import.meta.url)),
+};
+const SLOW_MS = 700;
+const patience = { timeout: 15_000, interval: 50 };
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+let data: string;
+let port: number;
+
+beforeEach(async () => {
+  const app = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    setTimeout(() => response.end('served'), request.url === '/slow' ? SLOW_MS : 0);
+  });
+  data = mkdtempSync(join(tmpdir(), 'holdfast-holder-'));
+  port = await refusingPort();
+  writeFileSync(tokenFile(), 'secret');
+  writeFileSync(join(data, 'snapshot.json'), JSON.stringify(snapshotOf([await listen(app)])));
+});
+
+afterEach(async () => {
+  // Again after a moment: an orphan may have been starting another one.
+  for (let time = 0; time < 2; time += 1, await sleep(100)) {
+    for (const pid of processesOf(data)) process.kill(pid, 'SIGKILL');
+  }
+  await closeAll();
+  rmSync(data, { recursive: true, force: true });
+});
+
+/** Whoever was told this data folder. */
+function processesOf(folder: string): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => commandOf(pid).includes(folder));
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+const tokenFile = () => join(data, 'token');
+const words = () => [
+  PROGRAM,
+  ...['--controller', 'http://127.0.0.1:9', '--token-file', tokenFile(), '--environment', 'shop/production'],
+  ...['--listen', `127.0.0.1:${port}`, '--data', data],
+];
+
+function start(): { readonly child: ChildProcess; readonly said: () => string } {
+  const child = spawn(process.execPath, words(), { stdio: ['ignore', 'ignore', 'pipe'], env });
+  let text = '';
+  child.stderr?.on('data', (part) => (text += part));
+  return { child, said: () => text };
+}
+
+const facts = (): HolderFacts | null => new HolderRecord({ data, port }).read();
+
+const holderAfter = (former: number) =>
+  vi.waitFor(() => {
+    const found = facts();
+    if (!found || found.pid === former) throw new Error('no other holder yet');
+    return found;
+  }, patience);
+
+function workersOf(pid: number): readonly number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+const ended = (child: ChildProcess) =>
+  vi.waitFor(() => {
+    if (child.exitCode === null && child.signalCode === null) throw new Error('still there');
+    return child.exitCode;
+  }, patience);
+
+function ask(path = '/', agent = new Agent()): Promise<string> {
+  return new Promise((done) => {
+    const sent = get({ host: '127.0.0.1', port, path, agent, timeout: 5_000 }, (answer) => {
+      let text = '';
+      answer.on('data', (part) => (text += part)).on('end', () => done(text));
+      answer.on('error', (error) => done(error.message));
+    });
+    sent.on('timeout', () => sent.destroy(new Error('hung'))).on('error', (error) => done(error.message));
+  });
+}
+
+/** Users on fresh and on kept connections, and some whose answers take long. */
+function load() {
+  let running = true;
+  const answers: string[] = [];
+  const user = async (path: string, agent: Agent) => {
+    for (; running; await sleep(5)) answers.push(await ask(path, agent));
+    agent.destroy();
+  };
+  const kept = () => new Agent({ keepAlive: true, maxSockets: 1 });
+  const users = [
+    ...[user('/', new Agent()), user('/', new Agent()), user('/', kept()), user('/', kept())],
+    ...[user('/slow', new Agent()), user('/slow', kept())],
+  ];
+  return async () => {
+    running = false;
+    await Promise.all(users);
+    return answers;
+  };
+}
+
+const failedOf = (answers: readonly string[]) => answers.filter((answer) => answer !== 'served');
+
+test('a holder is replaced, and its successor too, without a failed request; who started it stands in', async () => {
+  const { child } = start();
+  const first = await holderAfter(0);
+  const stop = load();
+  process.kill(first.pid, 'SIGUSR2');
+  const second = await holderAfter(first.pid);
+  expect(second).toMatchObject({ successor: true, standIn: { pid: child.pid } });
+  await vi.waitFor(() => expect(workersOf(first.pid)).toEqual([]), patience);
+  // As a service manager would: to the only process that it knows.
+  child.kill('SIGUSR2');
+  const third = await holderAfter(second.pid);
+  expect(third.standIn?.pid).toBe(child.pid);
+  await vi.waitFor(() => expect(startTimeOf(second.pid)).toBe(null), patience);
+  const answers = await stop();
+  expect(failedOf(answers)).toEqual([]);
+  expect(answers.length).toBeGreaterThan(200);
+  child.kill('SIGTERM');
+  expect(await ended(child)).toBe(0);
+  expect(startTimeOf(third.pid)).toBe(null);
+  expect(await ask()).toContain('ECONNREFUSED');
+});
+
+test('workers outlive a holder that is killed and start the next one; no request notices', async () => {
+  const { child } = start();
+  const first = await holderAfter(0);
+  const stop = load();
+  await sleep(300);
+  child.kill('SIGKILL');
+  const second = await holderAfter(first.pid);
+  expect(second.successor).toBe(true);
+  const again = start();
+  await vi.waitFor(() => expect(facts()?.standIn?.pid).toBe(again.child.pid), patience);
+  // A successor that dies, too, with one of its workers.
+  for (const pid of [second.pid, ...workersOf(second.pid).slice(1)]) process.kill(pid, 'SIGKILL');
+  const third = await holderAfter(second.pid);
+  await vi.waitFor(() => expect(facts()?.standIn?.pid).toBe(again.child.pid), patience);
+  await vi.waitFor(() => expect(workersOf(third.pid)).toHaveLength(2), patience);
+  const answers = await stop();
+  // What was in flight on the worker that was killed, and at most one request a user.
+  expect(failedOf(answers).length).toBeLessThanOrEqual(6);
+  expect(answers.length).toBeGreaterThan(200);
+  again.child.kill('SIGTERM');
+  expect(await ended(again.child)).toBe(0);
+  expect(startTimeOf(third.pid)).toBe(null);
+});
+
+test('a second start beside a holder that somebody looks after is refused, and says by whom', async () => {
+  start();
+  const first = await holderAfter(0);
+  const { child, said } = start();
+  expect(await ended(child)).toBe(3);
+  expect(said()).toContain(`runs as pid ${first.pid}`);
+  expect(await ask()).toBe('served');
+});
+
+test('a worker that cannot start as it is told ends the router at first, and later only itself', async () => {
+  const socket = createSocket().listen(port, '127.0.0.1');
+  const refused = start();
+  expect(await ended(refused.child)).toBe(3);
+  expect(refused.said()).toContain('in use');
+  await new Promise((done) => socket.close(done));
+  const { child, said } = start();
+  const { pid } = await holderAfter(0);
+  const [one = 0, other = 0] = workersOf(pid);
+  rmSync(tokenFile());
+  process.kill(one, 'SIGKILL');
+  await vi.waitFor(() => expect(said()).toContain(`${tokenFile()} cannot be read`), patience);
+  expect(await ask()).toBe('served');
+  expect(workersOf(pid)).toContain(other);
+  writeFileSync(tokenFile(), 'secret');
+  await vi.waitFor(() => expect(workersOf(pid)).toHaveLength(2), patience);
+  expect(child.exitCode).toBe(null);
+});
+
+test('it serves on a socket that a service manager keeps, also when the command line starts it', async () => {
+  const manager = createSocket();
+  await new Promise<void>((done) => manager.listen(port, '127.0.0.1', done));
+  const [, ...options] = words();
+  const child = spawn(
+    '/bin/sh',
+    ['-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh', process.execPath, HOLDFAST, 'router', ...options],
+    { stdio: ['ignore', 'ignore', 'inherit', fdOf(manager)], env },
+  );
+  await new Promise((done) => manager.close(done));
+  await holderAfter(0);
+  expect(await ask()).toBe('served');
+  child.kill('SIGTERM');
+  expect(await ended(child)).toBe(0);
+});
