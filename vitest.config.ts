@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
+/** Far beyond what they take: machines are shared, and a test that hangs is found all the same. */
 const slow = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /** Projects by file suffix: what a test needs is in its name. */
@@ -11,6 +12,7 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts'],
           exclude: ['**/*.pg.test.ts', '**/node_modules/**'],
+          ...slow,
         },
       },
       { test: { name: 'postgres', include: ['packages/*/src/**/*.pg.test.ts'], ...slow } },

@@ -19,6 +19,7 @@ const NAMES: readonly Name[] = ['rolling', 'blue', 'canary'];
 
 const APP = {
   'server.js': `require('node:http').createServer((q, a) => {
+  if (q.url === '/report') return a.end(JSON.stringify({ release: process.env.HOLDFAST_RELEASE, ready: true }));
   a.setHeader('x-mirrored', String(global.mirrored ?? 0));
   if (q.headers['x-holdfast-mirror']) global.mirrored = (global.mirrored ?? 0) + 1;
   a.end(process.env.VERSION);
@@ -57,6 +58,7 @@ environments:
   blue:
     mirrors: rolling
     target: { replicas: 2 }
+    readiness: { path: /report }
     traffic: { listen: ${ports.blue} }
     strategy: { kind: blueGreen, gate: manual, preview: { listen: ${ports.preview} }, soak: 100ms, analysis: ${QUICK} }
   canary:
@@ -151,6 +153,15 @@ beforeAll(async () => {
     await until(`v1 to serve in ${name}`, async () => (await ask(ports[name])) === 'v1');
 });
 afterAll(() => bench.stop());
+
+test('readiness that names its release is full, a plain answer is shallow, and doctor and plan say so', async () => {
+  expect((await view('blue')).readiness).toBe('full');
+  expect((await view('rolling')).readiness).toBe('shallow');
+  const { sentences } = await bench.machine.client('planDeploy', { params: at('rolling') });
+  expect(sentences).toContain(
+    'Readiness is shallow: a plain 200 is believed, and no business probe is asked.',
+  );
+});
 
 test('rolling replaces instances a batch at a time and drops nothing; an abort brings stable back', async () => {
   const during = load(ports.rolling);

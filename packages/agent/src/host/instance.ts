@@ -42,6 +42,7 @@ export class HostedInstance {
   private reason: string | null = null;
   private port: number | null = null;
   private startMs: number | null = null;
+  private shallow: boolean | null = null;
   private stopping = false;
   private sessionGoesOn = false;
   private ended = false;
@@ -69,6 +70,7 @@ export class HostedInstance {
       port: this.port,
       reason: this.reason,
       startMs: this.startMs,
+      shallow: this.shallow,
     };
   }
 
@@ -186,6 +188,7 @@ export class HostedInstance {
     while (!this.ended && !this.stopping) {
       const answer = await this.askWhetherReady();
       if (this.ended || this.stopping) return;
+      if (answer.ready) this.hearShallow(answer.shallow);
       good = answer.ready ? good + 1 : 0;
       bad = answer.ready ? 0 : bad + 1;
       if (good >= this.order.readiness.successes && this.state !== 'ready' && this.order.desired === 'run') {
@@ -202,6 +205,12 @@ export class HostedInstance {
           : this.order.readiness.intervalMs,
       );
     }
+  }
+
+  private hearShallow(shallow: boolean): void {
+    if (this.shallow === shallow) return;
+    this.shallow = shallow;
+    if (this.state === 'ready') this.world.changed();
   }
 
   /** The session check is made once, before the first traffic: it costs a login. */

@@ -81,7 +81,8 @@ async function checkInstallation(client: Client): Promise<Finding[]> {
       findings.push({
         subject: item.name,
         level: 'weak',
-        sentence: 'readiness is shallow: add business probes under readiness.probes',
+        sentence:
+          'readiness is shallow: it answers 200 without naming its release; answer with a readiness report, or add readiness.probes',
       });
     if (item.routers.length === 0)
       findings.push({

@@ -88,6 +88,8 @@ export const observation = z.object({
   port: z.int().nullable(),
   reason: z.string().nullable(),
   startMs: z.int().nullable(),
+  /** Its last good answer named no release: a plain 200 was believed; null: none yet. */
+  shallow: z.boolean().nullable().default(null),
 });
 
 export const exchange = z.object({

@@ -257,6 +257,7 @@ export const environment = z.object({
   preview: z.int().nullable(),
   /** Over the last minute. */
   traffic: z.object({ requestsPerSecond: z.number(), errorRate: z.number(), p95Ms: z.number().nullable() }),
+  /** shallow: an instance answers a plain 200, and no business probe is asked; unknown: none was ready yet. */
   readiness: z.enum(['full', 'shallow', 'unknown']),
 });
 

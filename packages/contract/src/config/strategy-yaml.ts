@@ -80,7 +80,7 @@ const analysis = z.strictObject({
     .describe('By then the step is decided. Default: 15m (canary), 2m (rolling), 5m (blueGreen).'),
   warmup: duration
     .prefault('10s')
-    .describe('Not judged after the candidate first gets traffic, on all arms.'),
+    .describe('Not judged after instances of the candidate get their first traffic, on all arms.'),
   errorRate: z
     .strictObject({ increase: percentagePoints.prefault('0.2pp') })
     .prefault({})

@@ -12,10 +12,9 @@ export function collectEvidence(rollout: Rollout, intervals: readonly IntervalRo
   if (stable === null) return rollout.evidence;
   if (trafficSince === null)
     return plan.baseline === 'before' ? yardstick(rollout, intervals) : rollout.evidence;
-  const from = (trafficSince + plan.warmupMs) / 1_000;
   const seconds = new Map<number, Counts[]>();
   for (const { second, counts } of intervals) {
-    if (second >= from) seconds.set(second, [...(seconds.get(second) ?? []), ...counts]);
+    if (isJudged(rollout, second)) seconds.set(second, [...(seconds.get(second) ?? []), ...counts]);
   }
   return [...seconds.entries()]
     .sort(([a], [b]) => a - b)
@@ -23,6 +22,16 @@ export function collectEvidence(rollout: Rollout, intervals: readonly IntervalRo
       (evidence, [second, counts]) => addSecond(rollout, evidence, { second, counts }),
       rollout.evidence,
     );
+}
+
+/**
+ * Not while some of the candidate's instances are cold, which would be held against all of it; on all
+ * arms, so that they are compared over the same time. Seconds before a step may come in after it began.
+ */
+function isJudged({ plan, trafficSince, warmingSince }: Rollout, second: number): boolean {
+  const warm = (since: number | null) => second >= ((since ?? 0) + plan.warmupMs) / 1_000;
+  const before = warmingSince !== trafficSince && second + 1 <= (warmingSince ?? 0) / 1_000;
+  return warm(warmingSince) || (before && warm(trafficSince));
 }
 
 type Counts = IntervalRow['counts'][number];

@@ -36,8 +36,8 @@ export async function sampleMetrics(services: Services, duty: Duty): Promise<num
   const stable = row.stable ? await findRelease(database, row.stable) : null;
   const metrics = await metricsOf(services, candidate);
   const known = await hasSamples(database, row.id);
-  const { trafficSince, plan } = row.data;
-  const begun = trafficSince !== null && Date.now() >= trafficSince + plan.warmupMs;
+  const { warmingSince, plan } = row.data;
+  const begun = warmingSince !== null && Date.now() >= warmingSince + plan.warmupMs;
   if (known && !begun) return WAIT_MS;
   const second = Math.floor(Date.now() / 1_000);
   const told = await Promise.all(

@@ -21,6 +21,7 @@ export function planned(
     promoted: false,
     supersededBy: null,
     trafficSince: null,
+    warmingSince: null,
     shortSince: null,
     evidence: noEvidence(),
     judgement: null,

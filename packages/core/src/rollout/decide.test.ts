@@ -19,6 +19,22 @@ test('a release without harm reaches the whole traffic unattended, step by step'
   );
 });
 
+test('instances that get their first traffic are warming up, whichever step started them', () => {
+  const run = new Driver().until('analysing');
+  const first = run.rollout.warmingSince;
+  expect(first).toBe(run.rollout.trafficSince);
+  run.feed({ n: 500, failed: 0 }, { n: 5_000, failed: 0 }).until('starting').until('analysing');
+  const second = run.rollout.warmingSince;
+  expect(second).toBeGreaterThan(first ?? 0);
+  expect(run.rollout.trafficSince).toBe(first);
+  run.until('soaking');
+  expect(run.rollout.warmingSince).toBeGreaterThan(second ?? 0);
+  const steps = PLAN.steps.map((step) => ({ ...step, candidates: 4 }));
+  const whole = new Driver({ plan: { ...PLAN, steps } }).until('analysing');
+  const since = whole.rollout.warmingSince;
+  expect(whole.until('soaking').rollout.warmingSince).toBe(since);
+});
+
 test('traffic moves only when every router acknowledged', () => {
   const run = new Driver().until('shifting');
   for (let ticks = 0; ticks < 50; ticks += 1)

@@ -3,7 +3,19 @@ import { unreachable } from '../kernel/invariant.ts';
 import { accept, type Result, refuse } from '../kernel/result.ts';
 import { WHOLE } from '../traffic/traffic.ts';
 import { overload } from './capacity.ts';
-import { abort, carryOn, finish, hold, next, type RolloutDecision, shift, stay, to, unfit } from './moves.ts';
+import {
+  abort,
+  carryOn,
+  finish,
+  hold,
+  next,
+  type RolloutDecision,
+  shift,
+  stay,
+  to,
+  unfit,
+  withTraffic,
+} from './moves.ts';
 import { currentStep, isWhole, servingReplicas, wantedReplicas } from './plan.ts';
 import type { RolloutWorld } from './ports.ts';
 import {
@@ -285,12 +297,11 @@ function soakingTick(rollout: Rollout, now: number): Result<RolloutDecision, Rol
 
 /** What comes here without a step before it (one batch, or by hand) was never looked at with less. */
 function everything(rollout: Rollout, now: number): Rollout {
-  const first = rollout.trafficSince === null && !isWhole(rollout);
+  if (isWhole(rollout)) return { ...rollout, weight: WHOLE };
+  const step = { weight: WHOLE, candidates: rollout.plan.replicas };
   return {
-    ...rollout,
-    weight: WHOLE,
-    trafficSince: first ? now : rollout.trafficSince,
-    unjudged: rollout.unjudged || first,
+    ...withTraffic(rollout, step, now),
+    unjudged: rollout.unjudged || rollout.trafficSince === null,
   };
 }
 

@@ -1,7 +1,14 @@
 import { formatShare } from '../kernel/quantity.ts';
 import { accept, type Result, refuse } from '../kernel/result.ts';
-import { currentStep } from './plan.ts';
-import type { HeldFor, Rollout, RolloutEffect, RolloutRefusal, RolloutState } from './rollout.ts';
+import { currentStep, servingReplicas } from './plan.ts';
+import type {
+  HeldFor,
+  Rollout,
+  RolloutEffect,
+  RolloutRefusal,
+  RolloutState,
+  RolloutStep,
+} from './rollout.ts';
 
 /** The single moves that decisions are made of. */
 export interface RolloutDecision {
@@ -52,16 +59,25 @@ export function hold(
 }
 
 export function shift(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
-  const { weight } = currentStep(rollout.plan, rollout.step);
+  const { weight, candidates } = currentStep(rollout.plan, rollout.step);
   // From here on routers may send it requests, one after the other.
-  const moved = {
+  const moved = { ...withTraffic(rollout, { weight, candidates }, now), heldFor: null, reason: null };
+  return to(moved, 'shifting', { now });
+}
+
+/** The candidate's share; what gets its first requests with it is warming up. */
+export function withTraffic(
+  rollout: Rollout,
+  { weight, candidates }: Pick<RolloutStep, 'weight' | 'candidates'>,
+  now: number,
+): Rollout {
+  const wider = candidates > servingReplicas(rollout);
+  return {
     ...rollout,
     weight,
-    heldFor: null,
-    reason: null,
     trafficSince: rollout.trafficSince ?? now,
+    warmingSince: wider ? now : rollout.warmingSince,
   };
-  return to(moved, 'shifting', { now });
 }
 
 /** From a step that was held because it could not be carried: its traffic moves; after the last one, all of it. */

@@ -6,7 +6,11 @@ import type { Rollout, RolloutPlan, RolloutStep } from './rollout.ts';
 type OlderStep = Pick<RolloutStep, 'weight' | 'dwellMs'> & Partial<RolloutStep>;
 
 export function currentRollout(given: Rollout): Rollout {
-  const kept = { ...given, shortSince: given.shortSince ?? null };
+  const kept = {
+    ...given,
+    shortSince: given.shortSince ?? null,
+    warmingSince: given.warmingSince ?? given.trafficSince,
+  };
   // A controller of 0.2 that held the duty in between has dropped what it does not know of.
   const complete = kept.evidence.failedUsers !== undefined && kept.evidence.metrics !== undefined;
   if (kept.plan.strategy !== undefined) return complete ? kept : { ...kept, evidence: noEvidence() };

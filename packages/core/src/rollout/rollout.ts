@@ -136,8 +136,10 @@ export interface Rollout {
   readonly askedBy: string | null;
   /** The release that takes this one's place once it has let go; null: none. */
   readonly supersededBy: string | null;
-  /** First moment at which the candidate got traffic; samples count from `warmupMs` later. */
+  /** First moment at which the candidate got traffic. */
   readonly trafficSince: number | null;
+  /** Last moment at which instances of the candidate got traffic that had none; null: none has. Not judged for `warmupMs`. */
+  readonly warmingSince: number | null;
   /** Since when fewer of the candidate's instances are ready than its traffic needs; null: enough are. */
   readonly shortSince: number | null;
   readonly evidence: Evidence;

@@ -18,6 +18,7 @@ export interface InstanceRow {
   readonly drain_since: Date | null;
   readonly excluded_by: Version | null;
   readonly ready_at: Date | null;
+  readonly shallow: boolean | null;
   readonly created_at: Date;
   readonly ended_at: Date | null;
 }
@@ -78,13 +79,14 @@ export async function observeInstance(
 ): Promise<{ readonly environmentId: string; readonly releaseId: string } | null> {
   const ended = seen.state === 'stopped' || seen.state === 'crashed';
   const changed = await sql.query<{ environment_id: string; release_id: string }>(
-    `UPDATE instance SET state = $4, port = coalesce($5, port), reason = $6,
+    `UPDATE instance SET state = $4, port = coalesce($5, port), reason = $6, shallow = coalesce($8, shallow),
        ready_at = CASE WHEN $4 = 'ready' THEN coalesce(ready_at, clock_timestamp()) ELSE ready_at END,
        ended_at = CASE WHEN $7 THEN coalesce(ended_at, clock_timestamp()) ELSE ended_at END
      WHERE id = $1 AND agent_id = $2 AND epoch = $3 AND ended_at IS NULL
-       AND (state, coalesce(port, 0), coalesce(reason, '')) IS DISTINCT FROM ($4, coalesce($5, port, 0), coalesce($6, ''))
+       AND (state, coalesce(port, 0), coalesce(reason, ''), shallow)
+         IS DISTINCT FROM ($4, coalesce($5, port, 0), coalesce($6, ''), coalesce($8, shallow))
      RETURNING environment_id, release_id`,
-    [seen.id, agentId, seen.epoch, seen.state, seen.port, seen.reason, ended],
+    [seen.id, agentId, seen.epoch, seen.state, seen.port, seen.reason, ended, seen.shallow],
   );
   const row = changed.rows[0];
   return row ? { environmentId: row.environment_id, releaseId: row.release_id } : null;

@@ -22,7 +22,6 @@ const env = {
 };
 const SLOW_MS = 700;
 const patience = { timeout: 15_000, interval: 50 };
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let data: string;
 let port: number;

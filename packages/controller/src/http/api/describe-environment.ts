@@ -86,8 +86,19 @@ export async function describeEnvironment(
     listen: environment.config.traffic.listen ?? null,
     preview: previewOf(environment.config),
     traffic: await trafficOf(sql, environment),
-    readiness: environment.config.readiness.probes.length > 0 ? 'full' : 'shallow',
+    readiness: readinessOf(environment, instances),
   };
+}
+
+/** A probe that is answered as expected says more than a report; without either, a plain 200 is believed. */
+export function readinessOf(
+  { config }: Pick<EnvironmentRow, 'config'>,
+  instances: readonly Pick<InstanceRow, 'shallow'>[],
+): EnvironmentView['readiness'] {
+  if (config.readiness.probes.length > 0) return 'full';
+  const heard = instances.flatMap(({ shallow }) => shallow ?? []);
+  if (heard.length === 0) return 'unknown';
+  return heard.includes(true) ? 'shallow' : 'full';
 }
 
 function frozenView({ frozen_until: until, frozen_why: why }: EnvironmentRow): EnvironmentView['frozen'] {

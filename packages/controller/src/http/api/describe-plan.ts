@@ -8,9 +8,10 @@ import type { Queryable } from '@holdfast/postgres/database.ts';
 import { migrationsOf } from '@holdfast/postgres/migration/migration-store.ts';
 import { listReleases } from '@holdfast/postgres/release/release-store.ts';
 import type { EnvironmentRow } from '@holdfast/postgres/rollout/environment-store.ts';
+import { instancesOf } from '@holdfast/postgres/rollout/instance-store.ts';
 import { nameOf } from '../../environments/gather.ts';
 import { planOf } from '../../releases/plan-of.ts';
-import { trafficOf } from './describe-environment.ts';
+import { readinessOf, trafficOf } from './describe-environment.ts';
 
 /** What a rollout would do with the traffic of the last minute, in numbers and in sentences. */
 export async function describePlan(sql: Queryable, environment: EnvironmentRow): Promise<PlanView> {
@@ -49,7 +50,7 @@ export async function describePlan(sql: Queryable, environment: EnvironmentRow):
       ...decidabilityOf(plan, advice, facts),
       capacityOf(plan, advice, facts),
       ...advice.overloads,
-      readinessOf(config),
+      await readinessSentence(sql, environment),
       ...(await schemaOf(sql, environment)),
       advice.recommended === advice.strategy
         ? `The strategy fits: ${advice.because}.`
@@ -106,8 +107,14 @@ function capacityOf(plan: RolloutPlan, { overloads }: Advice, facts: Facts): str
     : `${plan.replicas} replicas of ${plan.safeRps} requests/s do not carry every step${zone}; such a step is held.`;
 }
 
-function readinessOf({ readiness }: EnvironmentRow['config']): string {
-  return readiness.probes.length === 0
-    ? 'Readiness is shallow: a plain 200 is believed, and no business probe is asked.'
-    : `Readiness asks ${readiness.probes.length} business probes.`;
+const READINESS = {
+  full: 'Readiness is a report that names its release.',
+  shallow: 'Readiness is shallow: a plain 200 is believed, and no business probe is asked.',
+  unknown: 'How much readiness says is not known before an instance is ready.',
+} as const;
+
+async function readinessSentence(sql: Queryable, environment: EnvironmentRow): Promise<string> {
+  const { probes } = environment.config.readiness;
+  if (probes.length > 0) return `Readiness asks ${probes.length} business probes.`;
+  return READINESS[readinessOf(environment, await instancesOf(sql, environment.id))];
 }
