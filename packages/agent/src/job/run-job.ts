@@ -248,8 +248,7 @@ export class JobRun {
     if (rule !== null) this.clearTry(base);
     const { checkpoint, problem } =
       rule === null ? await this.close(step, { index, result, conclusion }) : NO_CHECKPOINT;
-    const tail = base.log.takeTail();
-    await base.log.close(LOG_PATIENCE_MS);
+    const tail = await base.log.end(LOG_PATIENCE_MS);
     const finished = stepFinished(
       {
         jobId,

@@ -12,6 +12,7 @@ export type SendChunk = (chunk: Pick<LogAppend, 'offset' | 'text'>) => Promise<v
 const FLUSH_MS = 200;
 const TAIL_BYTES = 64 * 1024;
 const CHUNK_CHARACTERS = 256 * 1024;
+const LOOK_MS = 50;
 
 export class LogStream {
   private readonly send: SendChunk;
@@ -21,6 +22,8 @@ export class LogStream {
   private closed = false;
   /** On its way, and not taken yet. */
   private carried: string | null = null;
+  /** At the last try nobody answered. */
+  private away = false;
   private readonly pump: Promise<void>;
 
   constructor(send: SendChunk) {
@@ -46,11 +49,21 @@ export class LogStream {
   }
 
   /**
-   * What no controller has taken, if it is little: it goes with the report of the step's end, so that
-   * a result is never known without its log. A chunk that is on its way is said again: the longer one
-   * at an offset is kept.
+   * The step is over: what no controller has taken goes with the report of its end once that is
+   * little, so that a result is never known without its log. Waits while nobody answers, when nobody
+   * would hear the result either, and for `patienceMs` while they answer and do not take it.
    */
-  takeTail(): Pick<LogAppend, 'offset' | 'text'> | null {
+  async end(patienceMs: number): Promise<Pick<LogAppend, 'offset' | 'text'> | null> {
+    this.closed = true;
+    for (let waited = 0; this.backlog > TAIL_BYTES && waited < patienceMs; ) {
+      await Promise.race([this.pump, sleep(LOOK_MS, undefined, { ref: false })]);
+      if (!this.away) waited += LOOK_MS;
+    }
+    return this.takeTail();
+  }
+
+  /** A chunk that is on its way is said again: the longer one at an offset is kept. */
+  private takeTail(): Pick<LogAppend, 'offset' | 'text'> | null {
     const waiting = this.backlog;
     if (waiting === 0 || waiting > TAIL_BYTES) return null;
     const tail = { offset: this.sent, text: (this.carried ?? '') + this.parts.splice(0).join('') };
@@ -92,6 +105,7 @@ export class LogStream {
         () => null,
         (error: unknown) => error,
       );
+      this.away = problem instanceof HoldfastError && problem.kind === 'unavailable';
       // The tail took it along.
       if (this.carried !== text) return;
       if (problem === null) {
