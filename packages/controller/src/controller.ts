@@ -6,7 +6,7 @@ import { shortOfDisk } from '@holdfast/contract/process/disk-floor.ts';
 import { Copies } from '@holdfast/migration/mysql/run-copy.ts';
 import { Database, type Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, reviveDuties } from '@holdfast/postgres/duty/duty-store.ts';
-import { placeEvents } from '@holdfast/postgres/events/event-store.ts';
+import { Sequencer } from '@holdfast/postgres/events/sequencer.ts';
 import { takeGeneration } from '@holdfast/postgres/generation.ts';
 import { migrate } from '@holdfast/postgres/migrate.ts';
 import { PostgresPipeline } from '@holdfast/postgres/pipeline-store.ts';
@@ -184,6 +184,7 @@ function startLoops(
 }
 
 function dutyHandlers(services: Services): { readonly [kind: string]: DutyHandler } {
+  const sequencer = new Sequencer(() => performance.now());
   return {
     repository: (duty) => pollRepository(services, duty),
     inbox: (duty) => readInbox(services, duty),
@@ -198,7 +199,7 @@ function dutyHandlers(services: Services): { readonly [kind: string]: DutyHandle
     },
     janitor: () => sweep(services),
     sequencer: async () => {
-      const placed = await placeEvents(services.database);
+      const placed = await sequencer.place(services.database);
       if (placed > 0) services.hints.send('events');
       return placed > 0 ? 20 : 200;
     },

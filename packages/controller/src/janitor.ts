@@ -5,7 +5,7 @@ import {
   forgetCheckpoints,
   takeDoomed,
 } from '@holdfast/postgres/blob/blob-index.ts';
-import { forgetOldEvents } from '@holdfast/postgres/events/event-store.ts';
+import { keepEventParts } from '@holdfast/postgres/events/event-parts.ts';
 import { forgetOldIntervals } from '@holdfast/postgres/rollout/router-store.ts';
 import { keepLogDays } from '@holdfast/postgres/run/log-days.ts';
 import type { Services } from './services.ts';
@@ -16,6 +16,7 @@ import type { Services } from './services.ts';
  */
 const IDLE_HOURS = 24;
 const DOOMED_HOURS = 24;
+const EVENT_DAYS = 30;
 const EVERY_MS = 10 * 60_000;
 const DRAFT_MS = 3_600_000;
 
@@ -27,7 +28,7 @@ export async function sweep(services: Services): Promise<number> {
     () => removeDoomed(services),
     () => blobs.sweepDrafts(DRAFT_MS),
     () => forgetIdempotentAnswers(database),
-    () => forgetOldEvents(database),
+    () => keepEventParts(database, EVENT_DAYS),
     () => keepLogDays(database, config.logDays),
     () => forgetOldIntervals(database),
   ];

@@ -38,17 +38,26 @@ export async function appendEvents(
   );
 }
 
+export interface Placed {
+  readonly count: number;
+  /** The highest id among them; 0: there were none. */
+  readonly highest: number;
+}
+
 /**
  * The sequencer's one action: committed events get their place. A reader by `id > n` would lose an
  * event whose transaction commits late; a place is given only to what is already visible.
  */
-export async function placeEvents(sql: Queryable): Promise<number> {
-  const placed = await sql.query(
-    `WITH next AS (SELECT id FROM event WHERE position IS NULL ORDER BY id LIMIT 1000 FOR UPDATE),
-          placed AS (SELECT id, nextval('event_position') AS position FROM (SELECT id FROM next ORDER BY id) ordered)
-     UPDATE event SET position = placed.position FROM placed WHERE event.id = placed.id`,
+export async function placeEvents(sql: Queryable, aboveId = 0): Promise<Placed> {
+  const placed = await sql.query<Placed>(
+    `WITH next AS (SELECT id FROM event WHERE position IS NULL AND id > $1 ORDER BY id LIMIT 1000 FOR UPDATE),
+          placed AS (SELECT id, nextval('event_position') AS position FROM (SELECT id FROM next ORDER BY id) ordered),
+          moved AS (UPDATE event SET position = placed.position FROM placed WHERE event.id = placed.id AND event.position IS NULL
+            RETURNING event.id)
+     SELECT count(*)::int AS count, coalesce(max(id), 0)::float8 AS highest FROM moved`,
+    [aboveId],
   );
-  return placed.rowCount ?? 0;
+  return placed.rows[0] as Placed;
 }
 
 export async function readEvents(sql: Queryable, after: number, limit: number): Promise<readonly EventRow[]> {
@@ -64,10 +73,4 @@ export async function lastPosition(sql: Queryable): Promise<number> {
     'SELECT coalesce(max(position), 0) AS position FROM event',
   );
   return found.rows[0]?.position ?? 0;
-}
-
-export async function forgetOldEvents(sql: Queryable): Promise<void> {
-  await sql.query(
-    `DELETE FROM event WHERE position IS NOT NULL AND at < clock_timestamp() - interval '30 days'`,
-  );
 }

@@ -1,12 +1,8 @@
 import type { Queryable, Transactor } from '../database.ts';
-import { isBusyLock } from '../failures.ts';
+import { addPart, dropPart } from '../parts.ts';
 
-/**
- * The parts of `log_chunk`: one a day, made before they are needed, dropped when nothing in them is younger than
- * what is kept. A part that cannot be had within a moment is left for the next sweep: nobody waits behind it.
- */
+/** The parts of `log_chunk`, one a day. */
 const AHEAD_DAYS = 3;
-const LOCK = "SET LOCAL lock_timeout = '500ms'";
 
 interface Part {
   readonly name: string;
@@ -59,39 +55,13 @@ async function nextDay(sql: Queryable, day: string): Promise<string> {
   return found.rows[0]?.next ?? day;
 }
 
-/** Attached, not created in place: that would lock writers out, this only whoever has ids of no day. */
+/** A clock that was ahead may have written for this day already. */
 async function addDay(database: Transactor, day: string): Promise<void> {
+  const bounds = await database.query<{ from: string; to: string }>(
+    'SELECT log_day_begins($1::date)::text AS from, log_day_begins($1::date + 1)::text AS to',
+    [day],
+  );
+  const { from, to } = bounds.rows[0] as { from: string; to: string };
   const name = `log_chunk_${day.replaceAll('-', '')}`;
-  await database.transaction(async (sql) => {
-    await sql.query(LOCK);
-    const bounds = await sql.query<{ from: string; to: string }>(
-      'SELECT log_day_begins($1::date)::text AS from, log_day_begins($1::date + 1)::text AS to',
-      [day],
-    );
-    const { from, to } = bounds.rows[0] as { from: string; to: string };
-    await sql.query(
-      `CREATE TABLE IF NOT EXISTS ${name} (LIKE log_chunk INCLUDING DEFAULTS INCLUDING INDEXES)`,
-    );
-    // A clock that was ahead has written for this day already.
-    await sql.query(
-      `WITH moved AS (DELETE FROM log_chunk_rest WHERE attempt_id >= $1 AND attempt_id < $2 RETURNING *) INSERT INTO ${name} SELECT * FROM moved`,
-      [from, to],
-    );
-    await sql.query(
-      `ALTER TABLE log_chunk ATTACH PARTITION ${name} FOR VALUES FROM ('${from}') TO ('${to}')`,
-    );
-  });
-}
-
-async function dropPart(database: Transactor, name: string): Promise<boolean> {
-  try {
-    await database.transaction(async (sql) => {
-      await sql.query(LOCK);
-      await sql.query(`DROP TABLE ${name}`);
-    });
-    return true;
-  } catch (error) {
-    if (isBusyLock(error)) return false;
-    throw error;
-  }
+  await addPart(database, { table: 'log_chunk', name, column: 'attempt_id', from, to });
 }
