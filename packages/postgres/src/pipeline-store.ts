@@ -61,7 +61,7 @@ export class PostgresPipeline implements PipelineStore {
   async applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]> {
     for (let tried = 1; ; tried += 1) {
       try {
-        return await applyNews(this.newsLane, news, this.floors);
+        return await applyNews(this.newsLane, news, { floors: this.floors, queue: this.queue });
       } catch (error) {
         if (isBadData(error) || isUnavailable(error)) throw error;
         if (isRetryable(error) && tried < NEWS_TRIES) continue;

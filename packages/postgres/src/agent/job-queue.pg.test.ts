@@ -14,12 +14,12 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-async function queue() {
+async function queue(jobsPerRepository = 1_000) {
   const database = await server.database();
-  const { store, addRun } = sqlWorld(database, { jobsPerRepository: 1_000 });
-  const agentId = newId();
+  const { store, addRun } = sqlWorld(database, { jobsPerRepository });
+  const [agentId, sessionId] = [newId(), newId()];
   const described = { labels: ['linux'], zone: '', slots: 9, host: false, address: '' };
-  await store.transaction((tx) => tx.greet({ id: agentId, sessionId: newId(), name: 'a', ...described }));
+  await store.transaction((tx) => tx.greet({ id: agentId, sessionId, name: 'a', ...described }));
   const claim = async () => {
     const leases = await store.transaction((tx) =>
       tx.claim({ agentId, labels: ['linux'], slots: 1, standBackMs: 0 }),
@@ -31,7 +31,12 @@ async function queue() {
     store.queueChanged();
     return claim();
   };
-  return { database, store, addRun, claim, hinted };
+  const ends = (jobId: string) => {
+    const end = { conclusion: 'succeeded', outputs: {}, reason: null } as const;
+    const report = { kind: 'jobFinished', jobId, epoch: 1, ...end } as const;
+    return store.applyNews([{ agentId, sessionId, reports: [{ number: 1, report }], logs: [] }]);
+  };
+  return { database, store, addRun, claim, hinted, ends };
 }
 
 test('the first job of a repository is found when somebody says so', async () => {
@@ -70,4 +75,15 @@ test('a job whose question is answered after an hour is in the queue from now on
     await tx.saveRun(before, { ...before, jobs });
   });
   expect(await hinted()).toEqual([asking.jobId]);
+});
+
+test('a job that ends makes room for the next one of its repository at once, not with the next count', async () => {
+  const { addRun, claim, ends } = await queue(1);
+  const [one, other] = [queuedRun(), queuedRun()];
+  await addRun(one.run, 'shop');
+  await addRun(other.run, 'shop');
+  expect(await claim()).toEqual([one.jobId]);
+  expect(await claim()).toEqual([]);
+  await ends(one.jobId);
+  expect(await claim()).toEqual([other.jobId]);
 });

@@ -8,11 +8,11 @@ import { LATE_MS, type Queryable } from '../database.ts';
  * dead rows that a long transaction elsewhere keeps alive. Floors and counts are only a shortcut and
  * are read anew all the time: the floors from a little before what was known, also when somebody says
  * that a job was queued; the counts, and now and then the whole queue, in which rows that are long dead
- * are met again, as often as that costs little.
+ * are met again, as often as that costs little. In between counts follow what is claimed and ends here.
  */
 const LOOK: Pace = { leastMs: 2_000, pauses: 9 };
 const HINTED_MS = 250;
-const COUNT: Pace = { leastMs: 2_000, pauses: 19 };
+const COUNT: Pace = { leastMs: 2_000, pauses: 99 };
 const WHOLE: Pace = { leastMs: 30_000, pauses: 99 };
 const FORGET_MS = 600_000;
 const LATE = `${LATE_MS} * interval '1 millisecond'`;
@@ -92,6 +92,16 @@ export class JobQueue {
     if (this.now() - this.lookedAt > HINTED_MS) this.next.look = 0;
   }
 
+  /** A job of each of these repositories has ended. */
+  left(repositories: readonly string[]): void {
+    for (const id of repositories) this.add(id, -1);
+  }
+
+  private add(repository: string, jobs: 1 | -1): void {
+    const known = this.known.get(repository);
+    if (known) this.known.set(repository, { ...known, jobs: Math.max(0, known.jobs + jobs) });
+  }
+
   /** Whoever claims when something is due does it for all; the others go by what is known. */
   private async refresh(sql: Queryable): Promise<void> {
     const now = this.now();
@@ -158,11 +168,7 @@ export class JobQueue {
       this.perRepository,
       known.map(([, { jobs }]) => jobs),
     ]);
-    // Counted on until the table is read again, so that turns stay fair in between.
-    for (const { repository_id } of claimed.rows) {
-      const mine = this.known.get(repository_id);
-      if (mine) this.known.set(repository_id, { ...mine, jobs: mine.jobs + 1 });
-    }
+    for (const { repository_id } of claimed.rows) this.add(repository_id, 1);
     return claimed.rows.map((row) => ({ jobId: row.id, epoch: row.epoch }));
   }
 }

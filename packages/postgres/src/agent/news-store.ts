@@ -1,6 +1,7 @@
 import type { LeaseView, NewsAnswer, ReturnedLease } from '@holdfast/core/pipeline/ports.ts';
 import type { AgentNews, Report, ReportAnswer } from '@holdfast/core/pipeline/reports.ts';
 import type { Queryable } from '../database.ts';
+import type { JobQueue } from './job-queue.ts';
 import type { LeaseFloors } from './lease-floors.ts';
 
 /**
@@ -49,7 +50,7 @@ WITH member AS MATERIALIZED (
   FROM (SELECT job, bool_or(kind = 'leaseAcknowledged') AS acknowledged, (jsonb_agg(result) FILTER (WHERE kind = 'jobFinished')) -> 0 AS result
         FROM judged WHERE held AND kind IN ('leaseAcknowledged', 'jobFinished') GROUP BY job) AS told
   WHERE job.id = told.job
-  RETURNING job.id, job.run_id, told.acknowledged, told.result IS NOT NULL AS ended
+  RETURNING job.id, job.run_id, job.repository_id, told.acknowledged, told.result IS NOT NULL AS ended
 ), logged AS (
   INSERT INTO log_chunk (attempt_id, start, text)
   SELECT DISTINCT ON (given.attempt, given.start) given.attempt, given.start, convert_to(given.text, 'UTF8')
@@ -71,6 +72,7 @@ SELECT
    WHERE member.known AND job.ended_at IS NULL AND job.reported IS NULL AND NOT coalesce(changed.ended, false)) AS leases,
   (SELECT json_agg(DISTINCT changed.run_id) FROM changed LEFT JOIN run ON run.id = changed.run_id
    WHERE changed.ended OR run.state IN ('queued', 'waiting')) AS unsettled,
+  (SELECT json_agg(repository_id) FROM changed WHERE ended) AS left_by,
   (SELECT json_agg(json_build_array(member, job, epoch, checkpoint, reason)) FROM judged WHERE held AND kind = 'leaseReturned') AS returned,
   (SELECT json_agg(DISTINCT run_id) FROM judged WHERE held AND kind IN ('stepStarted', 'stepFinished')) AS touched,
   (extract(epoch FROM statement_timestamp()) * 1000)::float8 AS now`;
@@ -93,6 +95,8 @@ interface Applied {
     | [member: number, job: string, epoch: number, checkpoint: string | null, reason: string][]
     | null;
   readonly touched: string[] | null;
+  /** The repository of each job that ended. */
+  readonly left_by: string[] | null;
   /** Not after what was read: a lock may have been waited for since. */
   readonly now: number;
 }
@@ -103,11 +107,12 @@ const FENCED = 'the lease of this job is held by somebody else';
 export async function applyNews(
   sql: Queryable,
   news: readonly AgentNews[],
-  floors: LeaseFloors,
+  { floors, queue }: { readonly floors: LeaseFloors; readonly queue: Pick<JobQueue, 'left'> },
 ): Promise<readonly NewsAnswer[]> {
   const since = news.map(({ agentId }) => floors.since(agentId));
   const applied = await apply(sql, news, since);
-  if (!floors.holdAt(applied.now)) return applyNews(sql, news, floors);
+  queue.left(applied.left_by ?? []);
+  if (!floors.holdAt(applied.now)) return applyNews(sql, news, { floors, queue });
   const answers = answersOf(news.length, applied);
   news.forEach(({ agentId }, member) => {
     const granted = (applied.leases ?? []).filter(([of]) => of === member).map((lease) => lease[5]);
