@@ -1,7 +1,8 @@
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { shipWorkflow, WorkBench } from '../tests/e2e/work-bench.ts';
-import { freePorts, until } from '../tools/demo/machine.ts';
+import { until } from '../tools/demo/machine.ts';
 import { atMost, below } from './bound.ts';
 import { ratio, round, summarise } from './latency.ts';
 import { say, type Workbench } from './workbench.ts';

@@ -3,8 +3,9 @@ import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { serverBinaries } from '@holdfast/postgres/embedded/binaries.ts';
 import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import pg from 'pg';
-import { freePorts, until } from '../../tools/demo/machine.ts';
+import { until } from '../../tools/demo/machine.ts';
 
 /** The app's own PostgreSQL, as a user has one: reached by its port, unknown to Holdfast but for a secret. */
 export class AppDatabase {

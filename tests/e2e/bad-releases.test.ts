@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { EventView, RolloutView } from '@holdfast/contract/api/resources.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePorts, until } from '../../tools/demo/machine.ts';
+import { until } from '../../tools/demo/machine.ts';
 import { shipWorkflow, WorkBench } from './work-bench.ts';
 
 /** Releases that go wrong, each in its own way: what ends them, and the sentence that people read. */

@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RolloutView } from '@holdfast/contract/api/resources.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { afterEach, expect, test } from 'vitest';
-import { freePorts, until } from '../../tools/demo/machine.ts';
+import { until } from '../../tools/demo/machine.ts';
 import { usersOf } from './users.ts';
 import { WorkBench } from './work-bench.ts';
 

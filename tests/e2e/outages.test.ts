@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Database } from '@holdfast/postgres/database.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePorts, until } from '../../tools/demo/machine.ts';
+import { until } from '../../tools/demo/machine.ts';
 import { startAgent } from './spare-agent.ts';
 import { APP, config, shipWorkflow, WorkBench, workflow } from './work-bench.ts';
 

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePorts, until } from '../../tools/demo/machine.ts';
+import { until } from '../../tools/demo/machine.ts';
 import { APP, config, shipWorkflow, WorkBench } from './work-bench.ts';
 
 /** The router's workers are replaced, or die; its holder dies, and they start another. */

@@ -1,7 +1,8 @@
 import { type Client, createClient } from '@holdfast/contract/api/client.ts';
 import type { EnvironmentView, RolloutView } from '@holdfast/contract/api/resources.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePorts, until } from '../../tools/demo/machine.ts';
+import { until } from '../../tools/demo/machine.ts';
 import { WorkBench, workflow } from './work-bench.ts';
 
 /** Three environments of one app, one a strategy, and what people do with them. */

@@ -1,7 +1,8 @@
 import type { MigrationView, RolloutView } from '@holdfast/contract/api/resources.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import type mysql from 'mysql2/promise';
 import { afterEach, expect, test } from 'vitest';
-import { freePorts, until } from '../../tools/demo/machine.ts';
+import { until } from '../../tools/demo/machine.ts';
 import { usersOf } from '../e2e/users.ts';
 import { WorkBench } from '../e2e/work-bench.ts';
 import { MariaDb } from './mariadb.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MysqlPlace } from '@holdfast/migration/mysql/mysql-session.ts';
 import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import mysql from 'mysql2/promise';
-import { freePorts } from '../../tools/demo/machine.ts';
 
 /** A real MariaDB on a free port, in a directory that is gone afterwards. */
 export class MariaDb {

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Client, createClient } from '@holdfast/contract/api/client.ts';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 
 /**
  * One machine for the demo and the end-to-end tests: `holdfast up` as a child, with two
@@ -117,24 +117,6 @@ function killQuietly(pid: number): void {
   } catch {
     // It ended by itself.
   }
-}
-
-/** The first of `count` free ports in a row. */
-export async function freePorts(count: number): Promise<number> {
-  for (let tried = 0; tried < 50; tried += 1) {
-    const first = 20_000 + Math.floor(Math.random() * 20_000);
-    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(first + index)));
-    if (free.every(Boolean)) return first;
-  }
-  throw new Error('no free ports');
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const server = createServer();
-    server.once('error', () => done(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
-  });
 }
 
 /** Asks until the answer is there; says what it waited for when it never is. */

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobView, RolloutView, RunView } from '@holdfast/contract/api/resources.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { LoadProcess } from './load-process.ts';
-import { freePorts, Machine, until } from './machine.ts';
+import { Machine, until } from './machine.ts';
 import { claimsOf, printReport, type Story } from './report.ts';
 import { ShopRepository } from './shop-repository.ts';
 

@@ -44,7 +44,8 @@ async function work(config: RouterConfig): Promise<void> {
   process.once('SIGTERM', leave);
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
   process.once('disconnect', () => {
-    if (leaving || running === null) process.exit(0);
+    // Nobody would find the next one at a port that was given by chance.
+    if (leaving || running === null || config.port === 0) process.exit(0);
     const orphan = { record: new HolderRecord(config), address: config, socket: running.socket(), say };
     void outliveHolder(orphan).then(leave);
   });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from './free-ports.ts';
 
 /** For tests: an S3-compatible server (s3rver) in a process of its own, with one bucket. */
 export interface S3Process {
@@ -13,7 +13,7 @@ export interface S3Process {
 const PROGRAM = fileURLToPath(import.meta.resolve('s3rver/bin/s3rver.js'));
 
 export async function startS3(directory: string, wanted?: number): Promise<S3Process> {
-  const port = wanted ?? (await freePort());
+  const port = wanted ?? (await freePorts(1));
   const words = [
     PROGRAM,
     '-d',
@@ -47,12 +47,4 @@ async function stop(child: ChildProcess): Promise<void> {
   const ended = new Promise((done) => child.once('exit', done));
   child.kill('SIGKILL');
   await ended;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
 }

@@ -5,7 +5,7 @@ import { type Client, createClient } from '@holdfast/contract/api/client.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { startServer } from '@holdfast/postgres/embedded/server.ts';
 import { compileCache, programPath } from '@holdfast/supervisor/programs.ts';
-import { freePorts } from '../../../tools/demo/machine.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { Processes } from '../../chaos/cluster/processes.ts';
 import type { Scene } from '../../chaos/cluster/scene.ts';
 import { until } from '../../chaos/until.ts';

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { HOLDFAST } from '@holdfast/testkit/run-holdfast.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { closeAll, listen, refusingPort, snapshotOf } from '../proxy/proxy-bench.ts';
+import { closeAll, listen, snapshotOf } from '../proxy/proxy-bench.ts';
 import { fdOf } from './holder-name.ts';
 import { type HolderFacts, HolderRecord } from './record.ts';
 
@@ -31,7 +32,7 @@ beforeEach(async () => {
     setTimeout(() => response.end('served'), request.url === '/slow' ? SLOW_MS : 0);
   });
   data = mkdtempSync(join(tmpdir(), 'holdfast-holder-'));
-  port = await refusingPort();
+  port = await freePorts(1);
   writeFileSync(tokenFile(), 'secret');
   writeFileSync(join(data, 'snapshot.json'), JSON.stringify(snapshotOf([await listen(app)])));
 });

@@ -139,12 +139,10 @@ export class Holder {
     this.state = 'refused';
     for (const worker of this.workers) worker.process.kill('SIGTERM');
     if (this.isSuccessor || code !== FATAL[1]) process.exit(code);
-    const until = performance.now() + SUCCESSOR_LIMIT_MS;
-    while (performance.now() < until) {
+    for (const until = performance.now() + SUCCESSOR_LIMIT_MS; ; await sleep(NAME_AGAIN_MS)) {
       if (this.record.read()?.successor) await standIn(this.record);
-      await sleep(NAME_AGAIN_MS);
+      if (!this.record.isOrphaned || performance.now() > until) process.exit(code);
     }
-    process.exit(code);
   }
 
   private leave(how: 'leaving' | 'replaced'): void {
@@ -175,6 +173,7 @@ export class Holder {
   private askSuccessor(): void {
     const [worker] = this.workers;
     if (this.state !== 'serving' || this.asked || !worker) return;
+    if (this.config.port === 0) return say('a port that was given by chance has no successor');
     if (this.socket?.activated)
       return say('the service manager keeps the socket: restart the service, connections wait meanwhile');
     this.asked = true;

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 
@@ -34,6 +34,11 @@ export class HolderRecord {
       // None yet, or half-written by a power cut, which no holder survives.
       return null;
     }
+  }
+
+  /** Somebody held it and did not leave: workers may be about to start the next one. */
+  get isOrphaned(): boolean {
+    return existsSync(this.path) && this.read() === null;
   }
 
   write(facts: HolderFacts): void {
