@@ -87,7 +87,10 @@ test('workers are replaced one after the other without a failed request', async 
 });
 
 test('a worker that dies is replaced, and its successor says so: nobody waits for its word', async () => {
-  const before = await workers();
+  const before = await until('the workers that were replaced to be gone', async () => {
+    const now = await workers();
+    return now.length === 1 && now[0]?.endsWith(' 2 0') ? now : null;
+  });
   const [first = ''] = readFileSync(`/proc/${holder()}/task/${holder()}/children`, 'utf8').split(' ');
   process.kill(Number(first), 'SIGKILL');
   await until('its successor to have spoken for it', async () => {

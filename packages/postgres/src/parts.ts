@@ -18,15 +18,12 @@ export interface NewPart {
 }
 
 /**
- * Attached, not created in place: that would lock writers out, this only whoever has rows that no
- * part was made for, which lie in `<table>_rest`; those that belong here come along.
+ * Attached, not created in place: that would lock every reader and writer out, this only whoever has
+ * rows that no part was made for, which lie in `<table>_rest`; those that belong here come along.
+ * False: they are being read or written now.
  */
-export async function addPart(
-  database: Transactor,
-  { table, name, column, from, to }: NewPart,
-): Promise<void> {
-  await database.transaction(async (sql) => {
-    await sql.query(LOCK);
+export function addPart(database: Transactor, { table, name, column, from, to }: NewPart): Promise<boolean> {
+  return unlessBusy(database, async (sql) => {
     await sql.query(
       `CREATE TABLE IF NOT EXISTS ${name} (LIKE ${table} INCLUDING DEFAULTS INCLUDING INDEXES)`,
     );
@@ -39,11 +36,15 @@ export async function addPart(
 }
 
 /** False: somebody reads it now. */
-export async function dropPart(database: Transactor, name: string): Promise<boolean> {
+export function dropPart(database: Transactor, name: string): Promise<boolean> {
+  return unlessBusy(database, async (sql) => void (await sql.query(`DROP TABLE ${name}`)));
+}
+
+async function unlessBusy(database: Transactor, work: (sql: Queryable) => Promise<void>): Promise<boolean> {
   try {
-    await database.transaction(async (sql: Queryable) => {
+    await database.transaction(async (sql) => {
       await sql.query(LOCK);
-      await sql.query(`DROP TABLE ${name}`);
+      await work(sql);
     });
     return true;
   } catch (error) {

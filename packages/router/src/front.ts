@@ -20,6 +20,8 @@ export interface Place {
   readonly host: string;
   readonly port: number;
   readonly socket?: number | null;
+  /** Each worker binds for itself, beside the others: nobody needs the holder, nor waits for who leaves. */
+  readonly own?: boolean;
 }
 
 export interface TlsFiles {
@@ -71,10 +73,10 @@ export class Front {
   }
 
   /** On a socket that the holder inherited, where there is one; `socket` is its number there. */
-  async listen({ host, port, socket = null }: Place): Promise<void> {
+  async listen({ host, port, socket = null, own = false }: Place): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.server.once('error', reject);
-    if (socket === null) this.server.listen({ host, port, backlog: BACKLOG }, resolve);
+    if (socket === null) this.server.listen({ host, port, backlog: BACKLOG, reusePort: own }, resolve);
     else this.server.listen({ fd: socket }, BACKLOG, resolve);
     await promise;
   }

@@ -1,9 +1,12 @@
+import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
+import { setImmediate } from 'node:timers/promises';
 import { HoldfastError, KINDS } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
+import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { readOptions } from '@holdfast/contract/process/read-options.ts';
 import { type RouterConfig, readRouterConfig } from './config.ts';
-import { type AskSuccessor, Holder, type SuccessorNews, say } from './holder/holder.ts';
+import { type AskWorker, Holder, type SuccessorNews, say } from './holder/holder.ts';
 import { HolderRecord } from './holder/record.ts';
 import { outliveHolder, startSuccessor, TOLD } from './holder/successor.ts';
 import { type RunningWorker, startWorker } from './worker.ts';
@@ -23,6 +26,8 @@ const NAMES = [
   'access-log',
 ] as const;
 
+const LEAVE_LIMIT_MS = 65_000;
+
 try {
   const config = configured();
   if (cluster.isPrimary) await new Holder(config).hold();
@@ -35,40 +40,64 @@ async function work(config: RouterConfig): Promise<void> {
   const told = (variable: string) => process.env[variable] || null;
   // Node ends a worker with its primary; this one serves on.
   if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
+  const record = new HolderRecord(config);
+  const holder = process.ppid;
   let running: RunningWorker | null = null;
   let leaving = false;
+  let withHolder = false;
+  /** On its way, and ended with this worker unless it serves by then. */
+  let successor: ChildProcess | null = null;
+  const started = (child: ChildProcess) => {
+    successor = child;
+  };
   const leave = () => {
+    if (leaving) return;
     leaving = true;
+    successor?.kill('SIGTERM');
+    setTimeout(() => process.exit(0), LEAVE_LIMIT_MS).unref();
     void (running?.stop() ?? Promise.resolve()).then(() => process.exit(0));
   };
-  process.once('SIGTERM', leave);
+  process.on('SIGTERM', leave);
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
-  process.once('disconnect', () => {
+  const outlive = async () => {
+    // A signal that came at the same time is heard first.
+    await setImmediate();
     // Nobody would find the next one at a port that was given by chance.
-    if (leaving || running === null || config.port === 0) process.exit(0);
-    const orphan = { record: new HolderRecord(config), address: config, socket: running.socket(), say };
-    void outliveHolder(orphan).then(leave);
+    if (running === null || config.port === 0 || (leaving && withHolder)) process.exit(0);
+    if (leaving) return;
+    const orphan = {
+      record,
+      address: config,
+      socket: running.socket(),
+      say,
+      leaving: () => leaving,
+      started,
+    };
+    await outliveHolder(orphan);
+    successor = null;
+    leave();
+  };
+  process.once('disconnect', () => void outlive());
+  process.on('message', ({ ask }: AskWorker) => {
+    if (ask === 'end') withHolder = true;
+    else if (running && !leaving) void bringSuccessor(running.socket());
   });
-  process.on('message', ({ ask }: AskSuccessor) => {
-    if (ask === 'successor' && running) void bringSuccessor(running);
-  });
+  const bringSuccessor = async (socket: number) => {
+    const after = { pid: holder, startTime: startTimeOf(holder) ?? '' };
+    try {
+      await startSuccessor({ socket, from: { after }, started });
+    } catch (error) {
+      say((error as Error).message);
+      if (process.connected) process.send?.({ successor: 'failed' } satisfies SuccessorNews, () => {});
+    }
+    successor = null;
+  };
   running = await startWorker(config, {
     routerId: told(TOLD.routerId) ?? newId(),
     workerId: told(TOLD.workerId) ?? newId(),
     gone: (told(TOLD.gone) ?? '').split(',').filter(Boolean),
     socket: told(TOLD.socket) === null ? null : Number(told(TOLD.socket)),
   });
-}
-
-async function bringSuccessor(running: RunningWorker): Promise<void> {
-  const tell = (news: SuccessorNews) => process.send?.(news);
-  try {
-    await startSuccessor(running.socket());
-    tell({ successor: 'serves' });
-  } catch (error) {
-    say((error as Error).message);
-    tell({ successor: 'failed' });
-  }
 }
 
 function configured(): RouterConfig {

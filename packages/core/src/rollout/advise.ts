@@ -40,7 +40,7 @@ export function advise(plan: RolloutPlan, facts: Facts): Advice {
   const watched = watchedRequests(plan, facts);
   const overloads = overloadsOf(plan, facts);
   const { recommended, because } = recommend(plan, facts, overloads);
-  const start = (facts.startMs ?? 0) * (plan.steps.length + 1);
+  const start = ((facts.startMs ?? 0) + plan.warmupMs) * (plan.steps.length + 1);
   return {
     strategy: plan.strategy,
     recommended,

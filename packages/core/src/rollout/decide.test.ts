@@ -35,6 +35,19 @@ test('instances that get their first traffic are warming up, whichever step star
   expect(whole.until('soaking').rollout.warmingSince).toBe(since);
 });
 
+test('neither a step nor the soak is over before what it started was warm and judged', () => {
+  const plan = { ...PLAN, warmupMs: 3_000 };
+  const run = new Driver({ plan }).until('analysing').feed({ n: 500, failed: 0 }, { n: 5_000, failed: 0 });
+  run.tick({}, 2_500);
+  expect(run.rollout).toMatchObject({ state: 'analysing', step: 0 });
+  run.tick({}, 2_000);
+  expect(run.rollout).toMatchObject({ step: 1 });
+  run.until('soaking').tick({}, 2_500);
+  expect(run.rollout.state).toBe('soaking');
+  run.tick({}, 2_000);
+  expect(run.rollout.state).toBe('done');
+});
+
 test('traffic moves only when every router acknowledged', () => {
   const run = new Driver().until('shifting');
   for (let ticks = 0; ticks < 50; ticks += 1)

@@ -233,7 +233,7 @@ function analysingTick(
   now: number,
 ): Result<RolloutDecision, RolloutRefusal> {
   const { plan, judgement } = rollout;
-  const elapsed = now - rollout.stateSince;
+  const elapsed = now - warmSince(rollout);
   if (rollout.hurried) return next(rollout, now);
   if (elapsed < currentStep(plan, rollout.step).dwellMs) return stay(rollout);
   if (judgement?.verdict === 'notWorse') return next(rollout, now);
@@ -290,9 +290,14 @@ function promotingTick(
 
 /** Not before all of it is ready: what was verified before the switch is verified after it. */
 function soakingTick(rollout: Rollout, now: number): Result<RolloutDecision, RolloutRefusal> {
-  const soaked = now - rollout.stateSince >= rollout.plan.soakMs;
+  const soaked = now - warmSince(rollout) >= rollout.plan.soakMs;
   const whole = rollout.shortSince === null || rollout.overruled;
   return soaked && whole ? to(rollout, 'done', { now }) : stay(rollout);
+}
+
+/** A step's time, and the last one's, is time that is judged. */
+function warmSince({ stateSince, warmingSince, plan }: Rollout): number {
+  return Math.max(stateSince, (warmingSince ?? 0) + plan.warmupMs);
 }
 
 /** What comes here without a step before it (one batch, or by hand) was never looked at with less. */

@@ -14,9 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-async function queue(jobsPerRepository = 1_000) {
+async function queue(jobsPerRepository = 1_000, now?: () => number) {
   const database = await server.database();
-  const { store, addRun } = sqlWorld(database, { jobsPerRepository });
+  const { store, addRun } = sqlWorld(database, { jobsPerRepository, now });
   const [agentId, sessionId] = [newId(), newId()];
   const described = { labels: ['linux'], zone: '', slots: 9, host: false, address: '' };
   await store.transaction((tx) => tx.greet({ id: agentId, sessionId, name: 'a', ...described }));
@@ -78,7 +78,7 @@ test('a job whose question is answered after an hour is in the queue from now on
 });
 
 test('a job that ends makes room for the next one of its repository at once, not with the next count', async () => {
-  const { addRun, claim, ends } = await queue(1);
+  const { addRun, claim, ends } = await queue(1, () => 0);
   const [one, other] = [queuedRun(), queuedRun()];
   await addRun(one.run, 'shop');
   await addRun(other.run, 'shop');

@@ -54,7 +54,7 @@ FROM late CROSS JOIN repository LEFT JOIN unnest($1::uuid[], $2::timestamptz[]) 
   ORDER BY queued_at LIMIT 1) AS waiting`;
 
 const WITH_AGENTS = `
-SELECT repository_id, count(*)::int AS jobs FROM job WHERE agent_id IS NOT NULL AND ended_at IS NULL GROUP BY repository_id`;
+SELECT repository_id, count(*)::int AS jobs FROM job WHERE agent_id IS NOT NULL AND ended_at IS NULL AND reported IS NULL GROUP BY repository_id`;
 
 const CLAIM = `
 WITH known AS (

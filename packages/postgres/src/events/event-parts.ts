@@ -16,14 +16,10 @@ export async function keepEventParts(database: Transactor, keepDays: number): Pr
   const parts = await partsOf(database);
   const reached = await reachedPlace(database);
   let ends = parts.at(-1)?.ends ?? WIDTH;
-  for (; ends <= reached + AHEAD * WIDTH; ends += WIDTH)
-    await addPart(database, {
-      table: 'event',
-      name: `event_from_${ends}`,
-      column: 'position',
-      from: ends,
-      to: ends + WIDTH,
-    });
+  for (; ends <= reached + AHEAD * WIDTH; ends += WIDTH) {
+    const part = { name: `event_from_${ends}`, from: ends, to: ends + WIDTH };
+    if (!(await addPart(database, { table: 'event', column: 'position', ...part }))) break;
+  }
   const dropped: string[] = [];
   for (const part of parts)
     if (

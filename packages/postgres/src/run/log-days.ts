@@ -14,7 +14,7 @@ export async function keepLogDays(database: Transactor, keepDays: number): Promi
   const parts = await partsOf(database);
   const { today, horizon, oldest } = await daysOf(database, keepDays);
   let day = parts.at(-1)?.ends ?? today;
-  for (; day < horizon; day = await nextDay(database, day)) await addDay(database, day);
+  for (; day < horizon; day = await nextDay(database, day)) if (!(await addDay(database, day))) break;
   const dropped: string[] = [];
   for (const { name, ends } of parts)
     if (ends <= oldest && (await dropPart(database, name))) dropped.push(name);
@@ -56,12 +56,12 @@ async function nextDay(sql: Queryable, day: string): Promise<string> {
 }
 
 /** A clock that was ahead may have written for this day already. */
-async function addDay(database: Transactor, day: string): Promise<void> {
+async function addDay(database: Transactor, day: string): Promise<boolean> {
   const bounds = await database.query<{ from: string; to: string }>(
     'SELECT log_day_begins($1::date)::text AS from, log_day_begins($1::date + 1)::text AS to',
     [day],
   );
   const { from, to } = bounds.rows[0] as { from: string; to: string };
   const name = `log_chunk_${day.replaceAll('-', '')}`;
-  await addPart(database, { table: 'log_chunk', name, column: 'attempt_id', from, to });
+  return addPart(database, { table: 'log_chunk', name, column: 'attempt_id', from, to });
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get } from 'node:http';
 import { createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -180,6 +180,79 @@ test('workers outlive a holder that is killed and start the next one; no request
   again.child.kill('SIGTERM');
   expect(await ended(again.child)).toBe(0);
   expect(startTimeOf(third.pid)).toBe(null);
+});
+
+test('a successor that was asked for and dies is followed, too', async () => {
+  const { child } = start();
+  const first = await holderAfter(0);
+  child.kill('SIGUSR2');
+  const second = await holderAfter(first.pid);
+  // From here on the name that the first one had may be taken by an orphan.
+  await vi.waitFor(() => expect(workersOf(first.pid)).toEqual([]), patience);
+  const stop = load();
+  process.kill(second.pid, 'SIGKILL');
+  const third = await holderAfter(second.pid);
+  await vi.waitFor(() => expect(facts()?.standIn?.pid).toBe(child.pid), patience);
+  expect(failedOf(await stop())).toEqual([]);
+  // All its workers at once, and the socket that it was given with them: it binds anew.
+  for (const pid of workersOf(third.pid)) process.kill(pid, 'SIGKILL');
+  await vi.waitFor(async () => expect(await ask()).toBe('served'), patience);
+  child.kill('SIGTERM');
+  expect(await ended(child)).toBe(0);
+  expect(startTimeOf(third.pid)).toBe(null);
+});
+
+test('a stop in the middle of a replacement ends both, and nothing that was under way fails', async () => {
+  const { child } = start();
+  const first = await holderAfter(0);
+  child.kill('SIGUSR2');
+  await holderAfter(first.pid);
+  const slow = [1, 2, 3, 4].map(() => ask('/slow'));
+  await sleep(100);
+  child.kill('SIGTERM');
+  child.kill('SIGTERM');
+  expect(await Promise.all(slow)).toEqual(slow.map(() => 'served'));
+  expect(await ended(child)).toBe(0);
+  await vi.waitFor(() => expect(processesOf(data)).toEqual([]), patience);
+  const { child: other } = start();
+  const { pid } = await holderAfter(0);
+  process.kill(pid, 'SIGUSR2');
+  await sleep(50);
+  process.kill(pid, 'SIGTERM');
+  expect(await ended(other)).toBe(0);
+  await vi.waitFor(() => expect(processesOf(data)).toEqual([]), patience);
+});
+
+test('where nobody can write down who holds the socket, it is served all the same', async () => {
+  // A folder in the record's place: not even root can write there.
+  mkdirSync(join(data, `holder-${port}.json`));
+  const { child, said } = start();
+  await vi.waitFor(async () => expect(await ask()).toBe('served'), patience);
+  await vi.waitFor(() => expect(said()).toContain('cannot be replaced without a gap'), patience);
+  child.kill('SIGTERM');
+  expect(await ended(child)).toBe(0);
+});
+
+test('a preview address comes with the successor', async () => {
+  const preview = await freePorts(1);
+  const snapshot = JSON.parse(readFileSync(join(data, 'snapshot.json'), 'utf8'));
+  const access = { ...snapshot.access, preview };
+  writeFileSync(join(data, 'snapshot.json'), JSON.stringify({ ...snapshot, access }));
+  const { child } = start();
+  const first = await holderAfter(0);
+  const answers = () => fetch(`http://127.0.0.1:${preview}/`).then(({ status }) => status);
+  await vi.waitFor(async () => expect(await answers()).toBeGreaterThan(0), patience);
+  const workers = new Set(workersOf(first.pid));
+  child.kill('SIGUSR2');
+  const second = await holderAfter(first.pid);
+  await vi.waitFor(() => expect(workersOf(first.pid)).toEqual([]), patience);
+  const fresh = workersOf(second.pid);
+  await sleep(1_500);
+  expect(await answers()).toBeGreaterThan(0);
+  expect(workersOf(second.pid)).toEqual(fresh);
+  expect(fresh.some((pid) => workers.has(pid))).toBe(false);
+  child.kill('SIGTERM');
+  expect(await ended(child)).toBe(0);
 });
 
 test('a second start beside a holder that somebody looks after is refused, and says by whom', async () => {

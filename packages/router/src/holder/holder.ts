@@ -1,13 +1,14 @@
 import cluster, { type Worker } from 'node:cluster';
+import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { FIRST_SOCKET, isSocketActivated } from '@holdfast/contract/router/socket-activation.ts';
 import type { RouterConfig } from '../config.ts';
-import { takeName } from './holder-name.ts';
-import { HolderRecord, isAlive, ownIdentity } from './record.ts';
+import { type HolderName, takeName } from './holder-name.ts';
+import { type HolderFacts, HolderRecord, isAlive, ownIdentity, sameProcess } from './record.ts';
 import { standIn } from './stand-in.ts';
-import { TOLD } from './successor.ts';
+import { readHeritage, TOLD } from './successor.ts';
 
 /**
  * A router's first process: binds, forks, and never touches a connection.
@@ -15,36 +16,41 @@ import { TOLD } from './successor.ts';
  *   starting ──every worker listens──▶ serving ──SIGTERM──▶ leaving ──last worker gone──▶ ended
  *      │                                  │
  *      ├─the port is taken─▶ refused ─────┼──▶ ended, or the stand-in of a successor that has just come
+ *                                         │
  *                                         └─SIGUSR2, and a successor serves─▶ replaced ──last worker gone──▶
  *                                           ended, or the stand-in of its successor for whoever started it
  *
  * SIGHUP replaces the workers one after another. A holder that dies is followed by one that its
- * workers start (successor.ts).
+ * workers start (successor.ts). Once replaced, it passes every signal on.
  */
 type State = 'starting' | 'serving' | 'leaving' | 'replaced' | 'refused';
 
 const LEAVE_LIMIT_MS = 65_000;
 const NAME_AGAIN_MS = 500;
+const LOOK_MS = 100;
 const SUCCESSOR_LIMIT_MS = 5_000;
 const FORK_AGAIN_MS = { least: 100, most: 5_000 };
 /** Exit codes of a worker that cannot start as it was told: wrong input, or a port that is taken. */
 const FATAL = [2, 3];
 
-/** What a worker tells its holder about the successor it was asked for. */
-export type SuccessorNews = { readonly successor: 'serves' } | { readonly successor: 'failed' };
-export type AskSuccessor = { readonly ask: 'successor' };
+/** The successor that a worker was asked for does not come. */
+export type SuccessorNews = { readonly successor: 'failed' };
+/** end: with the whole router, and at once when this holder dies. */
+export type AskWorker = { readonly ask: 'successor' | 'end' };
 
 export class Holder {
   private readonly config: RouterConfig;
   private readonly record: HolderRecord;
   private readonly routerId = newId();
-  private readonly isSuccessor = process.env[TOLD.successor] !== undefined;
+  private readonly heritage = readHeritage();
   private readonly ids = new Map<number, string>();
+  private readonly listening = new Set<number>();
   private state: State = 'starting';
-  private socket = inheritedSocket();
-  private listening = 0;
+  private socket = this.heritage.socket ?? activatedSocket();
+  private name: HolderName | null = null;
   private failures = 0;
   private asked = false;
+  private stopping = false;
   private ended = false;
 
   constructor(config: RouterConfig) {
@@ -53,18 +59,33 @@ export class Holder {
   }
 
   async hold(): Promise<void> {
-    const former = this.config.port === 0 || this.isSuccessor ? null : this.record.read();
-    if (former?.successor && !(former.standIn && isAlive(former.standIn))) return standIn(this.record);
+    const former = this.config.port === 0 || this.heritage.successor ? null : this.record.read();
+    if (former && isAlone(former)) return standIn(this.record);
     if (former) throw portTaken(former.pid);
     // Workers accept by themselves: a connection that the holder had handed to a worker would die with it.
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({ args: process.argv.slice(2) });
     cluster.on('exit', (worker, code) => this.lost(worker, code));
-    cluster.on('message', (_worker, news: SuccessorNews) => this.hear(news));
-    process.on('SIGHUP', () => void this.replaceWorkers());
-    process.on('SIGUSR2', () => this.askSuccessor());
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => this.leave('leaving'));
+    cluster.on('message', (_worker, _news: SuccessorNews) => {
+      this.asked = false;
+    });
+    process.on('SIGHUP', () => this.pass('SIGHUP') || void this.replaceWorkers());
+    process.on('SIGUSR2', () => this.pass('SIGUSR2') || void this.askSuccessor());
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
     for (let count = 0; count < this.config.workers; count += 1) this.fork();
+  }
+
+  /** True: this one is not the holder any more, and the one that is was told. */
+  private pass(signal: NodeJS.Signals): boolean {
+    if (this.state !== 'replaced') return false;
+    this.record.signal(signal);
+    return true;
+  }
+
+  private stop(): void {
+    this.stopping = true;
+    if (!this.pass('SIGTERM') && (this.state === 'starting' || this.state === 'serving'))
+      this.leave('leaving');
   }
 
   private get workers(): readonly Worker[] {
@@ -81,51 +102,62 @@ export class Holder {
       ...(this.socket?.activated && { [TOLD.activated]: '1' }),
     });
     this.ids.set(worker.id, id);
-    worker.once('listening', () => this.listens());
+    worker.once('listening', () => this.listens(worker));
     return worker;
   }
 
-  private listens(): void {
+  private listens(worker: Worker): void {
     this.failures = 0;
-    this.listening += 1;
-    if (this.state !== 'starting' || this.listening < this.config.workers) return;
+    this.listening.add(worker.id);
+    if (this.state !== 'starting' || this.listening.size < this.config.workers) return;
     this.state = 'serving';
     if (this.config.port !== 0 && !this.enter()) return this.leave('leaving');
-    process.send?.({ ready: true });
+    if (process.connected) process.send?.({ ready: true }, () => {});
   }
 
-  /** False: another successor was faster. */
+  /** False: another one is the holder, or nobody would know of this one. */
   private enter(): boolean {
+    const { successor, named, after } = this.heritage;
     const former = this.record.read();
-    if (former?.successor && this.isSuccessor && process.env[TOLD.successor] === 'named') return false;
+    if (former && !(after && sameProcess(former, after))) return false;
     const starter = former && !former.successor ? { pid: former.pid, startTime: former.startTime } : null;
-    this.record.write({
-      ...ownIdentity(),
-      successor: this.isSuccessor,
-      standIn: former?.standIn ?? starter,
-    });
-    if (process.env[TOLD.successor] !== 'named') void this.keepName();
+    try {
+      this.record.write({ ...ownIdentity(), successor, standIn: former?.standIn ?? starter });
+    } catch (error) {
+      say(`cannot be replaced without a gap: ${(error as Error).message}`);
+      // As before there were successors; a second one that nobody knows of is worse than none.
+      return !successor;
+    }
+    if (named === null) void this.keepName();
     return true;
   }
 
-  /** A successor that was asked for gets it when its predecessor has gone. */
+  /** A successor that was asked for gets it when its predecessor lets go. */
   private async keepName(): Promise<void> {
-    while ((await takeName(this.config)) === null) await sleep(NAME_AGAIN_MS, undefined, { ref: false });
+    for (
+      ;
+      this.state === 'serving' && this.name === null;
+      await sleep(NAME_AGAIN_MS, undefined, { ref: false })
+    )
+      this.name = await takeName(this.config);
+  }
+
+  private letNameGo(): void {
+    this.name?.letGo();
+    if (this.heritage.named !== null) closeSync(this.heritage.named);
   }
 
   private lost(worker: Worker, code: number): void {
     const id = this.ids.get(worker.id);
     this.ids.delete(worker.id);
-    const last = this.workers.length === 0;
+    const served = this.listening.delete(worker.id);
     if (this.state === 'leaving' || this.state === 'replaced') {
-      if (last) void this.end();
+      if (this.workers.length === 0) void this.end();
       return;
     }
     if (this.state === 'refused') return;
     if (this.state === 'starting' && FATAL.includes(code)) return void this.giveUp(code);
-    if (last && this.socket?.activated) process.exit(1);
-    // With its last worker the socket has gone: the next one binds anew.
-    if (last) this.socket = null;
+    if (served && this.listening.size === 0) this.loseSocket();
     if (worker.exitedAfterDisconnect) return;
     const pause = Math.min(FORK_AGAIN_MS.most, FORK_AGAIN_MS.least * 2 ** this.failures);
     this.failures += 1;
@@ -134,27 +166,41 @@ export class Holder {
     }, pause);
   }
 
+  /** Node closes a socket with the last worker that listened on it: the next ones bind anew. */
+  private loseSocket(): void {
+    if (this.socket?.activated) process.exit(1);
+    if (this.socket === null) return;
+    this.socket = null;
+    for (const worker of this.workers) worker.process.kill('SIGKILL');
+  }
+
   /** The port may be held by workers whose holder died and who are about to have another. */
   private async giveUp(code: number): Promise<void> {
     this.state = 'refused';
     for (const worker of this.workers) worker.process.kill('SIGTERM');
-    if (this.isSuccessor || code !== FATAL[1]) process.exit(code);
+    if (this.heritage.successor || code !== FATAL[1]) process.exit(code);
     for (const until = performance.now() + SUCCESSOR_LIMIT_MS; ; await sleep(NAME_AGAIN_MS)) {
-      if (this.record.read()?.successor) await standIn(this.record);
+      if (this.record.read()?.successor) await standIn(this.record, { stopping: this.stopping });
       if (!this.record.isOrphaned || performance.now() > until) process.exit(code);
     }
   }
 
   private leave(how: 'leaving' | 'replaced'): void {
     this.state = how;
-    for (const worker of this.workers) worker.process.kill('SIGTERM');
+    if (how === 'replaced') this.letNameGo();
+    for (const worker of this.workers) {
+      if (how === 'leaving') tell(worker, { ask: 'end' });
+      worker.process.kill('SIGTERM');
+    }
     setTimeout(() => void this.end(), LEAVE_LIMIT_MS).unref();
+    if (this.workers.length === 0) void this.end();
   }
 
   private async end(): Promise<void> {
     if (this.ended) return;
     this.ended = true;
-    if (this.state === 'replaced' && !this.isSuccessor) await standIn(this.record);
+    if (this.state === 'replaced' && !this.heritage.successor)
+      await standIn(this.record, { stopping: this.stopping });
     this.record.leave();
     process.exit(0);
   }
@@ -162,35 +208,46 @@ export class Holder {
   /** A new worker listens before an old one is asked to go. */
   private async replaceWorkers(): Promise<void> {
     for (const old of this.workers) {
+      if (this.state !== 'serving') return;
       const fresh = this.fork();
       await new Promise((done) => fresh.once('listening', done).once('exit', done));
-      if (fresh.isDead() || this.state !== 'serving') return;
+      if (fresh.isDead()) return;
+      if (this.state !== 'serving') return void fresh.process.kill('SIGTERM');
       old.exitedAfterDisconnect = true;
       old.process.kill('SIGTERM');
     }
   }
 
-  private askSuccessor(): void {
-    const [worker] = this.workers;
+  /** Replaced is who reads another's name in the record, whoever brought that one. */
+  private async askSuccessor(): Promise<void> {
+    const worker = this.workers.find((one) => this.listening.has(one.id) && !one.exitedAfterDisconnect);
     if (this.state !== 'serving' || this.asked || !worker) return;
     if (this.config.port === 0) return say('a port that was given by chance has no successor');
     if (this.socket?.activated)
       return say('the service manager keeps the socket: restart the service, connections wait meanwhile');
     this.asked = true;
-    worker.send({ ask: 'successor' } satisfies AskSuccessor);
+    tell(worker, { ask: 'successor' });
     worker.once('exit', () => {
       this.asked = false;
     });
-  }
-
-  private hear(news: SuccessorNews): void {
-    if (news.successor === 'serves' && this.state === 'serving') this.leave('replaced');
-    if (news.successor === 'failed') this.asked = false;
+    for (; this.asked && this.state === 'serving'; await sleep(LOOK_MS)) {
+      const holder = this.record.read();
+      if (holder && holder.pid !== process.pid) return this.leave('replaced');
+    }
   }
 }
 
 export function say(sentence: string): void {
   process.stderr.write(`holdfast router: ${sentence}\n`);
+}
+
+function tell(worker: Worker, message: AskWorker): void {
+  if (worker.isConnected()) worker.send(message, () => {});
+}
+
+/** A successor that nobody looks after. */
+function isAlone({ successor, standIn: other }: HolderFacts): boolean {
+  return successor && !(other && isAlive(other));
 }
 
 function portTaken(pid: number): HoldfastError {
@@ -200,9 +257,6 @@ function portTaken(pid: number): HoldfastError {
   );
 }
 
-/** From a predecessor, or from a service manager, by `holdfast router` or directly. */
-function inheritedSocket(): { readonly fd: number; readonly activated: boolean } | null {
-  const { [TOLD.socket]: given, [TOLD.activated]: activated } = process.env;
-  if (given) return { fd: Number(given), activated: activated !== undefined };
+function activatedSocket(): { readonly fd: number; readonly activated: boolean } | null {
   return isSocketActivated(process.env, process.pid) ? { fd: FIRST_SOCKET, activated: true } : null;
 }

@@ -41,6 +41,12 @@ export class HolderRecord {
     return existsSync(this.path) && this.read() === null;
   }
 
+  /** To the holder that lives, if any does. */
+  signal(signal: NodeJS.Signals): void {
+    const holder = this.read();
+    if (holder) process.kill(holder.pid, signal);
+  }
+
   write(facts: HolderFacts): void {
     mkdirSync(this.data, { recursive: true, mode: 0o700 });
     const draft = `${this.path}.${process.pid}`;
@@ -56,6 +62,10 @@ export class HolderRecord {
 
 export function ownIdentity(): Identity {
   return { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' };
+}
+
+export function sameProcess(one: Identity, other: Identity): boolean {
+  return one.pid === other.pid && one.startTime === other.startTime;
 }
 
 export function isAlive({ pid, startTime }: Identity): boolean {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HolderRecord, isAlive, ownIdentity } from './record.ts';
+import { type HolderRecord, type Identity, isAlive, ownIdentity, sameProcess } from './record.ts';
 
 /**
  * The process that a service manager started and watches, while a successor holds the socket: passes
@@ -9,27 +9,32 @@ const LOOK_MS = 200;
 /** Workers whose holder died need a moment to start the next one. */
 const BETWEEN_HOLDERS_MS = 5_000;
 
-export async function standIn(record: HolderRecord): Promise<never> {
-  let stopping = false;
-  const pass = (signal: NodeJS.Signals) => {
-    const holder = record.read();
-    if (holder) process.kill(holder.pid, signal);
-  };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const)
-    process.removeAllListeners(signal);
+export async function standIn(
+  record: HolderRecord,
+  { stopping }: { stopping: boolean } = { stopping: false },
+): Promise<never> {
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
+  for (const signal of signals) process.removeAllListeners(signal);
+  let stop = stopping;
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
-      stopping = true;
-      pass('SIGTERM');
+      stop = true;
+      record.signal('SIGTERM');
     });
-  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, pass);
+  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => record.signal(signal));
+  let known: Identity | null = null;
   for (let missingSince: number | null = null; ; await sleep(LOOK_MS)) {
     const holder = record.read();
-    if (holder?.standIn === null || (holder?.standIn && !isAlive(holder.standIn)))
-      record.write({ ...holder, standIn: ownIdentity() });
+    if (holder && !(known && sameProcess(known, holder))) {
+      // One that came after the signal has not heard it.
+      if (stop) record.signal('SIGTERM');
+      if (!holder.standIn || !isAlive(holder.standIn)) record.write({ ...holder, standIn: ownIdentity() });
+      known = holder;
+    }
     missingSince = holder ? null : (missingSince ?? performance.now());
     if (missingSince === null) continue;
-    if (stopping) process.exit(0);
-    if (performance.now() - missingSince > BETWEEN_HOLDERS_MS) process.exit(1);
+    const clean = !record.isOrphaned;
+    if (stop && clean) process.exit(0);
+    if (clean || performance.now() - missingSince > BETWEEN_HOLDERS_MS) process.exit(stop ? 0 : 1);
   }
 }

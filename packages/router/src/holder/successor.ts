@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SOCKET_TOLD } from '@holdfast/contract/router/socket-activation.ts';
 import { type HolderName, takeName } from './holder-name.ts';
-import type { HolderRecord } from './record.ts';
+import type { HolderRecord, Identity } from './record.ts';
 
 /**
  * A holder is followed by another one that inherits the listening socket, so that no connection
@@ -10,8 +10,9 @@ import type { HolderRecord } from './record.ts';
  * none that it may touch.
  */
 const SOCKET_FD = 4;
+const NAME_FD = 5;
 const LOOK_MS = 100;
-const AGAIN_MS = 1_000;
+const AGAIN_MS = 5_000;
 
 /** What one process of a router tells another by environment. */
 export const TOLD = {
@@ -20,32 +21,64 @@ export const TOLD = {
   gone: 'HOLDFAST_ROUTER_GONE',
   socket: SOCKET_TOLD.number,
   activated: SOCKET_TOLD.activated,
-  /** The holder was started by a worker of its predecessor. */
-  successor: 'HOLDFAST_ROUTER_SUCCESSOR',
+  /** As JSON: the living holder that asked for a successor; empty: it has died. */
+  after: 'HOLDFAST_ROUTER_AFTER',
 } as const;
 
+/** What a holder was given by the process that started it. */
+export interface Heritage {
+  readonly socket: { readonly fd: number; readonly activated: boolean } | null;
+  /** Started by a worker of its predecessor. */
+  readonly successor: boolean;
+  /** The predecessor, where it lives and has asked for this one. */
+  readonly after: Identity | null;
+  /** The holder's name, where the predecessor has died. */
+  readonly named: number | null;
+}
+
+/** Taken out of the environment, which workers are given whole. */
+export function readHeritage(): Heritage {
+  const { [TOLD.socket]: fd, [TOLD.activated]: activated, [TOLD.after]: after } = process.env;
+  for (const name of Object.values(TOLD)) delete process.env[name];
+  return {
+    socket: fd ? { fd: Number(fd), activated: activated !== undefined } : null,
+    successor: after !== undefined,
+    after: after ? (JSON.parse(after) as Identity) : null,
+    named: after === '' ? NAME_FD : null,
+  };
+}
+
+export interface Heir {
+  readonly socket: number;
+  /** The living holder that asked for it, or the name that a dead one has left. */
+  readonly from: { readonly after: Identity } | { readonly name: HolderName };
+  /** Told of the process, for whoever must not leave it behind. */
+  readonly started?: (child: ChildProcess) => void;
+}
+
 /** Resolves once the successor serves; fails when it ends before. */
-export async function startSuccessor(socket: number, name?: HolderName): Promise<void> {
+export async function startSuccessor({ socket, from, started }: Heir): Promise<void> {
   const inherited = Object.entries(process.env).filter(
     ([variable]) => !Object.values<string>(TOLD).includes(variable),
   );
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc', socket, ...(name ? [name.fd] : [])],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', socket, ...('name' in from ? [from.name.fd] : [])],
     env: {
       ...Object.fromEntries(inherited),
       [TOLD.socket]: String(SOCKET_FD),
-      [TOLD.successor]: name ? 'named' : 'asked',
+      [TOLD.after]: 'after' in from ? JSON.stringify(from.after) : '',
     },
   });
   child.unref();
+  started?.(child);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   child.once('message', () => resolve());
   child.once('error', reject);
   child.once('exit', (code) => reject(new Error(`the next holder ended with ${code} before it served`)));
   await promise;
   child.removeAllListeners();
-  child.disconnect();
+  if (child.connected) child.disconnect();
 }
 
 export interface Orphan {
@@ -53,25 +86,36 @@ export interface Orphan {
   readonly address: { readonly data: string; readonly port: number };
   readonly socket: number;
   readonly say: (sentence: string) => void;
+  /** This worker is going anyway. */
+  readonly leaving: () => boolean;
+  readonly started: (child: ChildProcess) => void;
 }
 
 /**
  * The holder has died. Its workers serve on, one of them starts the next holder, and all may go once
  * that one serves.
  */
-export async function outliveHolder({ record, address, socket, say }: Orphan): Promise<void> {
-  for (; record.read() === null; await sleep(LOOK_MS * (1 + Math.random()))) {
+export async function outliveHolder(orphan: Orphan): Promise<void> {
+  const { record, address, leaving } = orphan;
+  for (; record.read() === null && !leaving(); await sleep(LOOK_MS * (1 + Math.random()))) {
     if (process.env[TOLD.activated]) continue;
     const name = await takeName(address);
     if (name === null) continue;
     // It may have come between the look and the name.
-    if (record.read() === null) {
-      say('the holder has died; starting the next one');
-      await startSuccessor(socket, name).catch(async (error: Error) => {
-        say(error.message);
-        await sleep(AGAIN_MS);
-      });
-    }
+    const done = record.read() !== null || leaving() || (await succeed(orphan, name));
     name.letGo();
+    if (done) return;
+  }
+}
+
+async function succeed({ socket, say, started }: Orphan, name: HolderName): Promise<boolean> {
+  say('the holder has died; starting the next one');
+  try {
+    await startSuccessor({ socket, from: { name }, started });
+    return true;
+  } catch (error) {
+    say((error as Error).message);
+    await sleep(AGAIN_MS);
+    return false;
   }
 }
