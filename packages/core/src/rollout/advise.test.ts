@@ -88,7 +88,7 @@ test('one replica is switched, and a slow fleet without room is rolled', () => {
   expect(advise(CANARY, slow).recommended).toBe('rolling');
 });
 
-test('how long it takes counts starts, dwells and the soak', () => {
+test('how long it takes counts starts, warm-ups, dwells and the soak', () => {
   const rolling: RolloutPlan = {
     ...CANARY,
     strategy: 'rolling',
@@ -97,7 +97,7 @@ test('how long it takes counts starts, dwells and the soak', () => {
     deadlineMs: 120_000,
   };
   expect(advise(rolling, FACTS)).toMatchObject({
-    shortestMs: 4 * 2_000 + 3 * 30_000 + 5_000,
-    longestMs: 4 * 2_000 + 3 * 120_000 + 5_000,
+    shortestMs: 4 * 12_000 + 3 * 30_000 + 5_000,
+    longestMs: 4 * 12_000 + 3 * 120_000 + 5_000,
   });
 });
