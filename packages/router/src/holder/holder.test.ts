@@ -255,6 +255,25 @@ test('a preview address comes with the successor', async () => {
   expect(await ended(child)).toBe(0);
 });
 
+test('workers that are replaced again and again at once stay as many as there should be', async () => {
+  const { child } = start();
+  const { pid } = await holderAfter(0);
+  const before = workersOf(pid);
+  const stop = load();
+  for (let time = 0; time < 4; time += 1) {
+    child.kill('SIGHUP');
+    await sleep(150);
+  }
+  await vi.waitFor(() => {
+    const now = workersOf(pid);
+    expect(now).toHaveLength(2);
+    expect(now.some((worker) => before.includes(worker))).toBe(false);
+  }, patience);
+  expect(failedOf(await stop())).toEqual([]);
+  child.kill('SIGTERM');
+  expect(await ended(child)).toBe(0);
+});
+
 test('a second start beside a holder that somebody looks after is refused, and says by whom', async () => {
   start();
   const first = await holderAfter(0);

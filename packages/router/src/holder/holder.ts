@@ -50,6 +50,8 @@ export class Holder {
   private name: HolderName | null = null;
   private failures = 0;
   private asked = false;
+  private replacing = false;
+  private again = false;
   private stopping = false;
   private ended = false;
 
@@ -205,9 +207,20 @@ export class Holder {
     process.exit(0);
   }
 
-  /** A new worker listens before an old one is asked to go. */
+  /** Asked while it is being done: all of them once more, afterwards. */
   private async replaceWorkers(): Promise<void> {
-    for (const old of this.workers) {
+    this.again = true;
+    if (this.replacing) return;
+    for (this.replacing = true; this.again; ) {
+      this.again = false;
+      await this.replaceEach();
+    }
+    this.replacing = false;
+  }
+
+  /** A new worker listens before an old one is asked to go. */
+  private async replaceEach(): Promise<void> {
+    for (const old of this.workers.filter((worker) => !worker.exitedAfterDisconnect)) {
       if (this.state !== 'serving') return;
       const fresh = this.fork();
       await new Promise((done) => fresh.once('listening', done).once('exit', done));

@@ -30,6 +30,8 @@ export interface LinkOptions {
 const WAIT_MS = 10_000;
 const REPORT_EVERY_MS = 500;
 const DRAIN_REPORT_MS = 50;
+const BYE_TRIES = 3;
+const BYE_AGAIN_MS = 300;
 
 export class ControllerLink {
   private readonly options: LinkOptions;
@@ -58,7 +60,15 @@ export class ControllerLink {
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.allSettled(this.loops);
-    await this.send({ waitMs: 0, bye: true }).catch(() => {});
+    // Who does not say goodbye is waited for before anything is stopped.
+    for (let tried = 0; tried < BYE_TRIES; tried += 1) {
+      try {
+        await this.send({ waitMs: 0, bye: true });
+        return;
+      } catch {
+        await sleep(BYE_AGAIN_MS);
+      }
+    }
   }
 
   private async follow(): Promise<void> {
