@@ -10,6 +10,7 @@ import {
 } from '@holdfast/core/migration/migration.ts';
 import { isNeededBy } from '@holdfast/core/migration/schema-range.ts';
 import { type Signal, type SignalName, waits } from '@holdfast/core/migration/throttle.ts';
+import { failureOf } from '@holdfast/migration/execute/failure.ts';
 import { workOnPhase } from '@holdfast/migration/execute/work-on-phase.ts';
 import { workOnMysql } from '@holdfast/migration/mysql/work-on-mysql.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
@@ -172,9 +173,8 @@ async function perform(services: Services, duty: Duty, job: Job): Promise<PhaseO
       await target.session.close();
     }
   } catch (error) {
-    const unavailable = (error as { kind?: string }).kind === 'unavailable';
-    const reason = (error as Error).message;
-    return unavailable ? waits(reason, null) : { kind: 'failed', reason };
+    const { kind, reason } = failureOf(error);
+    return kind === 'waits' ? waits(reason, null) : { kind, reason };
   }
 }
 
