@@ -16,7 +16,7 @@ import { WorkBench } from './work-bench.ts';
  */
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url));
 const at = { app: 'shop', environment: 'production' };
-const LIMIT_MS = 40_000;
+const LIMIT_MS = 90_000;
 
 let shop: Shop | undefined;
 afterEach(async () => {
