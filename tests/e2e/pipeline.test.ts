@@ -92,6 +92,9 @@ test('a run again begins where it is wanted: at what failed, or at a step of a j
   const outside = join(bench.root, 'outside');
   mkdirSync(outside, { mode: 0o777 });
   chmodSync(outside, 0o777);
+  // The two agents run steps as different users; either may get each job.
+  writeFileSync(join(outside, 'log'), '');
+  chmodSync(join(outside, 'log'), 0o666);
   await bench.repository('again', {
     '.holdfast/workflows/ci.yml': workflow(`  build:
     runs-on: self-hosted
