@@ -82,10 +82,12 @@ test('an agent that is replaced leaves its step to the next process, which ends 
   await bench.repository('replace', {
     '.holdfast/workflows/ci.yml': steps(
       'replaced',
-      '      - run: for i in 1 2 3 4; do echo tick $i; sleep 0.5; done\n        env: { HOLDFAST_ON_LOST: fail }\n      - run: echo after\n',
+      '      - run: for i in 1 2 3 4; do echo tick $i; sleep 1; done\n        env: { HOLDFAST_ON_LOST: fail }\n      - run: echo after\n',
     ),
   });
   const run = await bench.begun('replace', 0);
+  // Before its shim has it, the step is in flight on nobody's word, and ends as HOLDFAST_ON_LOST says.
+  await until('the step to speak', async () => (await bench.log(run, 'a', 0)).includes('tick 1'));
   before.child.kill('SIGTERM');
   expect(await before.ended).toBe(0);
   await agent('replaced');
