@@ -279,7 +279,10 @@ test('a router that is cut off goes on, holds up an abort for no more than secon
       return routers.some((router) => router.mute > 0);
     });
   } finally {
-    child.kill('SIGKILL');
     relay.close();
+    // Not SIGKILL, which its worker outlives.
+    const ended = new Promise((done) => child.once('exit', done));
+    child.kill('SIGTERM');
+    await ended;
   }
 });
