@@ -3,6 +3,7 @@ import { round } from '../latency.ts';
 import { freePort, type Started, say, type Workbench } from '../workbench.ts';
 import { cpuSecondsOf } from './cpu-time.ts';
 import { CONNECTIONS, drive, type Load } from './load.ts';
+import { measureNewcomers, type Newcomers } from './newcomers.ts';
 import type { BenchProxy } from './proxy.ts';
 
 export interface ProxyFigures {
@@ -13,6 +14,8 @@ export interface ProxyFigures {
   readonly coresUsed: number;
   readonly full: Load;
   readonly half: Load;
+  /** One a round. */
+  readonly newcomers: readonly Newcomers[];
 }
 
 const UP_LIMIT_MS = 20_000;
@@ -37,6 +40,8 @@ export async function measureProxy(
   const turnMs = (CONNECTIONS / (full.perSecond / 2)) * 1000;
   say(`${proxy.name}: half load`);
   const half = await drive(workbench, { ...load, thinkMs: Math.max(0, turnMs - turnMs / 6) });
+  say(`${proxy.name}: new connections beside busy ones`);
+  const newcomers = await measureNewcomers(workbench, port);
   await running.stop();
   const perCpuSecond = round(full.requests / cpuSeconds);
   return {
@@ -46,6 +51,7 @@ export async function measureProxy(
     coresUsed: round((cpuSeconds * full.perSecond) / full.requests),
     full,
     half,
+    newcomers: [newcomers],
   };
 }
 
@@ -73,6 +79,7 @@ export function mergeRounds(rounds: readonly ProxyFigures[]): ProxyFigures {
     coresUsed: mean(rounds.map((one) => one.coresUsed)),
     full,
     half: mergeLoads(rounds.map((one) => one.half)),
+    newcomers: rounds.flatMap((one) => one.newcomers),
   };
 }
 

@@ -55,7 +55,7 @@ export function readRouterConfig(
     controllers: given('controller', 'HOLDFAST_CONTROLLER').split(','),
     token: tokenFile ? readToken(tokenFile) : given('token', 'HOLDFAST_TOKEN'),
     environment,
-    host: listen[1] || '0.0.0.0',
+    host: listen[1]?.replace(/^\[(.*)\]$/, '$1') || '0.0.0.0',
     port: Number(listen[2]),
     data: resolve(
       values.data ??

@@ -1,9 +1,11 @@
 import { readFileSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import { createServer as createNetServer, type ListenOptions, type Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Logger } from 'pino';
+import { cannotListen } from './holder/listening-socket.ts';
 
 /**
  * Where users' connections come in: HTTP/1.1, with TLS where a certificate is given. Slow clients
@@ -19,9 +21,6 @@ export interface FrontOptions {
 export interface Place {
   readonly host: string;
   readonly port: number;
-  readonly socket?: number | null;
-  /** Each worker binds for itself, beside the others: nobody needs the holder, nor waits for who leaves. */
-  readonly own?: boolean;
 }
 
 export interface TlsFiles {
@@ -55,6 +54,8 @@ export class Front {
   private readonly watch: NodeJS.Timeout | undefined;
   /** Connections that the server no longer counts as its own. */
   private readonly upgraded = new Set<Duplex>();
+  /** Accept for the server from further handles of its socket. */
+  private readonly others: NetServer[] = [];
 
   constructor({ tls, log, onRequest, onUpgrade }: FrontOptions) {
     const options = { ...LIMITS, shouldUpgradeCallback: isWebSocket };
@@ -72,13 +73,26 @@ export class Front {
     this.server.on('clientError', answerClientError);
   }
 
-  /** On a socket that the holder inherited, where there is one; `socket` is its number there. */
-  async listen({ host, port, socket = null, own = false }: Place): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.server.once('error', reject);
-    if (socket === null) this.server.listen({ host, port, backlog: BACKLOG, reusePort: own }, resolve);
-    else this.server.listen({ fd: socket }, BACKLOG, resolve);
-    await promise;
+  /** Each worker for itself, beside the others: nobody needs the holder, nor waits for who leaves. */
+  async listen({ host, port }: Place): Promise<void> {
+    await opened(this.server, { host, port, reusePort: true });
+  }
+
+  /** On handles of the one socket that all workers were given, already bound to `place`. */
+  async listenOn([first, ...further]: readonly [number, ...number[]], place: Place): Promise<void> {
+    try {
+      await opened(this.server, { fd: first });
+      for (const fd of further) {
+        const other = createNetServer({ allowHalfOpen: this.watch === undefined, noDelay: true }, (socket) =>
+          // Whose errors and limits they are: Node's HTTP server looks for itself there.
+          this.server.emit('connection', Object.assign(socket, { server: this.server })),
+        );
+        await opened(other, { fd });
+        this.others.push(other);
+      }
+    } catch (error) {
+      throw cannotListen(place, (error as NodeJS.ErrnoException).code ?? String(error));
+    }
   }
 
   /** Takes no new connection; resolves when the last one is gone, at the latest after `limitMs`. */
@@ -88,9 +102,18 @@ export class Front {
       this.server.closeAllConnections();
       for (const client of this.upgraded) client.destroy();
     }, limitMs);
-    await new Promise<void>((done) => this.server.close(() => done()));
+    await Promise.all(
+      [this.server, ...this.others].map((server) => new Promise((done) => server.close(done))),
+    );
     clearTimeout(limit);
   }
+}
+
+function opened(server: NetServer, where: ListenOptions | { readonly fd: number }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(where, BACKLOG, resolve);
+  return promise;
 }
 
 interface Pair {

@@ -1,12 +1,11 @@
 import type { ChildProcess } from 'node:child_process';
-import cluster from 'node:cluster';
 import { setImmediate } from 'node:timers/promises';
 import { HoldfastError, KINDS } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { readOptions } from '@holdfast/contract/process/read-options.ts';
 import { type RouterConfig, readRouterConfig } from './config.ts';
-import { type AskWorker, Holder, type SuccessorNews, say } from './holder/holder.ts';
+import { type AskWorker, Holder, say, type WorkerNews } from './holder/holder.ts';
 import { HolderRecord } from './holder/record.ts';
 import { outliveHolder, startSuccessor, TOLD } from './holder/successor.ts';
 import { type RunningWorker, startWorker } from './worker.ts';
@@ -30,16 +29,14 @@ const LEAVE_LIMIT_MS = 65_000;
 
 try {
   const config = configured();
-  if (cluster.isPrimary) await new Holder(config).hold();
-  else await work(config);
+  if (process.env[TOLD.workerId]) await work(config);
+  else await new Holder(config).hold();
 } catch (error) {
   end(error);
 }
 
 async function work(config: RouterConfig): Promise<void> {
   const told = (variable: string) => process.env[variable] || null;
-  // Node ends a worker with its primary; this one serves on.
-  if (cluster.worker) cluster.worker.exitedAfterDisconnect = true;
   const record = new HolderRecord(config);
   const holder = process.ppid;
   let running: RunningWorker | null = null;
@@ -68,7 +65,6 @@ async function work(config: RouterConfig): Promise<void> {
     const orphan = {
       record,
       address: config,
-      socket: running.socket(),
       say,
       leaving: () => leaving,
       started,
@@ -80,15 +76,15 @@ async function work(config: RouterConfig): Promise<void> {
   process.once('disconnect', () => void outlive());
   process.on('message', ({ ask }: AskWorker) => {
     if (ask === 'end') withHolder = true;
-    else if (running && !leaving) void bringSuccessor(running.socket());
+    else if (running && !leaving) void bringSuccessor();
   });
-  const bringSuccessor = async (socket: number) => {
+  const bringSuccessor = async () => {
     const after = { pid: holder, startTime: startTimeOf(holder) ?? '' };
     try {
-      await startSuccessor({ socket, from: { after }, started });
+      await startSuccessor({ from: { after }, started });
     } catch (error) {
       say((error as Error).message);
-      if (process.connected) process.send?.({ successor: 'failed' } satisfies SuccessorNews, () => {});
+      report('noSuccessor');
     }
     successor = null;
   };
@@ -96,8 +92,12 @@ async function work(config: RouterConfig): Promise<void> {
     routerId: told(TOLD.routerId) ?? newId(),
     workerId: told(TOLD.workerId) ?? newId(),
     gone: (told(TOLD.gone) ?? '').split(',').filter(Boolean),
-    socket: told(TOLD.socket) === null ? null : Number(told(TOLD.socket)),
   });
+  report('listens');
+}
+
+function report(news: WorkerNews['news']): void {
+  if (process.connected) process.send?.({ news } satisfies WorkerNews, () => {});
 }
 
 function configured(): RouterConfig {
@@ -107,11 +107,7 @@ function configured(): RouterConfig {
 }
 
 function end(error: unknown): never {
-  const failure =
-    (error as { code?: string }).code === 'EADDRINUSE'
-      ? new HoldfastError('portTaken', `the router's port is in use by another process`)
-      : error;
-  const known = failure instanceof HoldfastError;
-  say(known ? failure.located : ((failure as Error).stack ?? String(failure)));
-  process.exit(known ? KINDS[failure.kind].exit : 1);
+  const known = error instanceof HoldfastError;
+  say(known ? error.located : ((error as Error).stack ?? String(error)));
+  process.exit(known ? KINDS[error.kind].exit : 1);
 }

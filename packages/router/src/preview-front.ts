@@ -38,7 +38,7 @@ export class PreviewFront {
     for (let tries = 0; this.wanted === port; tries += 1) {
       const front = this.open();
       try {
-        await front.listen({ host: this.where.host, port, own: true });
+        await front.listen({ host: this.where.host, port });
         this.current = { port, front };
         return;
       } catch (error) {

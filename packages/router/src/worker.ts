@@ -5,7 +5,7 @@ import pino from 'pino';
 import { AccessLog } from './access-log.ts';
 import type { RouterConfig } from './config.ts';
 import { Front } from './front.ts';
-import { fdOf } from './holder/holder-name.ts';
+import { SOCKETS_OF_WORKER } from './holder/listening-socket.ts';
 import { ControllerLink } from './link/controller-link.ts';
 import { readSnapshotFile, writeSnapshotFile } from './link/snapshot-file.ts';
 import { PreviewFront } from './preview-front.ts';
@@ -23,8 +23,6 @@ const GOODBYE_MS = 1_500;
 const DRAIN_LIMIT_MS = 60_000;
 
 export interface RunningWorker {
-  /** The listening socket, for a successor of the holder. */
-  readonly socket: () => number;
   stop(): Promise<void>;
 }
 
@@ -42,8 +40,6 @@ export interface WorkerIdentity {
   readonly routerId: string;
   readonly workerId: string;
   readonly gone: readonly string[];
-  /** The number of the listening socket in the holder; null: bound by it for us. */
-  readonly socket: number | null;
 }
 
 export async function startWorker(config: RouterConfig, identity: WorkerIdentity): Promise<RunningWorker> {
@@ -92,11 +88,10 @@ export async function startWorker(config: RouterConfig, identity: WorkerIdentity
     });
   const front = openFront(false);
   const preview = new PreviewFront(() => openFront(true), { host: config.host, log });
-  await front.listen({ ...config, socket: identity.socket });
+  await front.listenOn(SOCKETS_OF_WORKER, config);
   table.onSwap((snapshot) => preview.follow(snapshot.access.preview));
   link.start();
   return {
-    socket: () => fdOf(front.server),
     stop: async () => {
       leaving = true;
       table.startClosing();

@@ -1,5 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { Agent, createServer, get } from 'node:http';
 import { createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -70,7 +78,10 @@ const words = () => [
 ];
 
 function start(): { readonly child: ChildProcess; readonly said: () => string } {
-  const child = spawn(process.execPath, words(), { stdio: ['ignore', 'ignore', 'pipe'], env });
+  const child = spawn(process.execPath, words(), {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env,
+  });
   let text = '';
   child.stderr?.on('data', (part) => (text += part));
   return { child, said: () => text };
@@ -194,9 +205,10 @@ test('a successor that was asked for and dies is followed, too', async () => {
   const third = await holderAfter(second.pid);
   await vi.waitFor(() => expect(facts()?.standIn?.pid).toBe(child.pid), patience);
   expect(failedOf(await stop())).toEqual([]);
-  // All its workers at once, and the socket that it was given with them: it binds anew.
+  // All its workers at once: the holder has the socket, and who comes waits.
   for (const pid of workersOf(third.pid)) process.kill(pid, 'SIGKILL');
-  await vi.waitFor(async () => expect(await ask()).toBe('served'), patience);
+  await vi.waitFor(() => expect(workersOf(third.pid)).toEqual([]), patience);
+  expect(await ask()).toBe('served');
   child.kill('SIGTERM');
   expect(await ended(child)).toBe(0);
   expect(startTimeOf(third.pid)).toBe(null);
@@ -273,6 +285,30 @@ test('workers that are replaced again and again at once stay as many as there sh
   child.kill('SIGTERM');
   expect(await ended(child)).toBe(0);
 });
+
+test('a worker accepts by many handles of its socket: who comes new does not wait behind who is known', async () => {
+  start();
+  const [worker = 0] = workersOf((await holderAfter(0)).pid);
+  const connections = await Promise.all(Array.from({ length: 64 }, () => ask()));
+  expect(failedOf(connections)).toEqual([]);
+  expect(accepting(worker)).toBe(16);
+  // All of them are let go, or somebody would be left hanging.
+  process.kill(worker, 'SIGTERM');
+  await vi.waitFor(() => expect(accepting(worker)).toBe(0), patience);
+});
+
+/** How many of its handles that poll are the one socket that it was given. */
+function accepting(pid: number): number {
+  const own = (path: string) => `/proc/${pid}/${path}`;
+  try {
+    const socket = readlinkSync(own('fd/4'));
+    return readdirSync(own('fdinfo'))
+      .flatMap((fd) => [...readFileSync(own(`fdinfo/${fd}`), 'utf8').matchAll(/^tfd:\s*(\d+)/gm)])
+      .filter(([, polled]) => readlinkSync(own(`fd/${polled}`)) === socket).length;
+  } catch {
+    return 0;
+  }
+}
 
 test('a second start beside a holder that somebody looks after is refused, and says by whom', async () => {
   start();

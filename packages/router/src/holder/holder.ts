@@ -1,4 +1,4 @@
-import cluster, { type Worker } from 'node:cluster';
+import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
@@ -6,6 +6,7 @@ import { newId } from '@holdfast/contract/id.ts';
 import { FIRST_SOCKET, isSocketActivated } from '@holdfast/contract/router/socket-activation.ts';
 import type { RouterConfig } from '../config.ts';
 import { type HolderName, takeName } from './holder-name.ts';
+import { bindSocket, inheritedSocket, type ListeningSocket, stdioOfWorker } from './listening-socket.ts';
 import { type HolderFacts, HolderRecord, isAlive, ownIdentity, sameProcess } from './record.ts';
 import { standIn } from './stand-in.ts';
 import { readHeritage, TOLD } from './successor.ts';
@@ -33,20 +34,27 @@ const FORK_AGAIN_MS = { least: 100, most: 5_000 };
 /** Exit codes of a worker that cannot start as it was told: wrong input, or a port that is taken. */
 const FATAL = [2, 3];
 
-/** The successor that a worker was asked for does not come. */
-export type SuccessorNews = { readonly successor: 'failed' };
+/** What a worker tells: it listens, or the successor that it was asked for does not come. */
+export type WorkerNews = { readonly news: 'listens' | 'noSuccessor' };
 /** end: with the whole router, and at once when this holder dies. */
 export type AskWorker = { readonly ask: 'successor' | 'end' };
+
+interface Worker {
+  readonly id: string;
+  readonly process: ChildProcess;
+  listens: boolean;
+  /** Another has its place. */
+  going: boolean;
+}
 
 export class Holder {
   private readonly config: RouterConfig;
   private readonly record: HolderRecord;
   private readonly routerId = newId();
   private readonly heritage = readHeritage();
-  private readonly ids = new Map<number, string>();
-  private readonly listening = new Set<number>();
+  private readonly workers = new Set<Worker>();
   private state: State = 'starting';
-  private socket = this.heritage.socket ?? activatedSocket();
+  private socket: ListeningSocket | null = null;
   private name: HolderName | null = null;
   private failures = 0;
   private asked = false;
@@ -64,17 +72,21 @@ export class Holder {
     const former = this.config.port === 0 || this.heritage.successor ? null : this.record.read();
     if (former && isAlone(former)) return standIn(this.record);
     if (former) throw portTaken(former.pid);
-    // Workers accept by themselves: a connection that the holder had handed to a worker would die with it.
-    cluster.schedulingPolicy = cluster.SCHED_NONE;
-    cluster.setupPrimary({ args: process.argv.slice(2) });
-    cluster.on('exit', (worker, code) => this.lost(worker, code));
-    cluster.on('message', (_worker, _news: SuccessorNews) => {
-      this.asked = false;
-    });
     process.on('SIGHUP', () => this.pass('SIGHUP') || void this.replaceWorkers());
     process.on('SIGUSR2', () => this.pass('SIGUSR2') || void this.askSuccessor());
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
-    for (let count = 0; count < this.config.workers; count += 1) this.fork();
+    const socket = this.heritage.socket ?? activatedSocket() ?? (await this.bind());
+    this.socket = socket;
+    for (let count = 0; count < this.config.workers; count += 1) this.fork(socket);
+  }
+
+  private async bind(): Promise<ListeningSocket> {
+    try {
+      return await bindSocket(this.config);
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'portTaken') await this.standInForComing();
+      throw error;
+    }
   }
 
   /** True: this one is not the holder any more, and the one that is was told. */
@@ -90,28 +102,40 @@ export class Holder {
       this.leave('leaving');
   }
 
-  private get workers(): readonly Worker[] {
-    return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-  }
-
-  private fork(gone: readonly string[] = []): Worker {
+  /** It accepts by itself: a connection that the holder had handed to it would die with the holder. */
+  private fork(socket: ListeningSocket, gone: readonly string[] = []): Worker {
     const id = newId();
-    const worker = cluster.fork({
-      [TOLD.routerId]: this.routerId,
-      [TOLD.workerId]: id,
-      [TOLD.gone]: gone.join(','),
-      ...(this.socket && { [TOLD.socket]: String(this.socket.fd) }),
-      ...(this.socket?.activated && { [TOLD.activated]: '1' }),
+    const child = fork(process.argv[1] ?? '', process.argv.slice(2), {
+      stdio: stdioOfWorker(socket),
+      env: {
+        ...process.env,
+        [TOLD.routerId]: this.routerId,
+        [TOLD.workerId]: id,
+        [TOLD.gone]: gone.join(','),
+        ...(socket.activated && { [TOLD.activated]: '1' }),
+      },
     });
-    this.ids.set(worker.id, id);
-    worker.once('listening', () => this.listens(worker));
+    const worker = { id, process: child, listens: false, going: false };
+    this.workers.add(worker);
+    child.on('message', ({ news }: WorkerNews) => {
+      if (news === 'listens') this.listens(worker);
+      else this.asked = false;
+    });
+    child.once('exit', (code) => this.lost(worker, code ?? 1));
+    // No process could be started; nothing else is said of such a child.
+    child.on('error', (error) => {
+      if (child.pid !== undefined) return;
+      say(error.message);
+      this.lost(worker, 1);
+    });
     return worker;
   }
 
   private listens(worker: Worker): void {
     this.failures = 0;
-    this.listening.add(worker.id);
-    if (this.state !== 'starting' || this.listening.size < this.config.workers) return;
+    worker.listens = true;
+    const listening = [...this.workers].filter(({ listens }) => listens);
+    if (this.state !== 'starting' || listening.length < this.config.workers) return;
     this.state = 'serving';
     if (this.config.port !== 0 && !this.enter()) return this.leave('leaving');
     if (process.connected) process.send?.({ ready: true }, () => {});
@@ -150,52 +174,48 @@ export class Holder {
   }
 
   private lost(worker: Worker, code: number): void {
-    const id = this.ids.get(worker.id);
-    this.ids.delete(worker.id);
-    const served = this.listening.delete(worker.id);
+    if (!this.workers.delete(worker) || this.state === 'refused') return;
     if (this.state === 'leaving' || this.state === 'replaced') {
-      if (this.workers.length === 0) void this.end();
+      if (this.workers.size === 0) void this.end();
       return;
     }
-    if (this.state === 'refused') return;
     if (this.state === 'starting' && FATAL.includes(code)) return void this.giveUp(code);
-    if (served && this.listening.size === 0) this.loseSocket();
-    if (worker.exitedAfterDisconnect) return;
+    if (worker.going) return;
     const pause = Math.min(FORK_AGAIN_MS.most, FORK_AGAIN_MS.least * 2 ** this.failures);
     this.failures += 1;
     setTimeout(() => {
-      if (this.state === 'starting' || this.state === 'serving') this.fork(id ? [id] : []);
+      if (this.socket && (this.state === 'starting' || this.state === 'serving'))
+        this.fork(this.socket, [worker.id]);
     }, pause);
   }
 
-  /** Node closes a socket with the last worker that listened on it: the next ones bind anew. */
-  private loseSocket(): void {
-    if (this.socket?.activated) process.exit(1);
-    if (this.socket === null) return;
-    this.socket = null;
-    for (const worker of this.workers) worker.process.kill('SIGKILL');
-  }
-
-  /** The port may be held by workers whose holder died and who are about to have another. */
   private async giveUp(code: number): Promise<void> {
     this.state = 'refused';
     for (const worker of this.workers) worker.process.kill('SIGTERM');
-    if (this.heritage.successor || code !== FATAL[1]) process.exit(code);
+    if (!this.heritage.successor && code === FATAL[1]) await this.standInForComing();
+    process.exit(code);
+  }
+
+  /** The port may be held by workers whose holder died and who are about to have another. */
+  private async standInForComing(): Promise<void> {
     for (const until = performance.now() + SUCCESSOR_LIMIT_MS; ; await sleep(NAME_AGAIN_MS)) {
       if (this.record.read()?.successor) await standIn(this.record, { stopping: this.stopping });
-      if (!this.record.isOrphaned || performance.now() > until) process.exit(code);
+      if (!this.record.isOrphaned || performance.now() > until) return;
     }
   }
 
   private leave(how: 'leaving' | 'replaced'): void {
     this.state = how;
+    // What the last worker has not accepted is refused at once, not when this process has ended.
+    this.socket?.close();
+    this.socket = null;
     if (how === 'replaced') this.letNameGo();
     for (const worker of this.workers) {
       if (how === 'leaving') tell(worker, { ask: 'end' });
       worker.process.kill('SIGTERM');
     }
     setTimeout(() => void this.end(), LEAVE_LIMIT_MS).unref();
-    if (this.workers.length === 0) void this.end();
+    if (this.workers.size === 0) void this.end();
   }
 
   private async end(): Promise<void> {
@@ -220,27 +240,27 @@ export class Holder {
 
   /** A new worker listens before an old one is asked to go. */
   private async replaceEach(): Promise<void> {
-    for (const old of this.workers.filter((worker) => !worker.exitedAfterDisconnect)) {
-      if (this.state !== 'serving') return;
-      const fresh = this.fork();
-      await new Promise((done) => fresh.once('listening', done).once('exit', done));
-      if (fresh.isDead()) return;
+    for (const old of [...this.workers].filter(({ going }) => !going)) {
+      if (this.state !== 'serving' || this.socket === null) return;
+      const fresh = this.fork(this.socket);
+      while (!fresh.listens && this.workers.has(fresh)) await sleep(LOOK_MS);
+      if (!this.workers.has(fresh)) return;
       if (this.state !== 'serving') return void fresh.process.kill('SIGTERM');
-      old.exitedAfterDisconnect = true;
+      old.going = true;
       old.process.kill('SIGTERM');
     }
   }
 
   /** Replaced is who reads another's name in the record, whoever brought that one. */
   private async askSuccessor(): Promise<void> {
-    const worker = this.workers.find((one) => this.listening.has(one.id) && !one.exitedAfterDisconnect);
+    const worker = [...this.workers].find(({ listens, going }) => listens && !going);
     if (this.state !== 'serving' || this.asked || !worker) return;
     if (this.config.port === 0) return say('a port that was given by chance has no successor');
     if (this.socket?.activated)
       return say('the service manager keeps the socket: restart the service, connections wait meanwhile');
     this.asked = true;
     tell(worker, { ask: 'successor' });
-    worker.once('exit', () => {
+    worker.process.once('exit', () => {
       this.asked = false;
     });
     for (; this.asked && this.state === 'serving'; await sleep(LOOK_MS)) {
@@ -255,7 +275,7 @@ export function say(sentence: string): void {
 }
 
 function tell(worker: Worker, message: AskWorker): void {
-  if (worker.isConnected()) worker.send(message, () => {});
+  if (worker.process.connected) worker.process.send(message, () => {});
 }
 
 /** A successor that nobody looks after. */
@@ -270,6 +290,6 @@ function portTaken(pid: number): HoldfastError {
   );
 }
 
-function activatedSocket(): { readonly fd: number; readonly activated: boolean } | null {
-  return isSocketActivated(process.env, process.pid) ? { fd: FIRST_SOCKET, activated: true } : null;
+function activatedSocket(): ListeningSocket | null {
+  return isSocketActivated(process.env, process.pid) ? inheritedSocket(FIRST_SOCKET, true) : null;
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SOCKET_TOLD } from '@holdfast/contract/router/socket-activation.ts';
 import { type HolderName, takeName } from './holder-name.ts';
+import { inheritedSocket, type ListeningSocket, SOCKETS_OF_WORKER } from './listening-socket.ts';
 import type { HolderRecord, Identity } from './record.ts';
 
 /**
@@ -27,7 +28,7 @@ export const TOLD = {
 
 /** What a holder was given by the process that started it. */
 export interface Heritage {
-  readonly socket: { readonly fd: number; readonly activated: boolean } | null;
+  readonly socket: ListeningSocket | null;
   /** Started by a worker of its predecessor. */
   readonly successor: boolean;
   /** The predecessor, where it lives and has asked for this one. */
@@ -41,7 +42,7 @@ export function readHeritage(): Heritage {
   const { [TOLD.socket]: fd, [TOLD.activated]: activated, [TOLD.after]: after } = process.env;
   for (const name of Object.values(TOLD)) delete process.env[name];
   return {
-    socket: fd ? { fd: Number(fd), activated: activated !== undefined } : null,
+    socket: fd ? inheritedSocket(Number(fd), activated !== undefined) : null,
     successor: after !== undefined,
     after: after ? (JSON.parse(after) as Identity) : null,
     named: after === '' ? NAME_FD : null,
@@ -49,7 +50,6 @@ export function readHeritage(): Heritage {
 }
 
 export interface Heir {
-  readonly socket: number;
   /** The living holder that asked for it, or the name that a dead one has left. */
   readonly from: { readonly after: Identity } | { readonly name: HolderName };
   /** Told of the process, for whoever must not leave it behind. */
@@ -57,13 +57,20 @@ export interface Heir {
 }
 
 /** Resolves once the successor serves; fails when it ends before. */
-export async function startSuccessor({ socket, from, started }: Heir): Promise<void> {
+export async function startSuccessor({ from, started }: Heir): Promise<void> {
   const inherited = Object.entries(process.env).filter(
     ([variable]) => !Object.values<string>(TOLD).includes(variable),
   );
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc', socket, ...('name' in from ? [from.name.fd] : [])],
+    stdio: [
+      'ignore',
+      'inherit',
+      'inherit',
+      'ipc',
+      SOCKETS_OF_WORKER[0],
+      ...('name' in from ? [from.name.fd] : []),
+    ],
     env: {
       ...Object.fromEntries(inherited),
       [TOLD.socket]: String(SOCKET_FD),
@@ -84,7 +91,6 @@ export async function startSuccessor({ socket, from, started }: Heir): Promise<v
 export interface Orphan {
   readonly record: HolderRecord;
   readonly address: { readonly data: string; readonly port: number };
-  readonly socket: number;
   readonly say: (sentence: string) => void;
   /** This worker is going anyway. */
   readonly leaving: () => boolean;
@@ -108,10 +114,10 @@ export async function outliveHolder(orphan: Orphan): Promise<void> {
   }
 }
 
-async function succeed({ socket, say, started }: Orphan, name: HolderName): Promise<boolean> {
+async function succeed({ say, started }: Orphan, name: HolderName): Promise<boolean> {
   say('the holder has died; starting the next one');
   try {
-    await startSuccessor({ socket, from: { name }, started });
+    await startSuccessor({ from: { name }, started });
     return true;
   } catch (error) {
     say((error as Error).message);
