@@ -1,82 +1,27 @@
-import type { MigrationSource } from '@holdfast/core/migration/source.ts';
-import { DEFAULT_LIMITS } from '@holdfast/core/migration/throttle.ts';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
-import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { readMigrations } from '../files/read-migrations.ts';
-import { openSession, type Session } from './session.ts';
-import { type Work, workOnPhase } from './work-on-phase.ts';
+import {
+  app,
+  customers,
+  declared,
+  openDatabase,
+  rows,
+  run,
+  session,
+  sql,
+  through,
+  url,
+  work,
+} from './phase-bench.ts';
+import { openSession } from './session.ts';
+import { workOnPhase } from './work-on-phase.ts';
 
-/** The executor on a real PostgreSQL, driven through its phases by hand. */
 let server: TestServer;
-let url: string;
-let session: Session;
-let app: pg.Client;
-
 beforeAll(async () => {
   server = await startTestServer();
 });
 afterAll(() => server.stop());
-
-beforeEach(async () => {
-  url = (await server.database()).url;
-  session = await openSession([url], 'migration');
-  app = new pg.Client({ connectionString: url });
-  await app.connect();
-  return async () => {
-    await app.end();
-    await session.close();
-  };
-});
-
-function declared(text: string, version = 7): MigrationSource {
-  const [source] = readMigrations('m', [{ path: `m/${version}_test/migration.yaml`, text }]);
-  return source as MigrationSource;
-}
-
-function sql(files: Record<string, string>): MigrationSource {
-  const [source] = readMigrations(
-    'm',
-    Object.entries(files).map(([name, text]) => ({ path: `m/7_test/${name}.sql`, text })),
-  );
-  return source as MigrationSource;
-}
-
-let fence = 0;
-function work(source: MigrationSource, phase: Work['phase'], more: Partial<Work> = {}): Work {
-  fence += 1;
-  return {
-    scope: 'shop/production',
-    version: source.version,
-    fence,
-    source,
-    phase,
-    budgetMs: 60_000,
-    limits: { ...DEFAULT_LIMITS, vacuumRunning: undefined as never, deadTuples: undefined as never },
-    signals: [],
-    userQuery: null,
-    held: null,
-    nice: 0,
-    batchMs: 100,
-    ...more,
-  };
-}
-
-const run = (source: MigrationSource, phase: Work['phase'], more: Partial<Work> = {}) =>
-  workOnPhase(session, work(source, phase, more));
-const rows = async (text: string) => (await app.query(text)).rows;
-
-async function through(source: MigrationSource, ...phases: readonly Work['phase'][]): Promise<void> {
-  for (const phase of phases) expect(await run(source, phase), phase).toEqual({ kind: 'done' });
-}
-
-async function customers(count: number): Promise<void> {
-  await app.query(
-    `CREATE TABLE customers (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, mail text NOT NULL, name text, CHECK (mail <> ''));
-     CREATE UNIQUE INDEX customers_mail ON customers (mail);
-     INSERT INTO customers (mail, name) SELECT 'm' || n, 'First' || n || ' Last' || n FROM generate_series(1, ${count}) n`,
-  );
-}
+beforeEach(() => openDatabase(server));
 
 const RENAME = declared('changes:\n  - rename: { table: customers, column: mail, to: email }');
 
@@ -448,32 +393,6 @@ describe('what comes in between', () => {
     expect(await rows('SELECT count(*)::int AS wrong FROM customers WHERE email IS NULL')).toEqual([
       { wrong: 0 },
     ]);
-  });
-
-  test('a statement that fails for good says so, and a leftover index of a failed try is cleared away', async () => {
-    await customers(10);
-    await app.query("ALTER TABLE customers ADD COLUMN code text DEFAULT 'same'");
-    const source = sql({ expand: 'CREATE UNIQUE INDEX CONCURRENTLY customers_code ON customers (code);' });
-    expect(await run(source, 'expand')).toMatchObject({
-      kind: 'failed',
-      reason: expect.stringContaining('could not create unique index'),
-    });
-    expect(await rows("SELECT 1 FROM pg_class WHERE relname = 'customers_code'")).toEqual([]);
-    await app.query('UPDATE customers SET code = id');
-    await through(source, 'expand');
-  });
-
-  test('an index without a name is made once, and a leftover of it is cleared away', async () => {
-    await customers(10);
-    await app.query("ALTER TABLE customers ADD COLUMN code text DEFAULT 'same'");
-    const source = sql({ expand: 'CREATE UNIQUE INDEX CONCURRENTLY ON customers (code);' });
-    expect(await run(source, 'expand')).toMatchObject({ kind: 'failed' });
-    await app.query('UPDATE customers SET code = id');
-    await through(source, 'expand');
-    const indexes = await rows(
-      "SELECT indisvalid AS valid FROM pg_index WHERE pg_get_indexdef(indexrelid) LIKE '%customers%(code)'",
-    );
-    expect(indexes).toEqual([{ valid: true }]);
   });
 
   test('a controller that is stopped between two statements keeps its locks for a second at most', async () => {

@@ -34,7 +34,7 @@ import {
 import { readSignals } from './read-signals.ts';
 import { beginBackfill, nextBatch } from './run-backfill.ts';
 import { beginCompare, nextRange } from './run-compare.ts';
-import { runIndex, runOutside } from './run-index.ts';
+import { runIndex, runOutside } from './run-outside.ts';
 import type { Session } from './session.ts';
 import { locksOf, tablesOf } from './tables-of.ts';
 
@@ -161,7 +161,7 @@ async function performStep(session: Session, performing: Performing): Promise<Ph
         const reason = await reasonToWait(session, work, tablesOf(step)[0] ?? null);
         if (reason !== null) return waits(reason, null);
         const mine = () => session.transaction(SHORT, (sql) => holdFence(sql, at));
-        await (step.kind === 'index' ? runIndex(session, step, mine) : runOutside(session, step.sql, mine));
+        await (step.kind === 'index' ? runIndex(session, step, mine) : runOutside(session, step, mine));
         await session.transaction(SHORT, async (sql) => {
           await holdFence(sql, at);
           await markDone(sql, at);

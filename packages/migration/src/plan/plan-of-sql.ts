@@ -3,13 +3,22 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { PhaseFile } from '@holdfast/core/migration/source.ts';
 import type { RangeVar } from '@pgsql/types';
 import type { Catalog } from '../catalog/catalog.ts';
+import { altered } from '../effects/alter-table.ts';
 import { effectsOf } from '../effects/effects-of.ts';
+import { partitionOf } from '../effects/partition-commands.ts';
 import { constraintName } from '../lint/constraint-name.ts';
 import { expressionText, statementText } from '../sql/deparse.ts';
 import { quoteName, quoteRelation, relationName } from '../sql/names.ts';
 import { parseSql } from '../sql/parse-sql.ts';
 import { type Statement, statementAs } from '../sql/statement.ts';
-import { type CompareStep, type MigrationPlan, NO_STEPS, type Step, statement } from './step.ts';
+import {
+  type CompareStep,
+  type Leftover,
+  type MigrationPlan,
+  NO_STEPS,
+  type Step,
+  statement,
+} from './step.ts';
 
 /** Files of SQL as steps: a statement, a transaction. */
 export function planOfSql(files: readonly PhaseFile[], catalog: Catalog): MigrationPlan {
@@ -46,7 +55,10 @@ function stepOf(one: Statement, phase: PhaseFile['phase'], catalog: Catalog): St
       index: name,
     };
   }
-  if (effects.outside) return { kind: 'outside', sql: repeatable(one) };
+  if (effects.outside) {
+    const leaves = leftoverOf(one);
+    return { kind: 'outside', sql: repeatable(one), ...(leaves && { leaves }) };
+  }
   const reads = effects.on.some(({ scan, lock }) => scan && lock === 'SHARE UPDATE EXCLUSIVE');
   return reads ? { ...statement(one.text), long: true } : statement(one.text);
 }
@@ -55,6 +67,20 @@ function stepOf(one: Statement, phase: PhaseFile['phase'], catalog: Catalog): St
 function repeatable(one: Statement): string {
   const dropped = statementAs(one, 'DropStmt');
   return dropped ? statementText({ DropStmt: { ...dropped, missing_ok: true } }) : one.text;
+}
+
+function leftoverOf(one: Statement): Leftover | null {
+  const reindex = statementAs(one, 'ReindexStmt');
+  if (reindex?.relation) {
+    const of = reindex.kind === 'REINDEX_OBJECT_INDEX' ? 'index' : 'table';
+    return { kind: 'indexes', of, relation: relationName(reindex.relation) };
+  }
+  const alter = statementAs(one, 'AlterTableStmt');
+  const [detach] = alter ? altered(alter).filter(({ subtype }) => subtype === 'AT_DetachPartition') : [];
+  const partition = partitionOf(detach?.def);
+  return alter && partition
+    ? { kind: 'detaching', table: relationName(alter.relation), partition: relationName(partition.name) }
+    : null;
 }
 
 /**

@@ -24,7 +24,16 @@ export interface IndexStep {
 export interface OutsideStep {
   readonly kind: 'outside';
   readonly sql: string;
+  readonly leaves?: Leftover;
 }
+
+/**
+ * What PostgreSQL leaves of a try that failed or was killed. Names as a catalog knows them: a REINDEX CONCURRENTLY leaves
+ * invalid indexes, a DETACH PARTITION CONCURRENTLY a partition that is neither in nor out.
+ */
+export type Leftover =
+  | { readonly kind: 'indexes'; readonly of: 'table' | 'index'; readonly relation: string }
+  | { readonly kind: 'detaching'; readonly table: string; readonly partition: string };
 
 /** `change` without its WHERE; rows for which `where` holds are not done yet. */
 export interface BackfillStep {

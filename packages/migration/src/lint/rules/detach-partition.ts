@@ -4,7 +4,7 @@ export const detachPartition: Rule = {
   name: 'detach-partition',
   severity: 'error',
   title: 'A partition is detached under a lock',
-  why: 'Everybody who uses the parent waits. CONCURRENTLY (PostgreSQL 14 and later, no default partition) lets them work.',
+  why: 'Everybody who uses the parent waits. CONCURRENTLY (PostgreSQL 14 and later, no default partition) lets them work; the executor brings one that was killed halfway to its end.',
   bad: 'ALTER TABLE events DETACH PARTITION events_2020;',
   good: 'ALTER TABLE events DETACH PARTITION events_2020 CONCURRENTLY;',
   goodPhase: 'contract',

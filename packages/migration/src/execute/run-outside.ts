@@ -1,0 +1,121 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { IndexStep, Leftover, OutsideStep } from '../plan/step.ts';
+import { quoteName, quoteRelation } from '../sql/names.ts';
+import type { Session } from './session.ts';
+
+/**
+ * What PostgreSQL allows no transaction for. A try that failed or was killed leaves something halfway, which is cleared away or
+ * brought to its end first. While another session still works on it (a killed controller's may live
+ * on for a while), its advisory lock says so and nothing is touched.
+ */
+const BUILDS = 7_070_442;
+
+/** CREATE INDEX CONCURRENTLY, until there is a valid one. */
+export async function runIndex(
+  session: Session,
+  { sql, table, index }: IndexStep,
+  isMine: () => Promise<void>,
+): Promise<void> {
+  await alone(session, nameOf(table, index), async () => {
+    await isMine();
+    const there = await stateOf(session, table, index);
+    if (there === 'valid') return;
+    if (there === 'invalid') await session.script(dropText(table, index));
+    try {
+      await session.script(sql);
+    } catch (error) {
+      await session.script(dropText(table, index)).catch(() => {});
+      throw error;
+    }
+  });
+}
+
+export async function runOutside(
+  session: Session,
+  { sql, leaves }: OutsideStep,
+  isMine: () => Promise<void>,
+): Promise<void> {
+  const dropped = /^DROP INDEX CONCURRENTLY (?:IF EXISTS )?(\S+)$/.exec(sql)?.[1];
+  await alone(session, dropped ?? sql, async () => {
+    await isMine();
+    if (leaves?.kind === 'detaching') return detach(session, sql, leaves);
+    if (leaves) await dropHalfBuilt(session, leaves);
+    try {
+      await session.script(sql);
+    } catch (error) {
+      if (leaves) await dropHalfBuilt(session, leaves).catch(() => {});
+      throw error;
+    }
+  });
+}
+
+/** PostgreSQL names what REINDEX CONCURRENTLY builds, and what it replaces, by these endings. */
+async function dropHalfBuilt(
+  session: Session,
+  { of, relation }: Leftover & { readonly kind: 'indexes' },
+): Promise<void> {
+  const table =
+    of === 'table' ? 'to_regclass($1)' : '(SELECT indrelid FROM pg_index WHERE indexrelid = to_regclass($1))';
+  const { rows } = await session.query<{ name: string }>(
+    `WITH meant AS (SELECT ${table}::oid AS oid), whole AS (
+       SELECT oid FROM meant UNION SELECT relid FROM meant, pg_partition_tree(oid))
+     SELECT format('%s.%I', c.relnamespace::regnamespace, c.relname) AS name
+     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+     WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND i.indrelid IN (
+       SELECT oid FROM whole UNION SELECT reltoastrelid FROM whole JOIN pg_class USING (oid))`,
+    [quoteRelation(relation)],
+  );
+  for (const { name } of rows) await session.script(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+}
+
+/** One that is neither in nor out is brought to its end; one that is out stays so. */
+async function detach(
+  session: Session,
+  sql: string,
+  { table, partition }: Leftover & { readonly kind: 'detaching' },
+): Promise<void> {
+  const [parent, child] = [quoteRelation(table), quoteRelation(partition)];
+  const { rows } = await session.query<{ pending: boolean | null }>(
+    `SELECT (SELECT inhdetachpending FROM pg_inherits WHERE inhparent = p.oid AND inhrelid = c.oid) AS pending
+     FROM pg_class p, pg_class c WHERE p.oid = to_regclass($1) AND c.oid = to_regclass($2)`,
+    [parent, child],
+  );
+  const [both] = rows;
+  if (both?.pending === null) return;
+  await session.script(both?.pending ? `ALTER TABLE ${parent} DETACH PARTITION ${child} FINALIZE` : sql);
+}
+
+async function alone(session: Session, what: string, work: () => Promise<void>): Promise<void> {
+  const { rows } = await session.query<{ mine: boolean }>(
+    `SELECT pg_try_advisory_lock(${BUILDS}, hashtext($1)) AS mine`,
+    [what],
+  );
+  if (!rows[0]?.mine) throw new HoldfastError('fenceStale', 'another session still works on it');
+  try {
+    await session.script('SET lock_timeout = 0; SET statement_timeout = 0');
+    await work();
+  } finally {
+    await session.query(`SELECT pg_advisory_unlock(${BUILDS}, hashtext($1))`, [what]).catch(() => {});
+  }
+}
+
+/** Building and dropping an index take the same key, so that neither overtakes the other. */
+function nameOf(table: string, index: string): string {
+  return [...table.split('.').slice(0, -1), index].map(quoteName).join('.');
+}
+
+function dropText(table: string, index: string): string {
+  return `DROP INDEX CONCURRENTLY IF EXISTS ${nameOf(table, index)}`;
+}
+
+async function stateOf(
+  session: Session,
+  table: string,
+  index: string,
+): Promise<'none' | 'valid' | 'invalid'> {
+  const { rows } = await session.query<{ valid: boolean }>(
+    'SELECT i.indisvalid AS valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass($1) AND c.relname = $2',
+    [quoteRelation(table), index],
+  );
+  return rows[0] === undefined ? 'none' : rows[0].valid ? 'valid' : 'invalid';
+}
