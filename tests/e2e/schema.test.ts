@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { MigrationView, RolloutView } from '@holdfast/contract/api/resources.ts';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
@@ -68,8 +69,12 @@ class Shop {
   }
 
   /** The example's first release serves, on the schema that its first change made. */
-  static async open(example: string, change: (config: string) => string = (same) => same): Promise<Shop> {
-    const bench = await WorkBench.start();
+  static async open(
+    example: string,
+    change: (config: string) => string = (same) => same,
+    controllers = 1,
+  ): Promise<Shop> {
+    const bench = await WorkBench.start({}, controllers);
     const database = await AppDatabase.begin(bench.root);
     const port = await freePorts(1);
     const files = filesOf(join(EXAMPLES, example));
@@ -257,5 +262,45 @@ describe('what comes in between', () => {
     await app.becomes(2, ({ state }) => state === 'aborted');
     expect(await app.ask()).toContain('200 v1');
     expect(await app.database.query('SELECT tgname FROM pg_trigger WHERE NOT tgisinternal')).toEqual([]);
+  });
+
+  const STRUCK = ['expanding', 'expanded', 'backfilling', 'verifying', 'ready', 'contracting'];
+
+  test('all controllers are killed at every step of a change, and neither users nor rows notice', async () => {
+    const app = await Shop.open('04-rename-column', slow, 2);
+    const users = app.load();
+    const killed: string[] = [];
+    /** Also while there is nobody to ask. */
+    const patiently = (what: string, look: () => Promise<unknown>) =>
+      until(what, () => look().catch(() => null), LIMIT_MS);
+    const isAt = (number: number, state: RolloutView['state']) => async () => {
+      const rollout = await app.rollout();
+      return rollout?.candidate.number === number && rollout.state === state;
+    };
+    let running = true;
+    const strikes = (async () => {
+      for (; running; await sleep(10)) {
+        const state = (await app.migration(2).catch(() => undefined))?.state;
+        if (!state || !STRUCK.includes(state) || killed.includes(state)) continue;
+        killed.push(state);
+        for (const name of ['controller-1', 'controller-2']) app.bench.machine.kill(name);
+      }
+    })();
+    await app.push('v2', app.next('04-rename-column'));
+    await patiently('v2 to be there', isAt(2, 'done'));
+    for (const number of [3, 4]) {
+      await patiently('the push to be taken', () => app.push(`v${number}`));
+      await patiently(`v${number} to be there`, isAt(number, 'done'));
+    }
+    await patiently('the contract phase', async () => (await app.migration(2))?.state === 'done');
+    running = false;
+    await strikes;
+    // Others may be over before anybody can strike.
+    expect(killed).toEqual(expect.arrayContaining(['backfilling', 'ready']));
+    expect(killed.length).toBeGreaterThan(3);
+    expect(await users.stop()).toEqual([]);
+    expect(
+      await app.database.query('SELECT count(*)::int AS wrong FROM customers WHERE email IS NULL'),
+    ).toEqual([{ wrong: 0 }]);
   });
 });

@@ -15,10 +15,10 @@ export class WorkBench {
     this.machine = machine;
   }
 
-  static async start(env: Record<string, string> = {}): Promise<WorkBench> {
+  static async start(env: Record<string, string> = {}, controllers = 1): Promise<WorkBench> {
     const root = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
     chmodSync(root, 0o711);
-    return new WorkBench(root, await Machine.start({ data: join(root, 'data'), controllers: 1, env }));
+    return new WorkBench(root, await Machine.start({ data: join(root, 'data'), controllers, env }));
   }
 
   async stop(): Promise<void> {
