@@ -26,6 +26,8 @@ export interface Place {
 export interface TlsFiles {
   readonly certificate: string;
   readonly key: string;
+  /** 48 bytes that all workers share, so that a session goes on at any of them; absent: drawn. */
+  readonly ticketKeys?: Buffer;
 }
 
 const LIMITS = {
@@ -120,11 +122,14 @@ interface Pair {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly minVersion: 'TLSv1.2';
+  readonly ticketKeys?: Buffer;
 }
 
 function readPair(files: TlsFiles): Pair {
   try {
-    return { cert: readFileSync(files.certificate), key: readFileSync(files.key), minVersion: 'TLSv1.2' };
+    const { certificate, key, ticketKeys } = files;
+    const pair = { cert: readFileSync(certificate), key: readFileSync(key), minVersion: 'TLSv1.2' } as const;
+    return ticketKeys ? { ...pair, ticketKeys } : pair;
   } catch (error) {
     throw new HoldfastError('usageInvalid', `the certificate cannot be read: ${(error as Error).message}`);
   }

@@ -37,12 +37,14 @@ try {
 
 async function work(config: RouterConfig): Promise<void> {
   const told = (variable: string) => process.env[variable] || null;
+  const ticketKeys = Buffer.from(told(TOLD.ticketKeys) ?? '', 'base64');
+  delete process.env[TOLD.ticketKeys];
   const record = new HolderRecord(config);
   const holder = process.ppid;
   let running: RunningWorker | null = null;
   let leaving = false;
   let withHolder = false;
-  /** On its way, and ended with this worker unless it serves by then. */
+  /** On its way: of no use when the whole router ends, and to be left alone when it takes over. */
   let successor: ChildProcess | null = null;
   const started = (child: ChildProcess) => {
     successor = child;
@@ -50,7 +52,7 @@ async function work(config: RouterConfig): Promise<void> {
   const leave = () => {
     if (leaving) return;
     leaving = true;
-    successor?.kill('SIGTERM');
+    if (withHolder || !process.connected) successor?.kill('SIGTERM');
     setTimeout(() => process.exit(0), LEAVE_LIMIT_MS).unref();
     void (running?.stop() ?? Promise.resolve()).then(() => process.exit(0));
   };
@@ -75,8 +77,10 @@ async function work(config: RouterConfig): Promise<void> {
   };
   process.once('disconnect', () => void outlive());
   process.on('message', ({ ask }: AskWorker) => {
-    if (ask === 'end') withHolder = true;
-    else if (running && !leaving) void bringSuccessor();
+    if (ask === 'end') {
+      withHolder = true;
+      if (leaving) successor?.kill('SIGTERM');
+    } else if (running && !leaving) void bringSuccessor();
   });
   const bringSuccessor = async () => {
     const after = { pid: holder, startTime: startTimeOf(holder) ?? '' };
@@ -92,6 +96,7 @@ async function work(config: RouterConfig): Promise<void> {
     routerId: told(TOLD.routerId) ?? newId(),
     workerId: told(TOLD.workerId) ?? newId(),
     gone: (told(TOLD.gone) ?? '').split(',').filter(Boolean),
+    ticketKeys,
   });
   report('listens');
 }

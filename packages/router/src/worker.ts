@@ -40,6 +40,7 @@ export interface WorkerIdentity {
   readonly routerId: string;
   readonly workerId: string;
   readonly gone: readonly string[];
+  readonly ticketKeys: Buffer;
 }
 
 export async function startWorker(config: RouterConfig, identity: WorkerIdentity): Promise<RunningWorker> {
@@ -73,7 +74,7 @@ export async function startWorker(config: RouterConfig, identity: WorkerIdentity
   let leaving = false;
   const openFront = (preview: boolean) =>
     new Front({
-      tls: config.tls,
+      tls: config.tls && { ...config.tls, ticketKeys: identity.ticketKeys },
       log,
       onRequest: (request, response) => {
         if (leaving) response.setHeader('connection', 'close');

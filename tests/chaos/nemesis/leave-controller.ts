@@ -10,9 +10,9 @@ export interface Absence {
   readonly mend: (blow: Blow) => void;
 }
 
-/** Everybody asked this one, and must find the other. */
+/** Everybody asked this one, and must find the other. The next blow comes when it is one of two again. */
 export async function leaveController(blow: Blow, absence: Absence): Promise<readonly Sample[]> {
-  const { controller, probe, random } = blow;
+  const { controller, installation, probe, random } = blow;
   blow.tell(`it is ${controller.name}`);
   await probe.favour(controller.address);
   const at = Date.now();
@@ -20,5 +20,12 @@ export async function leaveController(blow: Blow, absence: Absence): Promise<rea
   const sample = exchangedElsewhere(blow, { at, bound: null });
   await sleep(random.between(absence.leastMs, absence.mostMs));
   absence.mend(blow);
-  return [await sample];
+  const mendedAt = Date.now();
+  await installation.waitUntilReady(controller);
+  const ready = {
+    what: 'controller ready again',
+    seconds: (Date.now() - mendedAt) / 1_000,
+    boundSeconds: null,
+  };
+  return [await sample, ready];
 }

@@ -90,3 +90,31 @@ test('a partition that was half detached is detached to the end, and one that is
   await app.query("UPDATE holdfast.step SET done = false WHERE phase = 'expand'");
   await through(source, 'expand');
 });
+
+test('a partition of another table is refused, not taken for one that is out', async () => {
+  await app.query(
+    `CREATE TABLE customers (id bigint) PARTITION BY RANGE (id);
+     CREATE TABLE orders (id bigint) PARTITION BY RANGE (id);
+     CREATE TABLE orders_old PARTITION OF orders FOR VALUES FROM (0) TO (10)`,
+  );
+  const source = sql({ expand: 'ALTER TABLE customers DETACH PARTITION orders_old CONCURRENTLY;' });
+  expect(await run(source, 'expand')).toMatchObject({
+    kind: 'failed',
+    reason: expect.stringContaining('is not a partition of'),
+  });
+});
+
+test('who is no superuser leaves what a killed REINDEX left of a TOAST table, and goes on', async () => {
+  await customers(10);
+  const text = 'REINDEX TABLE CONCURRENTLY customers;';
+  await killedHalfway(text);
+  await app.query(
+    `CREATE ROLE owner; ALTER TABLE customers OWNER TO owner; GRANT CREATE ON SCHEMA public TO owner;
+     DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO owner', current_database()); END $$;
+     ALTER SCHEMA holdfast OWNER TO owner; ALTER TABLE holdfast.migration OWNER TO owner; ALTER TABLE holdfast.step OWNER TO owner`,
+  );
+  const owner = await openSession([url], 'owner');
+  await owner.script('SET SESSION AUTHORIZATION owner');
+  expect(await workOnPhase(owner, work(sql({ expand: text }), 'expand'))).toEqual({ kind: 'done' });
+  await owner.close();
+});

@@ -9,6 +9,8 @@ import type { Session } from './session.ts';
  * on for a while), its advisory lock says so and nothing is touched.
  */
 const BUILDS = 7_070_442;
+/** insufficient_privilege */
+const NO_PRIVILEGE = '42501';
 
 /** CREATE INDEX CONCURRENTLY, until there is a valid one. */
 export async function runIndex(
@@ -65,7 +67,11 @@ async function dropHalfBuilt(
        SELECT oid FROM whole UNION SELECT reltoastrelid FROM whole JOIN pg_class USING (oid))`,
     [quoteRelation(relation)],
   );
-  for (const { name } of rows) await session.script(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+  for (const { name } of rows)
+    await session.script(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`).catch((error) => {
+      // Those of TOAST tables are dropped by superusers only; left alone they cost space and nothing else.
+      if (error.code !== NO_PRIVILEGE) throw error;
+    });
 }
 
 /** One that is neither in nor out is brought to its end; one that is out stays so. */
@@ -75,13 +81,14 @@ async function detach(
   { table, partition }: Leftover & { readonly kind: 'detaching' },
 ): Promise<void> {
   const [parent, child] = [quoteRelation(table), quoteRelation(partition)];
-  const { rows } = await session.query<{ pending: boolean | null }>(
-    `SELECT (SELECT inhdetachpending FROM pg_inherits WHERE inhparent = p.oid AND inhrelid = c.oid) AS pending
+  const { rows } = await session.query<{ pending: boolean | null; attached: boolean }>(
+    `SELECT c.relispartition AS attached,
+       (SELECT inhdetachpending FROM pg_inherits WHERE inhparent = p.oid AND inhrelid = c.oid) AS pending
      FROM pg_class p, pg_class c WHERE p.oid = to_regclass($1) AND c.oid = to_regclass($2)`,
     [parent, child],
   );
   const [both] = rows;
-  if (both?.pending === null) return;
+  if (both && !both.attached) return;
   await session.script(both?.pending ? `ALTER TABLE ${parent} DETACH PARTITION ${child} FINALIZE` : sql);
 }
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -13,6 +13,7 @@ import { createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectSecure } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
@@ -77,8 +78,8 @@ const words = () => [
   ...['--listen', `127.0.0.1:${port}`, '--data', data],
 ];
 
-function start(): { readonly child: ChildProcess; readonly said: () => string } {
-  const child = spawn(process.execPath, words(), {
+function start(...more: readonly string[]): { readonly child: ChildProcess; readonly said: () => string } {
+  const child = spawn(process.execPath, [...words(), ...more], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env,
   });
@@ -235,6 +236,65 @@ test('a stop in the middle of a replacement ends both, and nothing that was unde
   await vi.waitFor(() => expect(processesOf(data)).toEqual([]), patience);
 });
 
+test('a stop as soon as the successor has its name ends both', async () => {
+  const { child } = start();
+  const first = await holderAfter(0);
+  child.kill('SIGUSR2');
+  for (; (facts()?.pid ?? first.pid) === first.pid; ) await sleep(2);
+  child.kill('SIGTERM');
+  expect(await ended(child)).toBe(0);
+  await vi.waitFor(() => expect(processesOf(data)).toEqual([]), patience);
+});
+
+test('workers that cannot start do not become more, however often they are to be replaced', async () => {
+  const { child } = start();
+  const { pid } = await holderAfter(0);
+  const before = workersOf(pid);
+  rmSync(tokenFile());
+  for (let time = 0; time < 2; time += 1) {
+    child.kill('SIGHUP');
+    await sleep(800);
+  }
+  writeFileSync(tokenFile(), 'secret');
+  await sleep(1_000);
+  expect(workersOf(pid)).toEqual(before);
+  child.kill('SIGHUP');
+  await vi.waitFor(() => {
+    const now = workersOf(pid);
+    expect(now).toHaveLength(2);
+    expect(now.some((worker) => before.includes(worker))).toBe(false);
+  }, patience);
+});
+
+test('a TLS session goes on at any worker', async () => {
+  const [key, certificate] = [join(data, 'key.pem'), join(data, 'certificate.pem')];
+  const words = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost -keyout ${key} -out ${certificate}`;
+  execFileSync('openssl', words.split(' '), { stdio: 'pipe' });
+  const { child } = start('--tls-cert', certificate, '--tls-key', key);
+  await holderAfter(0);
+  const first = await secureVisit(null);
+  const reused = await Promise.all(Array.from({ length: 16 }, () => secureVisit(first.session)));
+  expect(reused.map(({ goesOn }) => goesOn)).toEqual(reused.map(() => true));
+  child.kill('SIGTERM');
+  expect(await ended(child)).toBe(0);
+});
+
+/** One request on a new connection, and the session that the next one may go on with. */
+function secureVisit(session: Buffer | null): Promise<{ session: Buffer; goesOn: boolean }> {
+  return new Promise((done, fail) => {
+    const socket = connectSecure({
+      ...{ port, host: '127.0.0.1', rejectUnauthorized: false, maxVersion: 'TLSv1.2' },
+      ...(session && { session }),
+    });
+    socket.once('error', fail);
+    socket.once('secureConnect', () => {
+      const seen = { session: socket.getSession() ?? Buffer.alloc(0), goesOn: socket.isSessionReused() };
+      socket.end('GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+      socket.resume().once('close', () => done(seen));
+    });
+  });
+}
+
 test('where nobody can write down who holds the socket, it is served all the same', async () => {
   // A folder in the record's place: not even root can write there.
   mkdirSync(join(data, `holder-${port}.json`));
@@ -299,15 +359,21 @@ test('a worker accepts by many handles of its socket: who comes new does not wai
 
 /** How many of its handles that poll are the one socket that it was given. */
 function accepting(pid: number): number {
-  const own = (path: string) => `/proc/${pid}/${path}`;
-  try {
-    const socket = readlinkSync(own('fd/4'));
-    return readdirSync(own('fdinfo'))
-      .flatMap((fd) => [...readFileSync(own(`fdinfo/${fd}`), 'utf8').matchAll(/^tfd:\s*(\d+)/gm)])
-      .filter(([, polled]) => readlinkSync(own(`fd/${polled}`)) === socket).length;
-  } catch {
-    return 0;
-  }
+  // Any of them may be gone when it is looked at.
+  const read = (look: (path: string) => string, path: string) => {
+    try {
+      return look(`/proc/${pid}/${path}`);
+    } catch {
+      return '';
+    }
+  };
+  const socket = read(readlinkSync, 'fd/4');
+  if (socket === '') return 0;
+  return readdirSync(`/proc/${pid}/fdinfo`)
+    .flatMap((fd) => [
+      ...read((path) => readFileSync(path, 'utf8'), `fdinfo/${fd}`).matchAll(/^tfd:\s*(\d+)/gm),
+    ])
+    .filter(([, polled]) => read(readlinkSync, `fd/${polled}`) === socket).length;
 }
 
 test('a second start beside a holder that somebody looks after is refused, and says by whom', async () => {

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
@@ -26,6 +27,7 @@ import { readHeritage, TOLD } from './successor.ts';
  */
 type State = 'starting' | 'serving' | 'leaving' | 'replaced' | 'refused';
 
+const TICKET_KEYS_BYTES = 48;
 const LEAVE_LIMIT_MS = 65_000;
 const NAME_AGAIN_MS = 500;
 const LOOK_MS = 100;
@@ -41,6 +43,8 @@ export type AskWorker = { readonly ask: 'successor' | 'end' };
 
 interface Worker {
   readonly id: string;
+  /** Whose place it takes; told to the controllers when it serves. */
+  readonly gone: readonly string[];
   readonly process: ChildProcess;
   listens: boolean;
   /** Another has its place. */
@@ -53,6 +57,10 @@ export class Holder {
   private readonly routerId = newId();
   private readonly heritage = readHeritage();
   private readonly workers = new Set<Worker>();
+  /** Of all its workers, so that a TLS session goes on at any of them. */
+  private readonly ticketKeys = randomBytes(TICKET_KEYS_BYTES).toString('base64');
+  /** Workers that served and died, until one that takes a place serves. */
+  private gone: string[] = [];
   private state: State = 'starting';
   private socket: ListeningSocket | null = null;
   private name: HolderName | null = null;
@@ -73,7 +81,7 @@ export class Holder {
     if (former && isAlone(former)) return standIn(this.record);
     if (former) throw portTaken(former.pid);
     process.on('SIGHUP', () => this.pass('SIGHUP') || void this.replaceWorkers());
-    process.on('SIGUSR2', () => this.pass('SIGUSR2') || void this.askSuccessor());
+    process.on('SIGUSR2', () => this.pass('SIGUSR2') || this.askSuccessor());
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop());
     const socket = this.heritage.socket ?? activatedSocket() ?? (await this.bind());
     this.socket = socket;
@@ -98,13 +106,16 @@ export class Holder {
 
   private stop(): void {
     this.stopping = true;
+    this.giveWay();
     if (!this.pass('SIGTERM') && (this.state === 'starting' || this.state === 'serving'))
       this.leave('leaving');
   }
 
   /** It accepts by itself: a connection that the holder had handed to it would die with the holder. */
-  private fork(socket: ListeningSocket, gone: readonly string[] = []): Worker {
+  private fork(socket: ListeningSocket): Worker {
     const id = newId();
+    const gone = this.gone;
+    this.gone = [];
     const child = fork(process.argv[1] ?? '', process.argv.slice(2), {
       stdio: stdioOfWorker(socket),
       env: {
@@ -112,10 +123,11 @@ export class Holder {
         [TOLD.routerId]: this.routerId,
         [TOLD.workerId]: id,
         [TOLD.gone]: gone.join(','),
+        [TOLD.ticketKeys]: this.ticketKeys,
         ...(socket.activated && { [TOLD.activated]: '1' }),
       },
     });
-    const worker = { id, process: child, listens: false, going: false };
+    const worker = { id, gone, process: child, listens: false, going: false };
     this.workers.add(worker);
     child.on('message', ({ news }: WorkerNews) => {
       if (news === 'listens') this.listens(worker);
@@ -137,7 +149,10 @@ export class Holder {
     const listening = [...this.workers].filter(({ listens }) => listens);
     if (this.state !== 'starting' || listening.length < this.config.workers) return;
     this.state = 'serving';
-    if (this.config.port !== 0 && !this.enter()) return this.leave('leaving');
+    if (this.config.port !== 0) {
+      if (!this.enter()) return this.leave('leaving');
+      void this.watch();
+    }
     if (process.connected) process.send?.({ ready: true }, () => {});
   }
 
@@ -180,13 +195,17 @@ export class Holder {
       return;
     }
     if (this.state === 'starting' && FATAL.includes(code)) return void this.giveUp(code);
-    if (worker.going) return;
+    this.gone.push(...(worker.listens ? [worker.id] : worker.gone));
     const pause = Math.min(FORK_AGAIN_MS.most, FORK_AGAIN_MS.least * 2 ** this.failures);
     this.failures += 1;
-    setTimeout(() => {
-      if (this.socket && (this.state === 'starting' || this.state === 'serving'))
-        this.fork(this.socket, [worker.id]);
-    }, pause);
+    setTimeout(() => this.fill(), pause);
+  }
+
+  /** Those that were asked to go do not count. */
+  private fill(): void {
+    if (this.socket === null || (this.state !== 'starting' && this.state !== 'serving')) return;
+    const standing = [...this.workers].filter(({ going }) => !going).length;
+    if (standing < this.config.workers) this.fork(this.socket);
   }
 
   private async giveUp(code: number): Promise<void> {
@@ -238,21 +257,23 @@ export class Holder {
     this.replacing = false;
   }
 
-  /** A new worker listens before an old one is asked to go. */
+  /** A new worker listens before an old one is asked to go, and none is that brings a successor. */
   private async replaceEach(): Promise<void> {
     for (const old of [...this.workers].filter(({ going }) => !going)) {
+      while (this.asked && this.state === 'serving') await sleep(LOOK_MS);
       if (this.state !== 'serving' || this.socket === null) return;
+      if (!this.workers.has(old)) continue;
       const fresh = this.fork(this.socket);
       while (!fresh.listens && this.workers.has(fresh)) await sleep(LOOK_MS);
       if (!this.workers.has(fresh)) return;
       if (this.state !== 'serving') return void fresh.process.kill('SIGTERM');
       old.going = true;
       old.process.kill('SIGTERM');
+      this.fill();
     }
   }
 
-  /** Replaced is who reads another's name in the record, whoever brought that one. */
-  private async askSuccessor(): Promise<void> {
+  private askSuccessor(): void {
     const worker = [...this.workers].find(({ listens, going }) => listens && !going);
     if (this.state !== 'serving' || this.asked || !worker) return;
     if (this.config.port === 0) return say('a port that was given by chance has no successor');
@@ -263,10 +284,16 @@ export class Holder {
     worker.process.once('exit', () => {
       this.asked = false;
     });
-    for (; this.asked && this.state === 'serving'; await sleep(LOOK_MS)) {
-      const holder = this.record.read();
-      if (holder && holder.pid !== process.pid) return this.leave('replaced');
-    }
+  }
+
+  private async watch(): Promise<void> {
+    for (; this.state === 'serving'; await sleep(LOOK_MS, undefined, { ref: false })) this.giveWay();
+  }
+
+  /** Replaced is who reads another's name in the record, whoever brought that one. */
+  private giveWay(): void {
+    const holder = this.state === 'serving' ? this.record.read() : null;
+    if (holder && holder.pid !== process.pid) this.leave('replaced');
   }
 }
 

@@ -18,8 +18,10 @@ const AGAIN_MS = 5_000;
 /** What one process of a router tells another by environment. */
 export const TOLD = {
   routerId: 'HOLDFAST_ROUTER_ID',
-  workerId: 'HOLDFAST_ROUTER_WORKER',
+  workerId: 'HOLDFAST_ROUTER_WORKER_ID',
   gone: 'HOLDFAST_ROUTER_GONE',
+  /** Base64; RFC 5077's keys, as Node wants them. */
+  ticketKeys: 'HOLDFAST_ROUTER_TICKET_KEYS',
   socket: SOCKET_TOLD.number,
   activated: SOCKET_TOLD.activated,
   /** As JSON: the living holder that asked for a successor; empty: it has died. */
