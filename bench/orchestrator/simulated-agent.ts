@@ -120,9 +120,11 @@ export class SimulatedAgent {
     this.asksAll = false;
     const reports = this.waiting.slice(0, REPORTS_AT_ONCE);
     const numbers = new Set(reports.map((entry) => entry.number));
+    this.exchanges += 1;
     const message: Exchange = {
       agentId: this.agentId,
       sessionId: this.sessionId,
+      number: this.exchanges,
       full,
       freeSlots: full ? this.options.slots - this.jobs.size : 0,
       reports,
@@ -132,7 +134,6 @@ export class SimulatedAgent {
       bye: false,
       holdsBack: null,
     };
-    this.exchanges += 1;
     if (message.reports.length === 0) this.emptyExchanges += 1;
     try {
       return (await this.post('/agent/v1/exchange', message)) as ExchangeAnswer;

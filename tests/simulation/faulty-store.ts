@@ -5,6 +5,7 @@ import type {
   NewsAnswer,
   PipelineStore,
   PipelineTransaction,
+  Sign,
 } from '@holdfast/core/pipeline/ports.ts';
 import type { AgentNews } from '@holdfast/core/pipeline/reports.ts';
 import type { Random } from './random.ts';
@@ -45,8 +46,8 @@ export class FaultyStore implements PipelineStore {
     return this.call(() => this.inner.transaction(work));
   }
 
-  noteSigns(agentIds: readonly string[]): Promise<void> {
-    return this.call(() => this.inner.noteSigns(agentIds));
+  noteSigns(signs: readonly Sign[]): Promise<void> {
+    return this.call(() => this.inner.noteSigns(signs));
   }
 
   suspectSilent(id: string, silenceMs: number): Promise<void> {

@@ -38,6 +38,7 @@ export class SimAgent {
   private readonly world: World;
   private readonly machine: SimMachine;
   private readonly sessionId: string;
+  private signs = 0;
   private readonly jobs = new Map<string, LiveJob>();
   private readonly heard = new Map<number, (outcome: string) => void>();
   private queue: { readonly number: number; readonly report: Report; readonly log: LogPiece | null }[] = [];
@@ -142,6 +143,7 @@ export class SimAgent {
     const message = {
       agentId: this.agentId,
       sessionId: this.sessionId,
+      number: ++this.signs,
       full,
       freeSlots: full ? Math.max(0, SLOTS - this.jobs.size) : 0,
       reports: entries.map(({ number, report }) => ({ number, report })),

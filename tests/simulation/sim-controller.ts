@@ -60,13 +60,12 @@ export class SimController {
 
   async hello(agent: AgentHello): Promise<void> {
     await this.gate();
-    this.signs.note(agent.id);
     await this.store.transaction((tx) => tx.greet(agent));
   }
 
   async exchange(message: AgentMessage): Promise<Exchanged> {
     await this.gate();
-    this.signs.note(message.agentId);
+    this.signs.note(message);
     const { store, group, settler, tools } = this;
     return exchange(
       { store, group, settler, tools, leasesStopped: async () => null, moved: () => {} },

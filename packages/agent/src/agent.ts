@@ -9,6 +9,7 @@ import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
 import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
 import { hearLeases } from '@holdfast/core/pipeline/holding.ts';
+import type { Sign } from '@holdfast/core/pipeline/ports.ts';
 import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
 import { ArtifactCache } from './host/artifact-cache.ts';
@@ -35,6 +36,7 @@ export class Agent {
   private readonly client: ControllerClient;
   private readonly agentId: string;
   private sessionId = newId();
+  private signs = 0;
   private readonly reports: ReportQueue;
   private readonly host: Host;
   private readonly jobs = new Map<string, JobRun>();
@@ -90,8 +92,7 @@ export class Agent {
     for (const job of this.jobs.values()) job.fence();
     await this.client
       .exchange({
-        agentId: this.agentId,
-        sessionId: this.sessionId,
+        ...this.sign(),
         freeSlots: 0,
         ...this.reports.pending,
         instances: [...this.host.observations()],
@@ -138,6 +139,7 @@ export class Agent {
   private async greet(): Promise<void> {
     const { name, labels, zone, slots, host, address } = this.config;
     this.sessionId = newId();
+    this.signs = 0;
     this.greeting = await this.client.hello({
       protocol: PROTOCOL,
       agentId: this.agentId,
@@ -159,8 +161,7 @@ export class Agent {
     const holdsBack = full ? await shortOfDisk(data, diskFloorBytes) : null;
     return this.client.exchange(
       {
-        agentId: this.agentId,
-        sessionId: this.sessionId,
+        ...this.sign(),
         full,
         freeSlots: full && holdsBack === null ? this.freeSlots() : 0,
         holdsBack,
@@ -170,6 +171,11 @@ export class Agent {
       },
       this.greeting?.timers.lostMs,
     );
+  }
+
+  private sign(): Sign {
+    this.signs += 1;
+    return { agentId: this.agentId, sessionId: this.sessionId, number: this.signs };
   }
 
   private freeSlots(): number {
@@ -261,7 +267,7 @@ export class Agent {
   private async offersLoop(): Promise<void> {
     while (!this.stopping.signal.aborted) {
       try {
-        await this.client.offers(this.agentId, this.stopping.signal);
+        await this.client.offers(this.sign(), this.stopping.signal);
         this.askAll();
         await sleep(20);
       } catch {

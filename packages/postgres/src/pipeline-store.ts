@@ -6,6 +6,7 @@ import type {
   NewsAnswer,
   PipelineStore,
   PipelineTransaction,
+  Sign,
 } from '@holdfast/core/pipeline/ports.ts';
 import type { AgentNews } from '@holdfast/core/pipeline/reports.ts';
 import {
@@ -76,8 +77,8 @@ export class PostgresPipeline implements PipelineStore {
     return this.database.transaction((sql) => work(this.within(sql)));
   }
 
-  noteSigns(agentIds: readonly string[]): Promise<void> {
-    return noteSigns(this.database, agentIds);
+  noteSigns(signs: readonly Sign[]): Promise<void> {
+    return noteSigns(this.database, signs);
   }
 
   agents(): Promise<readonly AgentView[]> {

@@ -12,6 +12,7 @@ import type {
   PipelineStore,
   PipelineTransaction,
   ReturnedLease,
+  Sign,
 } from '@holdfast/core/pipeline/ports.ts';
 import type {
   AgentNews,
@@ -26,6 +27,7 @@ import {
   copyOf,
   emptyTables,
   freshJob,
+  greeted,
   isHeld,
   leaseViewOf,
   type ModelAgent,
@@ -102,10 +104,12 @@ export class ModelPipeline implements PipelineStore {
     return done;
   }
 
-  async noteSigns(agentIds: readonly string[]): Promise<void> {
-    for (const id of agentIds) {
-      const back = ['lost', 'suspect'].includes(this.tables.agents.get(id)?.state ?? '');
-      this.changeAgent(id, { seenAt: this.now(), ...(back ? { state: 'online' } : {}) });
+  async noteSigns(signs: readonly Sign[]): Promise<void> {
+    for (const { agentId, sessionId, number } of signs) {
+      const agent = this.tables.agents.get(agentId);
+      if (!agent || (number > 0 && (agent.sessionId !== sessionId || number <= agent.sign))) continue;
+      const state = ['lost', 'suspect'].includes(agent.state) ? 'online' : agent.state;
+      this.changeAgent(agentId, { seenAt: this.now(), sign: number, state });
     }
   }
 
@@ -258,15 +262,7 @@ export class ModelPipeline implements PipelineStore {
     return {
       greet: async (agent) => {
         const known = this.tables.agents.get(agent.id);
-        const intent = known?.intent ?? 'work';
-        this.tables.agents.set(agent.id, {
-          ...agent,
-          intent,
-          state: 'online',
-          seenAt: this.now(),
-          lostAt: known?.lostAt ?? null,
-          holdsBack: known?.holdsBack ?? null,
-        });
+        this.tables.agents.set(agent.id, greeted(agent, known, this.now()));
       },
       agent: async (id) => {
         const agent = this.tables.agents.get(id);

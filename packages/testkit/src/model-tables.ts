@@ -36,12 +36,26 @@ export interface ModelAgent extends AgentHello {
   readonly intent: AgentView['intent'];
   readonly state: string;
   readonly seenAt: number;
+  /** Number of the latest sign of this session. */
+  readonly sign: number;
   readonly lostAt: number | null;
   readonly holdsBack: string | null;
 }
 
+export function greeted(agent: AgentHello, known: ModelAgent | undefined, now: number): ModelAgent {
+  return {
+    ...agent,
+    intent: known?.intent ?? 'work',
+    state: 'online',
+    seenAt: now,
+    sign: known?.sessionId === agent.sessionId ? known.sign : 0,
+    lostAt: known?.lostAt ?? null,
+    holdsBack: known?.holdsBack ?? null,
+  };
+}
+
 export function agentAt(
-  { seenAt, lostAt, ...rest }: ModelAgent,
+  { seenAt, sign: _, lostAt, ...rest }: ModelAgent,
   { busy, now }: { readonly busy: number; readonly now: number },
 ): AgentView {
   return { ...rest, busy, silenceMs: now - seenAt, lostMsAgo: lostAt === null ? null : now - lostAt };

@@ -1,6 +1,6 @@
 import { newId } from '@holdfast/contract/id.ts';
 import type { Run } from '@holdfast/core/pipeline/pipeline.ts';
-import type { LeaseKey, PipelineStore } from '@holdfast/core/pipeline/ports.ts';
+import type { AgentHello, LeaseKey, PipelineStore } from '@holdfast/core/pipeline/ports.ts';
 import type { AgentNews, Report } from '@holdfast/core/pipeline/reports.ts';
 import { expect, test } from 'vitest';
 import { finished } from './sample-reports.ts';
@@ -334,11 +334,32 @@ function queueing(start: Start): void {
     const bench = await start();
     const { agentId } = await bench.agent();
     await bench.store.transaction((tx) => tx.setAgentState(agentId, 'suspect'));
-    await bench.store.noteSigns([agentId, newId()]);
+    const sign = { agentId, sessionId: newId(), number: 0 };
+    await bench.store.noteSigns([sign, { ...sign, agentId: newId() }]);
     const [seen] = (await bench.store.agents()).filter((agent) => agent.id === agentId);
     expect(seen).toMatchObject({ state: 'online', busy: 0, lostMsAgo: null });
     expect(seen?.silenceMs).toBeLessThan(60_000);
     expect(await bench.store.beginLook(600_000)).toBe(false);
+  });
+
+  test('a sign that comes late, or from a session that is over, changes nothing', async () => {
+    const bench = await start();
+    const { agentId, sessionId } = await bench.agent();
+    const suspected = async (number: number, of = sessionId) => {
+      await bench.store.transaction((tx) => tx.setAgentState(agentId, 'suspect'));
+      await bench.store.noteSigns([{ agentId, sessionId: of, number }]);
+      return (await bench.store.agents()).find((agent) => agent.id === agentId)?.state === 'suspect';
+    };
+    expect(await suspected(7)).toBe(false);
+    expect(await suspected(7)).toBe(true);
+    expect(await suspected(6)).toBe(true);
+    expect(await suspected(8, newId())).toBe(true);
+    expect(await suspected(8)).toBe(false);
+    const [agent] = (await bench.store.agents()).filter(({ id }) => id === agentId);
+    const next = newId();
+    await bench.store.transaction((tx) => tx.greet({ ...(agent as AgentHello), sessionId: next }));
+    expect(await suspected(9)).toBe(true);
+    expect(await suspected(1, next)).toBe(false);
   });
 
   test('an agent that hung up is suspected when it is silent, and only then', async () => {

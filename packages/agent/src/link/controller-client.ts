@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import * as protocol from '@holdfast/contract/agent/protocol.ts';
 import { errorOf } from '@holdfast/contract/api/client.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { Sign } from '@holdfast/core/pipeline/ports.ts';
 import type { z } from 'zod';
 
 /** The agent's calls, to whichever controller answers. */
@@ -25,8 +26,8 @@ export class ControllerClient {
     return this.json('/agent/v1/exchange', { body: message, schema: protocol.exchangeAnswer, timeoutMs });
   }
 
-  async offers(agentId: string, signal: AbortSignal): Promise<void> {
-    await this.call('/agent/v1/offers', { body: { agentId }, timeoutMs: 30_000, signal });
+  async offers(sign: Sign, signal: AbortSignal): Promise<void> {
+    await this.call('/agent/v1/offers', { body: sign, timeoutMs: 30_000, signal });
   }
 
   async appendLog(chunk: protocol.LogAppend): Promise<void> {

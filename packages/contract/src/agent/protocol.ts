@@ -92,9 +92,13 @@ export const observation = z.object({
   shallow: z.boolean().nullable().default(null),
 });
 
+/** Of signs of life, exchanges and polls alike: counts up within a session, so that one that comes late is known for old. 0: not numbered. */
+export const signNumber = z.int().min(0).default(0);
+
 export const exchange = z.object({
   agentId: id,
   sessionId: id,
+  number: signNumber,
   freeSlots: z.int().min(0),
   reports: z.array(z.object({ number: z.int().min(1), report })),
   /** The ends of logs, with the reports that they belong to; long logs go by their own way. */

@@ -13,6 +13,7 @@ import { takeAllBack, takeBack } from './take-back.ts';
  * heartbeat and when there may be something new, not for every step.
  */
 export interface AgentMessage extends AgentNews {
+  readonly number: number;
   readonly full: boolean;
   readonly freeSlots: number;
   /** Leases this agent holds but whose grants it no longer has. */

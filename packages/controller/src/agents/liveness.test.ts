@@ -102,7 +102,7 @@ test('of many agents that fall silent at once a fifth is given up in a minute, a
   const others = await Promise.all(Array.from({ length: 8 }, () => fleet.agent({ zone: 'b' })));
   for (let seconds = 0; seconds < 12; seconds += 1) {
     fleet.now += 1_000;
-    await fleet.store.noteSigns(others);
+    await fleet.store.noteSigns(others.map((agentId) => ({ agentId, sessionId: agentId, number: 0 })));
     await fleet.look();
   }
   const states = (await fleet.store.agents()).map(({ zone, state }) => `${zone} ${state}`);

@@ -1,20 +1,23 @@
-import type { PipelineStore } from '@holdfast/core/pipeline/ports.ts';
+import type { PipelineStore, Sign } from '@holdfast/core/pipeline/ports.ts';
 
 /** Heartbeats are kept in memory and written as one statement per replica and second (protocol §2). */
 export class SignsOfLife {
-  private readonly seen = new Set<string>();
+  private seen = new Map<string, Sign>();
 
-  note(agentId: string): void {
-    this.seen.add(agentId);
+  note(sign: Sign): void {
+    const known = this.seen.get(sign.agentId);
+    if (known?.sessionId === sign.sessionId && known.number > sign.number) return;
+    this.seen.set(sign.agentId, sign);
   }
 
   async flush(store: Pick<PipelineStore, 'noteSigns'>): Promise<void> {
-    const ids = [...this.seen];
-    this.seen.clear();
+    const { seen } = this;
+    this.seen = new Map();
     try {
-      await store.noteSigns(ids);
+      await store.noteSigns([...seen.values()]);
     } catch (error) {
-      for (const id of ids) this.seen.add(id);
+      // What was heard meanwhile is newer.
+      this.seen = new Map([...seen, ...this.seen]);
       throw error;
     }
   }

@@ -23,7 +23,12 @@ const OFFER_WAIT_MS = 20_000;
  */
 const HUNG_UP_MS = 3_000;
 const UNSEEN_MS = 1_950;
-const offers = z.object({ agentId: z.uuid() });
+const offers = z.object({
+  agentId: z.uuid(),
+  /** Absent: an agent of the version before. */
+  sessionId: z.uuid().optional(),
+  number: protocol.signNumber,
+});
 const publication = z.object({
   agentId: z.uuid(),
   jobId: z.uuid(),
@@ -58,14 +63,14 @@ export function agentRoutes(app: FastifyInstance, parts: ServerParts): void {
   app.post('/agent/v1/exchange', async (request) => {
     await agent(request);
     const message = parse(protocol.exchange, request.body, 'the exchange');
-    signs.note(message.agentId);
+    signs.note(message);
     return answerExchange(parts, message);
   });
 
   app.post('/agent/v1/offers', async (request, reply) => {
     await agent(request);
-    const { agentId } = parse(offers, request.body, 'the poll');
-    signs.note(agentId);
+    const { agentId, sessionId = agentId, number } = parse(offers, request.body, 'the poll');
+    signs.note({ agentId, sessionId, number });
     const gone = hungUp(reply);
     gone.addEventListener('abort', () => doubt(agentId));
     await hints.wait(['jobs', 'orders'], OFFER_WAIT_MS, AbortSignal.any([stopping, gone]));

@@ -38,8 +38,8 @@ export interface PipelineStore {
   applyNews(news: readonly AgentNews[]): Promise<readonly NewsAnswer[]>;
   /** All or nothing; may be tried again by the store, so `work` changes nothing but through `tx`. */
   transaction<Value>(work: (tx: PipelineTransaction) => Promise<Value>): Promise<Value>;
-  /** Signs of life, gathered in memory by one replica. */
-  noteSigns(agentIds: readonly string[]): Promise<void>;
+  /** Gathered in memory by one replica; those that are older than one that is known change nothing. */
+  noteSigns(signs: readonly Sign[]): Promise<void>;
   agents(): Promise<readonly AgentView[]>;
   /** Runs whose machine has not heard yet of something that is written down: found again by every scan. */
   unsettledRuns(limit: number): Promise<readonly string[]>;
@@ -48,6 +48,14 @@ export interface PipelineStore {
   suspectSilent(id: string, silenceMs: number): Promise<void>;
   /** Notes that the agents are looked at; true while every lease has its full lost period after a gap. */
   beginLook(lostMs: number): Promise<boolean>;
+}
+
+/** An agent's sign of life. */
+export interface Sign {
+  readonly agentId: string;
+  readonly sessionId: string;
+  /** Counts up within the session; 0: from an agent that does not number them, and always new. */
+  readonly number: number;
 }
 
 export interface PipelineTransaction {

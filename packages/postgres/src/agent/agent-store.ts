@@ -1,4 +1,4 @@
-import type { AgentHello, AgentView } from '@holdfast/core/pipeline/ports.ts';
+import type { AgentHello, AgentView, Sign } from '@holdfast/core/pipeline/ports.ts';
 import type { Queryable } from '../database.ts';
 
 interface AgentRow {
@@ -75,13 +75,21 @@ export async function findAgent(sql: Queryable, id: string): Promise<AgentView |
   return found.rows[0] ? viewOf(found.rows[0]) : null;
 }
 
-/** Signs of life of many agents in one statement, gathered in memory between two writes. */
-export async function noteSigns(sql: Queryable, agentIds: readonly string[]): Promise<void> {
-  if (agentIds.length === 0) return;
+/** Of many agents in one statement. It may itself arrive late: numbers tell what is new, not the clock. */
+export async function noteSigns(sql: Queryable, signs: readonly Sign[]): Promise<void> {
+  if (signs.length === 0) return;
   await sql.query(
-    `UPDATE agent SET seen_at = clock_timestamp(), state = CASE WHEN state IN ('lost', 'suspect') THEN 'online' ELSE state END
-     WHERE id IN (SELECT id FROM agent WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE)`,
-    [agentIds],
+    `WITH locked AS MATERIALIZED (SELECT id FROM agent WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE)
+     UPDATE agent SET seen_at = clock_timestamp(), sign = given.number, sign_session = given.session,
+       state = CASE WHEN state IN ('lost', 'suspect') THEN 'online' ELSE state END
+     FROM locked JOIN unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS given (id, session, number) USING (id)
+     WHERE agent.id = locked.id AND (given.number = 0 OR agent.session_id = given.session
+       AND (agent.sign_session IS DISTINCT FROM given.session OR given.number > agent.sign))`,
+    [
+      signs.map(({ agentId }) => agentId),
+      signs.map(({ sessionId }) => sessionId),
+      signs.map(({ number }) => number),
+    ],
   );
 }
 
