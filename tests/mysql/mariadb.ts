@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MysqlPlace } from '@holdfast/migration/mysql/mysql-session.ts';
 import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
+import { selfSigned } from '@holdfast/testkit/self-signed.ts';
 import mysql from 'mysql2/promise';
 
 /** A real MariaDB on a free port, in a directory that is gone afterwards. */
@@ -21,7 +22,7 @@ export class MariaDb {
     this.root = root;
     this.port = port;
     const at = (name: string) => join(root, name);
-    this.authority = at('server.pem');
+    this.authority = at('localhost.crt');
     this.words = [
       '--no-defaults',
       `--datadir=${at('data')}`,
@@ -35,8 +36,8 @@ export class MariaDb {
       '--server-id=1',
       '--log-bin-trust-function-creators=1',
       `--log-error=${at('errors')}`,
-      `--ssl-cert=${at('server.pem')}`,
-      `--ssl-key=${at('server.key')}`,
+      `--ssl-cert=${at('localhost.crt')}`,
+      `--ssl-key=${at('localhost.key')}`,
     ];
   }
 
@@ -52,8 +53,8 @@ export class MariaDb {
       mkdirSync(path, { recursive: true });
       if (owner.uid !== undefined) chownSync(path, owner.uid, owner.gid ?? owner.uid);
     }
-    makeCertificate(root);
-    if (owner.uid !== undefined) chownSync(join(root, 'server.key'), owner.uid, owner.gid ?? owner.uid);
+    selfSigned(root);
+    if (owner.uid !== undefined) chownSync(join(root, 'localhost.key'), owner.uid, owner.gid ?? owner.uid);
     const server = new MariaDb(root, await freePorts(1));
     execFileSync(
       'mariadb-install-db',
@@ -108,11 +109,4 @@ export class MariaDb {
     }
     rmSync(this.root, { recursive: true, force: true });
   }
-}
-
-function makeCertificate(folder: string): void {
-  const words =
-    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1';
-  const files = ['-keyout', join(folder, 'server.key'), '-out', join(folder, 'server.pem')];
-  execFileSync('openssl', [...words.split(' '), ...files], { stdio: 'pipe' });
 }

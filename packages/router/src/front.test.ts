@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectSecure, type TLSSocket } from 'node:tls';
+import { selfSigned } from '@holdfast/testkit/self-signed.ts';
 import pino from 'pino';
 import { afterEach, expect, test } from 'vitest';
 import { Front, type TlsFiles } from './front.ts';
@@ -81,11 +81,6 @@ test('a body that comes too slowly is answered 408 and holds nothing', async () 
   expect(back).toMatch(/^HTTP\/1.1 408/);
 });
 
-function certificate(folder: string, name: string): void {
-  const words = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=${name} -keyout ${name}.key -out ${name}.crt`;
-  execFileSync('openssl', words.split(' '), { cwd: folder, stdio: 'ignore' });
-}
-
 function secure(port: number): Promise<TLSSocket> {
   return new Promise((done, fail) => {
     const socket = connectSecure({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => done(socket));
@@ -99,7 +94,7 @@ const nameOf = (socket: TLSSocket) => socket.getPeerCertificate().subject.CN;
 test('a renewed certificate serves new connections, and those that stand go on', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-tls-'));
   closers.push(() => rmSync(folder, { recursive: true, force: true }));
-  for (const name of ['old', 'new']) certificate(folder, name);
+  for (const name of ['old', 'new']) selfSigned(folder, name);
   const files = { certificate: join(folder, 'live.crt'), key: join(folder, 'live.key') };
   const install = (name: string, part: 'crt' | 'key') =>
     copyFileSync(join(folder, `${name}.${part}`), part === 'crt' ? files.certificate : files.key);

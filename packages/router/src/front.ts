@@ -5,7 +5,6 @@ import { createServer as createNetServer, type ListenOptions, type Server as Net
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Logger } from 'pino';
-import { cannotListen } from './holder/listening-socket.ts';
 
 /**
  * Where users' connections come in: HTTP/1.1, with TLS where a certificate is given. Slow clients
@@ -80,20 +79,18 @@ export class Front {
     await opened(this.server, { host, port, reusePort: true });
   }
 
-  /** On handles of the one socket that all workers were given, already bound to `place`. */
-  async listenOn([first, ...further]: readonly [number, ...number[]], place: Place): Promise<void> {
-    try {
-      await opened(this.server, { fd: first });
-      for (const fd of further) {
-        const other = createNetServer({ allowHalfOpen: this.watch === undefined, noDelay: true }, (socket) =>
-          // Whose errors and limits they are: Node's HTTP server looks for itself there.
-          this.server.emit('connection', Object.assign(socket, { server: this.server })),
-        );
-        await opened(other, { fd });
-        this.others.push(other);
-      }
-    } catch (error) {
-      throw cannotListen(place, (error as NodeJS.ErrnoException).code ?? String(error));
+  /** On handles of the one socket that all workers were given, already bound. */
+  async listenOn([first, ...further]: readonly [number, ...number[]]): Promise<void> {
+    await opened(this.server, { fd: first });
+    // As Node's own servers have it: over TLS there is no half-closed connection.
+    const options = { allowHalfOpen: this.watch === undefined, noDelay: true };
+    for (const fd of further) {
+      const other = createNetServer(options, (socket) =>
+        // Whose errors and limits they are: Node's HTTP server looks for itself there.
+        this.server.emit('connection', Object.assign(socket, { server: this.server })),
+      );
+      await opened(other, { fd });
+      this.others.push(other);
     }
   }
 
@@ -122,14 +119,12 @@ interface Pair {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly minVersion: 'TLSv1.2';
-  readonly ticketKeys?: Buffer;
+  readonly ticketKeys: Buffer | undefined;
 }
 
-function readPair(files: TlsFiles): Pair {
+function readPair({ certificate, key, ticketKeys }: TlsFiles): Pair {
   try {
-    const { certificate, key, ticketKeys } = files;
-    const pair = { cert: readFileSync(certificate), key: readFileSync(key), minVersion: 'TLSv1.2' } as const;
-    return ticketKeys ? { ...pair, ticketKeys } : pair;
+    return { cert: readFileSync(certificate), key: readFileSync(key), minVersion: 'TLSv1.2', ticketKeys };
   } catch (error) {
     throw new HoldfastError('usageInvalid', `the certificate cannot be read: ${(error as Error).message}`);
   }

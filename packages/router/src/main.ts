@@ -64,14 +64,7 @@ async function work(config: RouterConfig): Promise<void> {
     // Nobody would find the next one at a port that was given by chance.
     if (running === null || config.port === 0 || (leaving && withHolder)) process.exit(0);
     if (leaving) return;
-    const orphan = {
-      record,
-      address: config,
-      say,
-      leaving: () => leaving,
-      started,
-    };
-    await outliveHolder(orphan);
+    await outliveHolder({ record, address: config, say, leaving: () => leaving, started });
     successor = null;
     leave();
   };

@@ -5,7 +5,7 @@ import pino from 'pino';
 import { AccessLog } from './access-log.ts';
 import type { RouterConfig } from './config.ts';
 import { Front } from './front.ts';
-import { SOCKETS_OF_WORKER } from './holder/listening-socket.ts';
+import { cannotListen, SOCKETS_OF_WORKER } from './holder/listening-socket.ts';
 import { ControllerLink } from './link/controller-link.ts';
 import { readSnapshotFile, writeSnapshotFile } from './link/snapshot-file.ts';
 import { PreviewFront } from './preview-front.ts';
@@ -89,7 +89,9 @@ export async function startWorker(config: RouterConfig, identity: WorkerIdentity
     });
   const front = openFront(false);
   const preview = new PreviewFront(() => openFront(true), { host: config.host, log });
-  await front.listenOn(SOCKETS_OF_WORKER, config);
+  await front.listenOn(SOCKETS_OF_WORKER).catch((error: NodeJS.ErrnoException) => {
+    throw cannotListen(config, error.code ?? String(error));
+  });
   table.onSwap((snapshot) => preview.follow(snapshot.access.preview));
   link.start();
   return {

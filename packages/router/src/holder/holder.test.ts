@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { HOLDFAST } from '@holdfast/testkit/run-holdfast.ts';
+import { selfSigned } from '@holdfast/testkit/self-signed.ts';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { closeAll, listen, snapshotOf } from '../proxy/proxy-bench.ts';
 import { fdOf } from './holder-name.ts';
@@ -79,10 +80,7 @@ const words = () => [
 ];
 
 function start(...more: readonly string[]): { readonly child: ChildProcess; readonly said: () => string } {
-  const child = spawn(process.execPath, [...words(), ...more], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env,
-  });
+  const child = spawn(process.execPath, [...words(), ...more], { stdio: ['ignore', 'ignore', 'pipe'], env });
   let text = '';
   child.stderr?.on('data', (part) => (text += part));
   return { child, said: () => text };
@@ -267,9 +265,7 @@ test('workers that cannot start do not become more, however often they are to be
 });
 
 test('a TLS session goes on at any worker', async () => {
-  const [key, certificate] = [join(data, 'key.pem'), join(data, 'certificate.pem')];
-  const words = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost -keyout ${key} -out ${certificate}`;
-  execFileSync('openssl', words.split(' '), { stdio: 'pipe' });
+  const { certificate, key } = selfSigned(data);
   const { child } = start('--tls-cert', certificate, '--tls-key', key);
   await holderAfter(0);
   const first = await secureVisit(null);

@@ -111,6 +111,11 @@ export class Holder {
       this.leave('leaving');
   }
 
+  /** Without those that were asked to go. */
+  private get standing(): readonly Worker[] {
+    return [...this.workers].filter(({ going }) => !going);
+  }
+
   /** It accepts by itself: a connection that the holder had handed to it would die with the holder. */
   private fork(socket: ListeningSocket): Worker {
     const id = newId();
@@ -201,11 +206,9 @@ export class Holder {
     setTimeout(() => this.fill(), pause);
   }
 
-  /** Those that were asked to go do not count. */
   private fill(): void {
     if (this.socket === null || (this.state !== 'starting' && this.state !== 'serving')) return;
-    const standing = [...this.workers].filter(({ going }) => !going).length;
-    if (standing < this.config.workers) this.fork(this.socket);
+    if (this.standing.length < this.config.workers) this.fork(this.socket);
   }
 
   private async giveUp(code: number): Promise<void> {
@@ -259,7 +262,7 @@ export class Holder {
 
   /** A new worker listens before an old one is asked to go, and none is that brings a successor. */
   private async replaceEach(): Promise<void> {
-    for (const old of [...this.workers].filter(({ going }) => !going)) {
+    for (const old of this.standing) {
       while (this.asked && this.state === 'serving') await sleep(LOOK_MS);
       if (this.state !== 'serving' || this.socket === null) return;
       if (!this.workers.has(old)) continue;
@@ -274,7 +277,7 @@ export class Holder {
   }
 
   private askSuccessor(): void {
-    const worker = [...this.workers].find(({ listens, going }) => listens && !going);
+    const worker = this.standing.find(({ listens }) => listens);
     if (this.state !== 'serving' || this.asked || !worker) return;
     if (this.config.port === 0) return say('a port that was given by chance has no successor');
     if (this.socket?.activated)

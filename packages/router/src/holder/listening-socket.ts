@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import * as net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import type { Place } from '../front.ts';
 
 /**
  * The socket that users connect to, as its holder has it: bound, and listened to by workers only. It
@@ -19,21 +20,13 @@ export interface ListeningSocket {
 /**
  * Node accepts one connection by each listening handle in a turn of its event loop (libuv since 1.45). A worker
  * that is busy all the time would let new connections wait for seconds while it serves those that
- * stand, so it has the socket this many times. Idle, that costs nothing that could be measured.
+ * stand, so it has the socket this many times: behind standard input, output, error and the channel.
  */
-const ACCEPTS_A_TURN = 16;
+export const SOCKETS_OF_WORKER = [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19] as const;
 
-/** After standard input, output, error and the channel. */
-const FIRST_OF_WORKER = 4;
-
-/** What a worker is started with, and where it finds its socket. */
 export function stdioOfWorker({ fd }: ListeningSocket): ('inherit' | 'ipc' | number)[] {
-  return ['inherit', 'inherit', 'inherit', 'ipc', ...Array.from({ length: ACCEPTS_A_TURN }, () => fd)];
+  return ['inherit', 'inherit', 'inherit', 'ipc', ...SOCKETS_OF_WORKER.map(() => fd)];
 }
-export const SOCKETS_OF_WORKER: readonly [number, ...number[]] = [
-  FIRST_OF_WORKER,
-  ...Array.from({ length: ACCEPTS_A_TURN - 1 }, (_, index) => FIRST_OF_WORKER + 1 + index),
-];
 
 export function inheritedSocket(fd: number, activated: boolean): ListeningSocket {
   return { fd, activated, close: () => closeSync(fd) };
@@ -49,10 +42,7 @@ interface BoundHandle {
 type Bind = (host: string, port: number, family: 4 | 6, fd: -1, flags: 0) => BoundHandle | number;
 
 /** @throws HoldfastError portTaken, or usageInvalid for an address that this machine does not have. */
-export async function bindSocket(place: {
-  readonly host: string;
-  readonly port: number;
-}): Promise<ListeningSocket> {
+export async function bindSocket(place: Place): Promise<ListeningSocket> {
   const { _createServerHandle: bind } = net as unknown as { readonly _createServerHandle: Bind };
   const { address, family } = await lookup(place.host).catch((error) => {
     throw cannotListen(place, error.code);
@@ -65,10 +55,7 @@ export async function bindSocket(place: {
 }
 
 /** In a holder that binds, or in a worker when another bound at the same time and listened first. */
-export function cannotListen(
-  place: { readonly host: string; readonly port: number },
-  code: string,
-): HoldfastError {
+export function cannotListen(place: Place, code: string): HoldfastError {
   return code === 'EADDRINUSE'
     ? new HoldfastError('portTaken', `the router's port is in use by another process`)
     : new HoldfastError('usageInvalid', `--listen ${place.host}:${place.port} cannot be used: ${code}`);
