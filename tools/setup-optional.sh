@@ -9,7 +9,7 @@ for pair in chromium:chromium git:git python3:python3 faketime:faketime ip:iprou
 done
 [ -x /usr/lib/postgresql/15/bin/postgres ] || missing="$missing postgresql-15"
 if [ "${1:-}" = bench ]; then
-  for pair in haproxy:haproxy nginx:nginx-light caddy:caddy; do
+  for pair in haproxy:haproxy nginx:nginx-light caddy:caddy wrk:wrk; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
   done
 fi

@@ -18,6 +18,7 @@ const PROGRAM = fileURLToPath(new URL('../../../packages/router/src/main.ts', im
 const ENVIRONMENT = 'bench/production';
 
 type KnownSnapshot = NonNullable<SyncAnswer['snapshot']>;
+type Group = KnownSnapshot['groups'][number];
 
 export const holdfast: BenchProxy = routerWith('holdfast', { kind: 'none' });
 export const holdfastSticky: BenchProxy = routerWith('holdfast-sticky', { kind: 'cookie' });
@@ -48,7 +49,7 @@ interface RouterOptions {
 
 export interface BenchRouter {
   readonly started: Started;
-  /** All traffic to the next of the upstreams; the one that had it leaves, as at a rollout's switch. */
+  /** All traffic to the instance that was ready without a share; the one that had it leaves, as at a rollout's switch. */
   cutOver(): void;
 }
 
@@ -83,13 +84,14 @@ class SnapshotDesk {
       sticky,
       drainDeadlineMs: 1_000,
       access: { routes: [], mirror: 0, preview: null },
-      groups: [this.group(0)],
+      groups: this.from(this.group(0)),
     };
   }
 
   next(): void {
     const revision = this.current.revision + 1;
-    this.current = { ...this.current, revision, groups: [this.group(revision - 1)] };
+    const candidate = this.current.groups[1];
+    this.current = { ...this.current, revision, groups: this.from(candidate ?? this.group(0), revision) };
     for (const told of this.waiting.splice(0)) told();
   }
 
@@ -100,7 +102,15 @@ class SnapshotDesk {
     ]);
   }
 
-  private group(turn: number): KnownSnapshot['groups'][number] {
+  /** With more than one upstream the next release is ready already. */
+  private from(stable: Group, turn = 1): Group[] {
+    const whole: Group = { ...stable, name: 'stable', share: 10_000 };
+    return this.upstreams.length === 1
+      ? [whole]
+      : [whole, { ...this.group(turn), name: 'candidate', share: 0 }];
+  }
+
+  private group(turn: number): Group {
     const port = this.upstreams[turn % this.upstreams.length] as number;
     const upstreams = [{ id: newId(), host: '127.0.0.1', port }];
     return { name: 'stable', release: newId(), share: 10_000, upstreams };

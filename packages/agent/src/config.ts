@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
@@ -50,7 +51,7 @@ export function readAgentConfig(
     slots,
     host: values.host === true || env.HOLDFAST_AGENT_HOST === '1',
     ephemeral,
-    address: text('address', 'HOLDFAST_AGENT_ADDRESS') ?? '127.0.0.1',
+    address: readAddress(text('address', 'HOLDFAST_AGENT_ADDRESS') ?? '127.0.0.1'),
     data: resolve(text('data', 'HOLDFAST_AGENT_DATA') ?? '/var/lib/holdfast/agent'),
     diskFloorBytes: readDiskFloor('HOLDFAST_AGENT_DISK_FLOOR', env),
     stepUser: readStepUser(text('step-user', 'HOLDFAST_STEP_USER')),
@@ -61,6 +62,18 @@ export function readAgentConfig(
 function platformLabels(): string[] {
   const system = process.platform === 'darwin' ? 'macos' : process.platform;
   return ['self-hosted', system, process.arch];
+}
+
+/** Some that are none by RFC 1123 resolve, those of containers among them. */
+const HOST_NAME = /^[a-z0-9_][a-z0-9._-]*$/i;
+
+function readAddress(text: string): string {
+  // An IPv6 address with a zone has no place in a URL.
+  if ((isIP(text) && !text.includes('%')) || HOST_NAME.test(text)) return text;
+  throw new HoldfastError(
+    'usageInvalid',
+    `expected --address as the host name or IP address at which routers reach this machine, without a port, found ${text}`,
+  );
 }
 
 function readStepUser(text: string | undefined): StepUser | null {

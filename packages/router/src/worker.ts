@@ -59,17 +59,19 @@ export async function startWorker(config: RouterConfig, identity: WorkerIdentity
     random: Math.random,
   });
   const accessLog = config.accessLog === null ? null : new AccessLog(config.accessLog);
+  const start = readSnapshotFile(file);
+  if (start) table.swap(start);
   const link = new ControllerLink(
     {
       ...config,
       ...identity,
       counter,
       inFlight: () => table.draining(),
-      apply: (snapshot) => table.swap(snapshot),
+      apply: (snapshot) => table.turnTo(snapshot),
       keep: (snapshot) => keepSnapshot(file, snapshot),
       log,
     },
-    readSnapshotFile(file),
+    start,
   );
   let leaving = false;
   const openFront = (preview: boolean) =>

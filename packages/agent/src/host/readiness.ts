@@ -1,4 +1,5 @@
 import type { Order } from '@holdfast/contract/agent/protocol.ts';
+import { httpOrigin } from '@holdfast/contract/origin.ts';
 import { z } from 'zod';
 
 /**
@@ -53,7 +54,7 @@ export async function askSession(
   const { session, timeoutMs } = readiness;
   if (!session || !peer) return null;
   const { path, method, headers, body, status } = session.login;
-  const begun = await request(`http://${peer.host}:${peer.port}${path}`, timeoutMs, {
+  const begun = await request(`${httpOrigin(peer)}${path}`, timeoutMs, {
     method,
     headers,
     ...(method === 'GET' ? {} : { body }),

@@ -19,7 +19,7 @@ import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { HOLDFAST } from '@holdfast/testkit/run-holdfast.ts';
 import { selfSigned } from '@holdfast/testkit/self-signed.ts';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFailed, test, vi } from 'vitest';
 import { closeAll, listen, snapshotOf } from '../proxy/proxy-bench.ts';
 import { fdOf } from './holder-name.ts';
 import { type HolderFacts, HolderRecord } from './record.ts';
@@ -83,6 +83,7 @@ function start(...more: readonly string[]): { readonly child: ChildProcess; read
   const child = spawn(process.execPath, [...words(), ...more], { stdio: ['ignore', 'ignore', 'pipe'], env });
   let text = '';
   child.stderr?.on('data', (part) => (text += part));
+  onTestFailed(() => void process.stderr.write(`router ${child.pid} said:\n${text}`));
   return { child, said: () => text };
 }
 

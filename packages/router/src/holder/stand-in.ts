@@ -13,15 +13,13 @@ export async function standIn(
   record: HolderRecord,
   { stopping }: { stopping: boolean } = { stopping: false },
 ): Promise<never> {
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
-  for (const signal of signals) process.removeAllListeners(signal);
   let stop = stopping;
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.on(signal, () => {
+    hearInstead(signal, () => {
       stop = true;
       record.signal('SIGTERM');
     });
-  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => record.signal(signal));
+  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) hearInstead(signal, () => record.signal(signal));
   let known: Identity | null = null;
   for (let missingSince: number | null = null; ; await sleep(LOOK_MS)) {
     const holder = record.read();
@@ -37,4 +35,11 @@ export async function standIn(
     if (stop && clean) process.exit(0);
     if (clean || performance.now() - missingSince > BETWEEN_HOLDERS_MS) process.exit(stop ? 0 : 1);
   }
+}
+
+/** There is always somebody who hears it: one that came between two listeners would be lost, or end the process. */
+function hearInstead(signal: NodeJS.Signals, listener: () => void): void {
+  const former = process.listeners(signal);
+  process.on(signal, listener);
+  for (const one of former) process.removeListener(signal, one);
 }

@@ -21,7 +21,8 @@ export interface LinkOptions {
   readonly gone: readonly string[];
   readonly counter: Counter;
   readonly inFlight: () => { readonly [instance: string]: number };
-  readonly apply: (snapshot: Snapshot) => void;
+  /** false: a newer one was applied meanwhile. */
+  readonly apply: (snapshot: Snapshot) => Promise<boolean>;
   /** Puts it on disk; never fails. What is acknowledged is there. */
   readonly keep: (snapshot: Snapshot) => Promise<void>;
   readonly log: Logger;
@@ -33,10 +34,12 @@ const DRAIN_REPORT_MS = 50;
 const BYE_TRIES = 3;
 const BYE_AGAIN_MS = 300;
 
+const versionOf = ({ generation, revision }: Snapshot): Version => ({ generation, revision });
+
 export class ControllerLink {
   private readonly options: LinkOptions;
-  private applied: Version = { generation: 0, revision: 0 };
-  private acknowledged: Version = this.applied;
+  private heard: Version;
+  private acknowledged: Version;
   /** The keeping of the snapshots, one after the other. */
   private kept: Promise<void> = Promise.resolve();
   private readonly stopping = new AbortController();
@@ -46,11 +49,12 @@ export class ControllerLink {
   private draining = false;
   private gone: readonly string[];
 
+  /** `start`: what the worker routes by already. */
   constructor(options: LinkOptions, start: Snapshot | null) {
     this.options = options;
     this.gone = options.gone;
-    if (start) this.apply(start);
-    this.acknowledged = this.applied;
+    this.heard = start ? versionOf(start) : { generation: 0, revision: 0 };
+    this.acknowledged = this.heard;
   }
 
   start(): void {
@@ -106,24 +110,27 @@ export class ControllerLink {
     await this.reporting;
   }
 
-  private async hear(answer: SyncAnswer): Promise<void> {
-    if (answer.snapshot && this.apply(answer.snapshot)) this.kept = this.keep(answer.snapshot, this.kept);
+  /** A lower version is refused: a late answer of a slower controller must not turn traffic back. */
+  private async hear({ snapshot }: SyncAnswer): Promise<void> {
+    if (snapshot && compareVersion(snapshot, this.heard) > 0) {
+      this.heard = versionOf(snapshot);
+      this.kept = this.take(snapshot, this.kept);
+    }
     // Whoever asked again before the acknowledgement would be told the same again.
     await this.kept;
   }
 
-  /** A lower version is refused: a late answer of a slower controller must not turn traffic back. */
-  private apply(snapshot: Snapshot): boolean {
-    if (compareVersion(snapshot, this.applied) <= 0) return false;
-    this.options.apply(snapshot);
-    this.applied = { generation: snapshot.generation, revision: snapshot.revision };
-    return true;
-  }
-
-  private async keep(snapshot: Snapshot, former: Promise<void>): Promise<void> {
-    await former;
+  /** Applied without waiting for a former one that is still being applied. */
+  private async take(snapshot: Snapshot, former: Promise<void>): Promise<void> {
+    const [applied] = await Promise.allSettled([this.options.apply(snapshot), former]);
+    if (applied.status === 'rejected') {
+      // To be told it again.
+      if (compareVersion(snapshot, this.heard) === 0) this.heard = this.acknowledged;
+      throw applied.reason;
+    }
+    if (!applied.value) return;
     await this.options.keep(snapshot);
-    this.acknowledged = { generation: snapshot.generation, revision: snapshot.revision };
+    this.acknowledged = versionOf(snapshot);
     void this.report();
   }
 

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Connections } from './connections.ts';
 
@@ -8,7 +8,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** An instance that counts the connections it was ever given. */
+/** An instance that counts the connections it was ever given, and those of them that stand. */
 async function instance(answer: RequestListener) {
   const server = createServer({ keepAliveTimeout: 5_000 }, answer);
   let given = 0;
@@ -26,8 +26,8 @@ async function instance(answer: RequestListener) {
   return { port, given: () => given, stop };
 }
 
-function connectionsTo(port: number): Connections {
-  const connections = new Connections(`http://127.0.0.1:${port}`, { bodyTimeout: 0 });
+function connectionsTo(port: number, keepAliveTimeout = 4_000): Connections {
+  const connections = new Connections(`http://127.0.0.1:${port}`, { bodyTimeout: 0, keepAliveTimeout });
   closers.push(() => connections.destroy());
   return connections;
 }
@@ -118,5 +118,74 @@ test('closing lets those who wait and those in flight end first', async () => {
   const answers = askAtOnce(connections, 20);
   await connections.close();
   expect(await answers).toEqual(Array(20).fill(200));
+  expect(connections.size).toBe(0);
+});
+
+test('connections that are opened ahead send nothing, and the first requests find them', async () => {
+  const asked: string[] = [];
+  const { port, given } = await instance((request, response) => {
+    asked.push(String(request.url));
+    response.end('yes');
+  });
+  const connections = connectionsTo(port);
+  await connections.openAhead(5, 60_000);
+  await vi.waitFor(() => expect(given()).toBe(5));
+  expect([connections.size, connections.kept]).toEqual([5, 0]);
+  expect(await Promise.all(['/a', '/b', '/c', '/d', '/e'].map((path) => ask(connections, path)))).toEqual(
+    Array(5).fill(200),
+  );
+  expect(asked.sort()).toEqual(['/a', '/b', '/c', '/d', '/e']);
+  expect(given()).toBe(5);
+  await vi.waitFor(() => expect(connections.kept).toBe(5));
+});
+
+test('an instance that accepts only to hang up is tried as often as was wanted, and no more', async () => {
+  let given = 0;
+  const server = createTcpServer((socket) => {
+    given += 1;
+    socket.destroy();
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  closers.push(() => new Promise((done) => server.close(done)));
+  const connections = connectionsTo((server.address() as AddressInfo).port);
+  await connections.openAhead(4, 60_000);
+  await vi.waitFor(() => expect(connections.size).toBe(0));
+  expect(given).toBeLessThanOrEqual(4);
+});
+
+test('opening ahead ends when the instance is let go of', async () => {
+  const { port } = await instance((_request, response) => response.end('yes'));
+  const connections = connectionsTo(port);
+  const opened = connections.openAhead(1_000, 60_000);
+  await vi.waitFor(() => expect(connections.size).toBeGreaterThan(3));
+  await connections.close();
+  await opened;
+  expect(connections.size).toBe(0);
+});
+
+test('a connection that was opened ahead and is needed by nobody is closed like any idle one', async () => {
+  const { port } = await instance((_request, response) => response.end('yes'));
+  const connections = connectionsTo(port, 200);
+  await connections.openAhead(3, 60_000);
+  expect(connections.size).toBeGreaterThan(0);
+  await vi.waitFor(() => expect(connections.size).toBe(0), { timeout: 3_000 });
+});
+
+test('requests that come while connections are opened ahead are served by them', async () => {
+  const { port } = await instance((_request, response) => response.end('yes'));
+  const connections = connectionsTo(port);
+  const opened = connections.openAhead(8, 60_000);
+  expect(await askAtOnce(connections, 20)).toEqual(Array(20).fill(200));
+  await opened;
+  expect(connections.size).toBeGreaterThanOrEqual(8);
+});
+
+test('an instance that refuses is not tried again and again ahead of requests, and time that is up ends it', async () => {
+  const { port, given, stop } = await instance((_request, response) => response.end('yes'));
+  const connections = connectionsTo(port);
+  await connections.openAhead(5, 0);
+  expect(given()).toBe(0);
+  await stop();
+  await connections.openAhead(5, 60_000);
   expect(connections.size).toBe(0);
 });

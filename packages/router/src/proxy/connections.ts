@@ -1,18 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 
 /**
  * A worker's connections to one instance, one request at a time on each. The one that was used
  * last is used next. Few are opened at once: undici's Pool opens one for every request that finds
  * none free, so traffic that moved to a new instance opened as many as there were users in one
- * burst, and everybody stood behind it. Who waits gets the connection that is free first.
+ * burst, and everybody stood behind it. Who waits gets the connection that is free first. A
+ * connection costs the worker what five requests do, so those that are known to be needed are opened ahead.
  */
 const OPENED_AT_ONCE = 2;
 /** … and an eighth of those that stand: an instance far away or with slow answers needs many, and soon. */
 const GROWTH = 1 / 8;
 const CONNECT_TIMEOUT_MS = 2_000;
+/** Between those that are opened ahead: requests to others go on meanwhile. */
+const AHEAD_EVERY_MS = 1;
 
 /** What undici itself tells a handler whose request was never begun. */
 const NOT_STARTED = null as unknown as Dispatcher.DispatchController;
+
+const NO_REQUEST: Dispatcher.DispatchOptions = { method: 'GET', path: '/' };
+/** undici opens a connection for a request only. Thrown as it begins, this ends it before any of it is written. */
+const NOTHING_TO_SEND = new Error('a connection opened ahead of requests');
+
+function nothingToSend(failed: () => void): Waiting {
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart: () => {
+      throw NOTHING_TO_SEND;
+    },
+    onResponseStart: () => {},
+    onResponseData: () => {},
+    onResponseEnd: () => {},
+    onResponseError: (_controller, error) => {
+      if (error !== NOTHING_TO_SEND) failed();
+    },
+  };
+  return { options: NO_REQUEST, handler };
+}
 
 interface Waiting {
   readonly options: Dispatcher.DispatchOptions;
@@ -21,7 +44,9 @@ interface Waiting {
 
 interface Connection {
   readonly client: Client;
-  busy: boolean;
+  serving: Waiting | null;
+  /** It has stood after an answer. */
+  kept: boolean;
 }
 
 export class Connections {
@@ -45,14 +70,50 @@ export class Connections {
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    const connection = this.free.pop() ?? this.open();
-    if (connection) this.use(connection, { options, handler });
-    else this.waiting.push({ options, handler });
+    try {
+      const connection = this.free.pop() ?? this.open();
+      if (connection) this.use(connection, { options, handler });
+      else this.waiting.push({ options, handler });
+    } catch (error) {
+      // Its address is none.
+      handler.onResponseError?.(NOT_STARTED, error as Error);
+    }
+  }
+
+  /**
+   * Opens connections before there are requests for them, until so many stand, one cannot be opened
+   * or the time is up. The instance is sent nothing.
+   */
+  async openAhead(count: number, limitMs: number): Promise<void> {
+    const deadline = performance.now() + limitMs;
+    // Each is tried once: some accept only to hang up.
+    let left = count - this.all.size;
+    const failed = () => {
+      left = 0;
+    };
+    while (this.standing < count && (left > 0 || this.opening.size > 0)) {
+      if (this.gone !== null || performance.now() >= deadline) return;
+      const connection = left > 0 ? this.open() : null;
+      if (connection) {
+        left -= 1;
+        this.use(connection, nothingToSend(failed));
+      }
+      await sleep(AHEAD_EVERY_MS);
+    }
   }
 
   /** Those that stand and those that are being opened. */
   get size(): number {
     return this.all.size;
+  }
+
+  /** Those that the instance did not close after an answer, busy ones among them. */
+  get kept(): number {
+    return [...this.all].filter((connection) => connection.kept).length;
+  }
+
+  private get standing(): number {
+    return this.all.size - this.opening.size;
   }
 
   /** Idle ones at once, the others after their request and those who wait; resolves after the last. */
@@ -74,9 +135,12 @@ export class Connections {
 
   /** null: enough are being opened. */
   private open(): Connection | null {
-    const standing = this.all.size - this.opening.size;
-    if (this.opening.size >= Math.max(OPENED_AT_ONCE, standing * GROWTH)) return null;
-    const connection: Connection = { client: new Client(this.origin, this.options), busy: false };
+    if (this.opening.size >= Math.max(OPENED_AT_ONCE, this.standing * GROWTH)) return null;
+    const connection: Connection = {
+      client: new Client(this.origin, this.options),
+      serving: null,
+      kept: false,
+    };
     this.all.add(connection);
     this.opening.add(connection);
     connection.client
@@ -87,9 +151,9 @@ export class Connections {
     return connection;
   }
 
-  private use(connection: Connection, { options, handler }: Waiting): void {
-    connection.busy = true;
-    connection.client.dispatch(options, handler);
+  private use(connection: Connection, request: Waiting): void {
+    connection.serving = request;
+    connection.client.dispatch(request.options, request.handler);
     // A malformed request is refused at once, and no event tells of its end.
     this.settle(connection);
   }
@@ -101,7 +165,7 @@ export class Connections {
 
   private failed(connection: Connection, error: Error): void {
     this.drop(connection);
-    if (this.all.size > this.opening.size) return this.serveWaiting();
+    if (this.standing > 0) return this.serveWaiting();
     // Each would have tried for itself, and heard the same: they go elsewhere now, not after a time of their own.
     this.refuseWaiting(error);
   }
@@ -114,8 +178,9 @@ export class Connections {
       this.drop(connection);
       return this.serveWaiting();
     }
-    if (!connection.busy) return;
-    connection.busy = false;
+    if (connection.serving === null) return;
+    connection.kept ||= connection.serving.options !== NO_REQUEST;
+    connection.serving = null;
     const next = this.waiting.shift();
     if (next) this.use(connection, next);
     else if (this.gone) this.drop(connection);

@@ -53,6 +53,11 @@ function endWith(response: ServerResponse, last: Buffer | null): void {
   else response.end(last);
 }
 
+/**
+ * Writes the answer. One that came whole is written at the end of this turn of the event loop, with the others of
+ * the turn: a write wakes whoever reads at the other end, and writes that follow each other wake them once. (What goes to
+ * instances undici itself writes so.)
+ */
 class Relay implements Dispatcher.DispatchHandler {
   private readonly exchange: Exchange;
   private readonly settle: (outcome: Outcome) => void;
@@ -61,6 +66,7 @@ class Relay implements Dispatcher.DispatchHandler {
   private firstByteMs = 0;
   private status = 0;
   private settled = false;
+  private passed = false;
   /** Of the body's announced length, what has not come yet. */
   private left = -1;
   private last: Buffer | null = null;
@@ -95,13 +101,16 @@ class Relay implements Dispatcher.DispatchHandler {
 
   private pass(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const { response } = this.exchange;
+    this.passed = true;
     if (response.write(chunk)) return;
     controller.pause();
     response.once('drain', () => controller.resume());
   }
 
   onResponseEnd(): void {
-    endWith(this.exchange.response, this.last);
+    // Node has corked what was passed in this turn, and writes it and the end in one piece.
+    if (this.passed) endWith(this.exchange.response, this.last);
+    else setImmediate(endWith, this.exchange.response, this.last);
     this.finish({ kind: 'answered', status: this.status, firstByteMs: this.firstByteMs });
   }
 

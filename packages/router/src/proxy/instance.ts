@@ -1,3 +1,4 @@
+import { httpOrigin } from '@holdfast/contract/origin.ts';
 import type { Upstream } from '@holdfast/core/traffic/traffic.ts';
 import { Connections } from './connections.ts';
 
@@ -10,6 +11,11 @@ const FRESH_IDLE_MS = 900;
 const REUSED_IDLE_MS = 4_000;
 const COOL_DOWN_MS = 1_000;
 
+export interface ConnectionCount {
+  readonly reused: number;
+  readonly fresh: number;
+}
+
 export class Instance {
   readonly upstream: Upstream;
   private count = 0;
@@ -20,7 +26,7 @@ export class Instance {
 
   constructor(upstream: Upstream, options: { readonly headersTimeoutMs: number }) {
     this.upstream = upstream;
-    const origin = `http://${upstream.host}:${upstream.port}`;
+    const origin = httpOrigin(upstream);
     const shared = { headersTimeout: options.headersTimeoutMs, bodyTimeout: 0 };
     this.reused = new Connections(origin, {
       ...shared,
@@ -37,6 +43,15 @@ export class Instance {
 
   connections(idempotent: boolean): Connections {
     return idempotent ? this.reused : this.fresh;
+  }
+
+  /** Connections that its app evidently likes to keep. */
+  get kept(): ConnectionCount {
+    return { reused: this.reused.kept, fresh: this.fresh.kept };
+  }
+
+  async openAhead({ reused, fresh }: ConnectionCount, limitMs: number): Promise<void> {
+    await Promise.all([this.reused.openAhead(reused, limitMs), this.fresh.openAhead(fresh, limitMs)]);
   }
 
   /** A connection was refused: others are tried first for a moment. */

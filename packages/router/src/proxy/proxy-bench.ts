@@ -30,10 +30,11 @@ export const instance = (handle: (request: IncomingMessage, response: ServerResp
   listen(createServer({ keepAliveTimeout: 5_000 }, handle));
 
 let revision = 0;
-export function snapshotOf(ports: readonly number[]): Snapshot {
+/** The instances of another `release` are others, whatever their ports. */
+export function snapshotOf(ports: readonly number[], release = 1): Snapshot {
   revision += 1;
   const upstreams = ports.map((port, index) => ({
-    id: `00000000-0000-7000-8000-00000000000${index}`,
+    id: `00000000-0000-7000-8000-00000000${release}00${index}`,
     host: '127.0.0.1',
     port,
   }));
@@ -44,7 +45,7 @@ export function snapshotOf(ports: readonly number[]): Snapshot {
     sticky: { kind: 'none' },
     drainDeadlineMs: 1_000,
     access: NO_ACCESS,
-    groups: [{ name: 'stable', release: 'r1', share: 10_000, upstreams }],
+    groups: [{ name: 'stable', release: `r${release}`, share: 10_000, upstreams }],
   };
 }
 

@@ -108,6 +108,37 @@ test('an instance is not left working for a client that has gone', async () => {
   await expect.poll(() => gone.toSorted()).toEqual(['/begun', '/silent']);
 });
 
+test('clients that leave as soon as they have asked leave nothing in flight, and nobody else waits for them', async () => {
+  const app = await instance((_incoming, response) => response.end('yes'));
+  const { port, table } = await router([app]);
+  const left = Array.from({ length: 50 }, (_, index) => {
+    const client = connect(port, '127.0.0.1');
+    client.on('error', () => {});
+    // Two requests in one write: the second one's answer waits for the first one's.
+    client.write('GET /1 HTTP/1.1\r\nhost: x\r\n\r\nGET /2 HTTP/1.1\r\nhost: x\r\n\r\n');
+    if (index % 2 === 0) client.once('connect', () => client.resetAndDestroy());
+    else client.once('data', () => client.destroy());
+    return new Promise((done) => client.once('close', done));
+  });
+  await Promise.all(left);
+  expect(await call(port)).toMatchObject({ status: 200, text: 'yes' });
+  table.swap(snapshotOf([]));
+  await expect.poll(() => table.draining()).toEqual({});
+});
+
+test('requests of one connection that come at once are answered in their order', async () => {
+  const app = await instance((incoming, response) => {
+    setTimeout(() => response.end(incoming.url), incoming.url === '/1' ? 50 : 0);
+  });
+  const { port } = await router([app]);
+  const client = connect(port, '127.0.0.1');
+  client.write(['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`).join(''));
+  let text = '';
+  client.on('data', (part) => (text += part));
+  await expect.poll(() => text.match(/\/[123](?=HTTP|$)/g)).toEqual(['/1', '/2', '/3']);
+  client.destroy();
+});
+
 test('a request in flight on a leaving instance finishes and is counted until then', async () => {
   let finish = () => {};
   const slow = await instance((_incoming, response) => {
@@ -117,17 +148,7 @@ test('a request in flight on a leaving instance finishes and is counted until th
   const { port, table } = await router([slow]);
   const waiting = call(port);
   await expect.poll(() => finish.toString()).toContain('late');
-  const next = snapshotOf([other]);
-  table.swap({
-    ...next,
-    groups: next.groups.map((group) => ({
-      ...group,
-      upstreams: group.upstreams.map((upstream) => ({
-        ...upstream,
-        id: '00000000-0000-7000-8000-0000000000ff',
-      })),
-    })),
-  });
+  table.swap(snapshotOf([other], 2));
   expect(Object.values(table.draining())).toEqual([1]);
   expect(await call(port)).toMatchObject({ text: 'new' });
   finish();

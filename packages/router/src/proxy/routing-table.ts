@@ -1,6 +1,12 @@
 import { groupOfBucket, SmoothChoice } from '@holdfast/core/traffic/split.ts';
-import type { Snapshot, TrafficGroup, Upstream } from '@holdfast/core/traffic/traffic.ts';
-import { Instance } from './instance.ts';
+import {
+  compareVersion,
+  type Snapshot,
+  type TrafficGroup,
+  type Upstream,
+  WHOLE,
+} from '@holdfast/core/traffic/traffic.ts';
+import { type ConnectionCount, Instance } from './instance.ts';
 
 /**
  * The snapshot in a form a request can be answered from. Swapping it and claiming an instance both
@@ -18,6 +24,11 @@ export interface Route {
   readonly toCandidate: boolean;
   readonly exclude: ReadonlySet<string>;
 }
+
+/** A swap waits no longer than this for connections. */
+const AHEAD_LIMIT_MS = 100;
+/** To one instance: what a burst needs more, it opens. */
+const AHEAD_AT_MOST = 16;
 
 const NOBODY: ReadonlySet<string> = new Set();
 
@@ -51,13 +62,51 @@ export class RoutingTable {
     if (this.snapshot) listener(this.snapshot);
   }
 
-  swap(snapshot: Snapshot): void {
+  /**
+   * Swaps as soon as the instances that get more traffic by it have the connections for it: else the
+   * first users of a new release would wait until they are opened. false: a newer snapshot came first.
+   */
+  async turnTo(snapshot: Snapshot): Promise<boolean> {
+    const upstreams = snapshot.groups.flatMap((group) => group.upstreams);
+    const coming = new Map(
+      upstreams.filter(({ id }) => !this.instances.has(id)).map((one) => [one.id, this.instanceOf(one)]),
+    );
+    // What goes wrong with an instance is its own affair, and shows when it is asked.
+    await Promise.allSettled(this.openAhead(snapshot, (id) => coming.get(id) ?? this.instances.get(id)));
+    const isNewest = this.snapshot === null || compareVersion(snapshot, this.snapshot) >= 0;
+    if (isNewest) this.swap(snapshot, coming);
+    for (const [id, instance] of coming) if (this.instances.get(id) !== instance) void instance.destroy();
+    return isNewest;
+  }
+
+  private openAhead(
+    { groups }: Snapshot,
+    instanceOf: (id: string) => Instance | undefined,
+  ): readonly Promise<void>[] {
+    const kept = [...this.instances.values()].map((instance) => instance.kept);
+    // No more than the instance that keeps most: an app may have a thread for each of so many.
+    const most = (kind: keyof ConnectionCount) => Math.max(0, ...kept.map((one) => one[kind]));
+    const part = (kind: keyof ConnectionCount, share: number) =>
+      Math.ceil(kept.reduce((sum, one) => sum + one[kind], 0) * share);
+    const count = (kind: keyof ConnectionCount, share: number) =>
+      Math.min(part(kind, share), most(kind), AHEAD_AT_MOST);
+    return groups.flatMap(({ share, upstreams }) => {
+      const each = share / WHOLE / upstreams.length;
+      const wanted = { reused: count('reused', each), fresh: count('fresh', each) };
+      return upstreams.map(async ({ id }) => instanceOf(id)?.openAhead(wanted, AHEAD_LIMIT_MS));
+    });
+  }
+
+  private instanceOf(upstream: Upstream): Instance {
+    return new Instance(upstream, { headersTimeoutMs: this.headersTimeoutMs });
+  }
+
+  swap(snapshot: Snapshot, coming: ReadonlyMap<string, Instance> = new Map()): void {
     const named = new Map(
       snapshot.groups.flatMap((group) => group.upstreams).map((upstream) => [upstream.id, upstream]),
     );
     for (const [id, upstream] of named) {
-      if (!this.instances.has(id))
-        this.instances.set(id, new Instance(upstream, { headersTimeoutMs: this.headersTimeoutMs }));
+      if (!this.instances.has(id)) this.instances.set(id, coming.get(id) ?? this.instanceOf(upstream));
     }
     this.snapshot = snapshot;
     this.swapped(snapshot);
