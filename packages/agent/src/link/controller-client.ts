@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import * as protocol from '@holdfast/contract/agent/protocol.ts';
 import { errorOf } from '@holdfast/contract/api/client.ts';
+import { Favourite } from '@holdfast/contract/api/favourite.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Sign } from '@holdfast/core/pipeline/ports.ts';
 import type { z } from 'zod';
@@ -8,11 +9,12 @@ import type { z } from 'zod';
 /** The agent's calls, to whichever controller answers. */
 export class ControllerClient {
   private readonly controllers: readonly string[];
+  private readonly favourite: Favourite<string>;
   private readonly token: string;
-  private favourite = 0;
 
   constructor(controllers: readonly string[], token: string) {
     this.controllers = controllers;
+    this.favourite = new Favourite(controllers);
     this.token = token;
   }
 
@@ -127,8 +129,7 @@ export class ControllerClient {
   /** One round over the controllers, beginning with the one that answered last. */
   private async tryAll(request: (controller: string) => Promise<Response>): Promise<Response> {
     let last: unknown;
-    for (let tried = 0; tried < this.controllers.length; tried += 1) {
-      const controller = this.controllers[this.favourite % this.controllers.length] as string;
+    for (const controller of this.favourite.order) {
       try {
         const answer = await request(controller);
         if (answer.ok) return answer;
@@ -139,7 +140,7 @@ export class ControllerClient {
         if (error instanceof HoldfastError && error.kind !== 'unavailable') throw error;
         last = error;
       }
-      this.favourite += 1;
+      this.favourite.failed(controller);
     }
     // A controller that answered knows better what is wrong (its disk is full, its database away).
     if (last instanceof HoldfastError) throw last;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorOf } from '@holdfast/contract/api/client.ts';
+import { Favourite } from '@holdfast/contract/api/favourite.ts';
 import { type Sync, type SyncAnswer, syncAnswer } from '@holdfast/contract/router/protocol.ts';
 import { PROTOCOL } from '@holdfast/contract/versions.ts';
 import { compareVersion, type Snapshot, type Version } from '@holdfast/core/traffic/traffic.ts';
@@ -43,7 +44,7 @@ export class ControllerLink {
   /** The keeping of the snapshots, one after the other. */
   private kept: Promise<void> = Promise.resolve();
   private readonly stopping = new AbortController();
-  private favourite = 0;
+  private readonly favourite: Favourite<string>;
   private loops: Promise<void>[] = [];
   private reporting: Promise<void> | undefined;
   private draining = false;
@@ -53,6 +54,7 @@ export class ControllerLink {
   constructor(options: LinkOptions, start: Snapshot | null) {
     this.options = options;
     this.gone = options.gone;
+    this.favourite = new Favourite(options.controllers);
     this.heard = start ? versionOf(start) : { generation: 0, revision: 0 };
     this.acknowledged = this.heard;
   }
@@ -165,8 +167,8 @@ export class ControllerLink {
     body: Sync,
     how: { readonly waitMs: number; readonly signal?: AbortSignal },
   ): Promise<SyncAnswer> {
-    const { controllers, token } = this.options;
-    const controller = controllers[this.favourite % controllers.length] as string;
+    const { token } = this.options;
+    const controller = this.favourite.current;
     const limit = AbortSignal.timeout(how.waitMs + 5_000);
     try {
       const answer = await fetch(new URL('/router/v1/sync', controller), {
@@ -178,7 +180,7 @@ export class ControllerLink {
       if (!answer.ok) throw await errorOf(answer);
       return syncAnswer.parse(await answer.json());
     } catch (error) {
-      this.favourite += 1;
+      this.favourite.failed(controller);
       throw error;
     }
   }
