@@ -19,7 +19,7 @@ export interface ProxyFigures {
 }
 
 const UP_LIMIT_MS = 20_000;
-/** Until a program in JavaScript is compiled: in its first two seconds a request costs it up to twice as much. */
+/** Until a program in JavaScript is compiled: a request costs it more before. */
 const WARM_SECONDS = 6;
 
 /** Warm, full load with the CPU read before and after, then half of what it just did. */

@@ -9,7 +9,7 @@ import type { z } from 'zod';
 /** The agent's calls, to whichever controller answers. */
 export class ControllerClient {
   private readonly controllers: readonly string[];
-  private readonly favourite: Favourite<string>;
+  private readonly favourite: Favourite;
   private readonly token: string;
 
   constructor(controllers: readonly string[], token: string) {

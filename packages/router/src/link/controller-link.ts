@@ -44,7 +44,7 @@ export class ControllerLink {
   /** The keeping of the snapshots, one after the other. */
   private kept: Promise<void> = Promise.resolve();
   private readonly stopping = new AbortController();
-  private readonly favourite: Favourite<string>;
+  private readonly favourite: Favourite;
   private loops: Promise<void>[] = [];
   private reporting: Promise<void> | undefined;
   private draining = false;

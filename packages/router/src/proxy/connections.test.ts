@@ -1,30 +1,13 @@
-import { createServer, type RequestListener } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Connections } from './connections.ts';
+import { closeAll, watchedInstance } from './proxy-bench.ts';
 
 const closers: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
+  await closeAll();
 });
-
-/** An instance that counts the connections it was ever given, and those of them that stand. */
-async function instance(answer: RequestListener) {
-  const server = createServer({ keepAliveTimeout: 5_000 }, answer);
-  let given = 0;
-  server.on('connection', () => {
-    given += 1;
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const stop = () =>
-    new Promise((done) => {
-      server.close(done);
-      server.closeAllConnections();
-    });
-  closers.push(stop);
-  const { port } = server.address() as AddressInfo;
-  return { port, given: () => given, stop };
-}
 
 function connectionsTo(port: number, keepAliveTimeout = 4_000): Connections {
   const connections = new Connections(`http://127.0.0.1:${port}`, { bodyTimeout: 0, keepAliveTimeout });
@@ -62,15 +45,15 @@ const askAtOnce = (connections: Connections, times: number) =>
   Promise.all(Array.from({ length: times }, () => ask(connections)));
 
 test('fifty users who come at once are no burst of fifty connections', async () => {
-  const { port, given } = await instance((_request, response) => response.end('yes'));
+  const { port, seen } = await watchedInstance((_request, response) => response.end('yes'));
   const answers = await askAtOnce(connectionsTo(port), 50);
   expect(answers).toEqual(Array(50).fill(200));
-  expect(given()).toBeLessThan(40);
+  expect(seen.given).toBeLessThan(40);
 });
 
 test('requests that all take long get as many connections as they are', async () => {
   const waiting: (() => void)[] = [];
-  const { port } = await instance((_request, response) => waiting.push(() => response.end('late')));
+  const { port } = await watchedInstance((_request, response) => waiting.push(() => response.end('late')));
   const answers = askAtOnce(connectionsTo(port), 30);
   await vi.waitFor(() => expect(waiting).toHaveLength(30));
   for (const answer of waiting) answer();
@@ -78,14 +61,14 @@ test('requests that all take long get as many connections as they are', async ()
 });
 
 test('one after the other they share one connection', async () => {
-  const { port, given } = await instance((_request, response) => response.end('yes'));
+  const { port, seen } = await watchedInstance((_request, response) => response.end('yes'));
   const connections = connectionsTo(port);
   for (let turn = 0; turn < 5; turn += 1) expect(await askAlone(connections)).toBe(200);
-  expect(given()).toBe(1);
+  expect(seen.given).toBe(1);
 });
 
 test('who waits for an instance that refuses is told with the first', async () => {
-  const { port, stop } = await instance((_request, response) => response.end('yes'));
+  const { port, stop } = await watchedInstance((_request, response) => response.end('yes'));
   await stop();
   const connections = connectionsTo(port);
   expect(await askAtOnce(connections, 50)).toEqual(Array(50).fill('ECONNREFUSED'));
@@ -93,18 +76,18 @@ test('who waits for an instance that refuses is told with the first', async () =
 });
 
 test('a malformed request costs no connection', async () => {
-  const { port, given } = await instance((_request, response) => response.end('yes'));
+  const { port, seen } = await watchedInstance((_request, response) => response.end('yes'));
   const connections = connectionsTo(port);
   for (let turn = 0; turn < 5; turn += 1) {
     expect(await askAlone(connections)).toBe(200);
     expect(await askAlone(connections, '*')).toBe('UND_ERR_INVALID_ARG');
   }
   expect(connections.size).toBe(1);
-  expect(given()).toBe(1);
+  expect(seen.given).toBe(1);
 });
 
 test('what the instance closed is forgotten', async () => {
-  const { port } = await instance((_request, response) =>
+  const { port } = await watchedInstance((_request, response) =>
     response.setHeader('connection', 'close').end('bye'),
   );
   const connections = connectionsTo(port);
@@ -113,7 +96,7 @@ test('what the instance closed is forgotten', async () => {
 });
 
 test('closing lets those who wait and those in flight end first', async () => {
-  const { port } = await instance((_request, response) => setTimeout(() => response.end('yes'), 20));
+  const { port } = await watchedInstance((_request, response) => setTimeout(() => response.end('yes'), 20));
   const connections = connectionsTo(port);
   const answers = askAtOnce(connections, 20);
   await connections.close();
@@ -123,25 +106,25 @@ test('closing lets those who wait and those in flight end first', async () => {
 
 test('connections that are opened ahead send nothing, and the first requests find them', async () => {
   const asked: string[] = [];
-  const { port, given } = await instance((request, response) => {
+  const { port, seen } = await watchedInstance((request, response) => {
     asked.push(String(request.url));
     response.end('yes');
   });
   const connections = connectionsTo(port);
   await connections.openAhead(5, 60_000);
-  await vi.waitFor(() => expect(given()).toBe(5));
+  await vi.waitFor(() => expect(seen.given).toBe(5));
   expect([connections.size, connections.kept]).toEqual([5, 0]);
   expect(await Promise.all(['/a', '/b', '/c', '/d', '/e'].map((path) => ask(connections, path)))).toEqual(
     Array(5).fill(200),
   );
   expect(asked.sort()).toEqual(['/a', '/b', '/c', '/d', '/e']);
-  expect(given()).toBe(5);
+  expect(seen.given).toBe(5);
   await vi.waitFor(() => expect(connections.kept).toBe(5));
 });
 
 test('an instance that accepts only to hang up is tried as often as was wanted, and no more', async () => {
   let given = 0;
-  const server = createTcpServer((socket) => {
+  const server = createServer((socket) => {
     given += 1;
     socket.destroy();
   });
@@ -154,7 +137,7 @@ test('an instance that accepts only to hang up is tried as often as was wanted, 
 });
 
 test('opening ahead ends when the instance is let go of', async () => {
-  const { port } = await instance((_request, response) => response.end('yes'));
+  const { port } = await watchedInstance((_request, response) => response.end('yes'));
   const connections = connectionsTo(port);
   const opened = connections.openAhead(1_000, 60_000);
   await vi.waitFor(() => expect(connections.size).toBeGreaterThan(3));
@@ -164,7 +147,7 @@ test('opening ahead ends when the instance is let go of', async () => {
 });
 
 test('a connection that was opened ahead and is needed by nobody is closed like any idle one', async () => {
-  const { port } = await instance((_request, response) => response.end('yes'));
+  const { port } = await watchedInstance((_request, response) => response.end('yes'));
   const connections = connectionsTo(port, 200);
   await connections.openAhead(3, 60_000);
   expect(connections.size).toBeGreaterThan(0);
@@ -172,7 +155,7 @@ test('a connection that was opened ahead and is needed by nobody is closed like 
 });
 
 test('requests that come while connections are opened ahead are served by them', async () => {
-  const { port } = await instance((_request, response) => response.end('yes'));
+  const { port } = await watchedInstance((_request, response) => response.end('yes'));
   const connections = connectionsTo(port);
   const opened = connections.openAhead(8, 60_000);
   expect(await askAtOnce(connections, 20)).toEqual(Array(20).fill(200));
@@ -181,10 +164,10 @@ test('requests that come while connections are opened ahead are served by them',
 });
 
 test('an instance that refuses is not tried again and again ahead of requests, and time that is up ends it', async () => {
-  const { port, given, stop } = await instance((_request, response) => response.end('yes'));
+  const { port, seen, stop } = await watchedInstance((_request, response) => response.end('yes'));
   const connections = connectionsTo(port);
   await connections.openAhead(5, 0);
-  expect(given()).toBe(0);
+  expect(seen.given).toBe(0);
   await stop();
   await connections.openAhead(5, 60_000);
   expect(connections.size).toBe(0);

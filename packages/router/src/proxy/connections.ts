@@ -6,7 +6,7 @@ import { buildConnector, Client, type Dispatcher } from 'undici';
  * last is used next. Few are opened at once: undici's Pool opens one for every request that finds
  * none free, so traffic that moved to a new instance opened as many as there were users in one
  * burst, and everybody stood behind it. Who waits gets the connection that is free first. A
- * connection costs the worker what five requests do, so those that are known to be needed are opened ahead.
+ * connection costs the worker more than a request does, so those that are known to be needed are opened ahead.
  */
 const OPENED_AT_ONCE = 2;
 /** … and an eighth of those that stand: an instance far away or with slow answers needs many, and soon. */

@@ -1,4 +1,11 @@
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { NO_ACCESS, type Snapshot } from '@holdfast/core/traffic/traffic.ts';
 import type { RouterLimits } from '../config.ts';
@@ -14,20 +21,38 @@ export async function closeAll(): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
 }
 
-export async function listen(server: Server): Promise<number> {
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  closers.push(
-    () =>
-      new Promise((done) => {
-        server.close(done);
-        server.closeAllConnections();
-      }),
-  );
+export async function listen(server: Server, host = '127.0.0.1'): Promise<number> {
+  await new Promise<void>((done) => server.listen(0, host, done));
+  closers.push(() => stop(server));
   return (server.address() as AddressInfo).port;
+}
+
+function stop(server: Server): Promise<unknown> {
+  return new Promise((done) => {
+    server.close(done);
+    server.closeAllConnections();
+  });
 }
 
 export const instance = (handle: (request: IncomingMessage, response: ServerResponse) => void) =>
   listen(createServer({ keepAliveTimeout: 5_000 }, handle));
+
+/** An instance that knows how many connections it was given, how many of them stand, and how often it was asked. */
+export async function watchedInstance(handle: RequestListener = (_request, response) => response.end('yes')) {
+  const seen = { given: 0, standing: 0, asked: 0 };
+  const server = createServer({ keepAliveTimeout: 5_000 }, (request, response) => {
+    seen.asked += 1;
+    handle(request, response);
+  });
+  server.on('connection', (socket) => {
+    seen.given += 1;
+    seen.standing += 1;
+    socket.once('close', () => {
+      seen.standing -= 1;
+    });
+  });
+  return { port: await listen(server), seen, stop: () => stop(server) };
+}
 
 let revision = 0;
 /** The instances of another `release` are others, whatever their ports. */

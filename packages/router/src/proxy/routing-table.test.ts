@@ -1,32 +1,14 @@
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
-import { call, closeAll, listen, router, snapshotOf } from './proxy-bench.ts';
+import { call, closeAll, listen, router, snapshotOf, watchedInstance } from './proxy-bench.ts';
 
 afterEach(closeAll);
 
 const BOTH = [{ method: 'GET' }, { method: 'POST', body: 'x' }] as const;
 
-/** An instance that knows how many connections it was given, how many stand, and what it was asked. */
-async function instance(answer: RequestListener = (_request, response) => response.end('yes')) {
-  const seen = { given: 0, standing: 0, asked: 0 };
-  const server = createServer({ keepAliveTimeout: 5_000 }, (request, response) => {
-    seen.asked += 1;
-    answer(request, response);
-  });
-  server.on('connection', (socket) => {
-    seen.given += 1;
-    seen.standing += 1;
-    socket.once('close', () => {
-      seen.standing -= 1;
-    });
-  });
-  return { port: await listen(server), seen };
-}
-
 /** A router before an instance that was asked by six at once, and keeps their connections if it does. */
 async function busyRouter(answer?: RequestListener) {
-  const old = await instance(answer);
+  const old = await watchedInstance(answer);
   const { port, table } = await router([old.port]);
   for (const one of BOTH) await Promise.all(Array.from({ length: 6 }, () => call(port, one)));
   return { port, table, old };
@@ -34,7 +16,7 @@ async function busyRouter(answer?: RequestListener) {
 
 test('traffic that moves finds connections that stand, for GET and for POST', async () => {
   const { port, table, old } = await busyRouter();
-  const next = await instance();
+  const next = await watchedInstance();
   const kept = old.seen.standing;
   expect(kept).toBeGreaterThan(2);
   expect(await table.turnTo(snapshotOf([next.port], 2))).toBe(true);
@@ -46,7 +28,7 @@ test('traffic that moves finds connections that stand, for GET and for POST', as
 
 test('a candidate without a share gets its connections when it gets one', async () => {
   const { port, table, old } = await busyRouter();
-  const next = await instance();
+  const next = await watchedInstance();
   const both = (share: number) => {
     const [stable, candidate] = [snapshotOf([old.port]), snapshotOf([next.port], 2)];
     const groups = [
@@ -65,10 +47,10 @@ test('a candidate without a share gets its connections when it gets one', async 
 });
 
 test('an instance gets no more than the one that keeps most, though it takes the traffic of several', async () => {
-  const olds = [await instance(), await instance(), await instance()];
+  const olds = [await watchedInstance(), await watchedInstance(), await watchedInstance()];
   const { port, table } = await router(olds.map((one) => one.port));
   await Promise.all(Array.from({ length: 30 }, () => call(port)));
-  const next = await instance();
+  const next = await watchedInstance();
   const most = Math.max(...olds.map(({ seen }) => seen.standing));
   await table.turnTo(snapshotOf([next.port], 2));
   await vi.waitFor(() => expect(next.seen.given).toBe(most));
@@ -76,7 +58,7 @@ test('an instance gets no more than the one that keeps most, though it takes the
 
 test('an address that is none keeps nobody else from being served', async () => {
   const { port, table } = await busyRouter();
-  const next = await instance();
+  const next = await watchedInstance();
   const snapshot = snapshotOf([next.port, next.port], 2);
   const [stable] = snapshot.groups as [(typeof snapshot.groups)[number]];
   const upstreams = stable.upstreams.map((one, index) => (index === 1 ? { ...one, host: 'a b' } : one));
@@ -85,9 +67,10 @@ test('an address that is none keeps nobody else from being served', async () => 
 });
 
 test('an instance may have an IPv6 address', async () => {
-  const server = createServer((_request, response) => response.end('six'));
-  await new Promise<void>((done) => server.listen(0, '::1', done));
-  const { port: at } = server.address() as AddressInfo;
+  const at = await listen(
+    createServer((_request, response) => response.end('six')),
+    '::1',
+  );
   const { port, table } = await busyRouter();
   const snapshot = snapshotOf([at], 2);
   const groups = snapshot.groups.map((group) => ({
@@ -96,13 +79,11 @@ test('an instance may have an IPv6 address', async () => {
   }));
   await table.turnTo({ ...snapshot, groups });
   expect(await call(port)).toMatchObject({ status: 200, text: 'six' });
-  server.close();
-  server.closeAllConnections();
 });
 
 test('a group without a share gets none ahead, and one with a part gets its part', async () => {
   const { table, old } = await busyRouter();
-  const [candidate, spare] = [await instance(), await instance()];
+  const [candidate, spare] = [await watchedInstance(), await watchedInstance()];
   const [stable] = snapshotOf([old.port]).groups;
   const groups = [
     { ...stable, share: 7_500 },
@@ -119,7 +100,7 @@ test('an app that keeps no connection open is given none ahead', async () => {
   const closing: RequestListener = (_request, response) =>
     response.setHeader('connection', 'close').end('bye');
   const { port, table } = await busyRouter(closing);
-  const next = await instance(closing);
+  const next = await watchedInstance(closing);
   await table.turnTo(snapshotOf([next.port], 2));
   expect(await call(port)).toMatchObject({ status: 200 });
   expect(next.seen).toMatchObject({ given: 1, asked: 1 });
@@ -127,7 +108,7 @@ test('an app that keeps no connection open is given none ahead', async () => {
 
 test('a newer snapshot waits for no older one, which comes too late then and leaves nothing open', async () => {
   const { port, table } = await busyRouter();
-  const [older, newer] = [await instance(), await instance(() => {})];
+  const [older, newer] = [await watchedInstance(), await watchedInstance(() => {})];
   const turns = [snapshotOf([older.port], 2), snapshotOf([], 3), snapshotOf([newer.port], 2)].map(
     (snapshot) => table.turnTo(snapshot),
   );

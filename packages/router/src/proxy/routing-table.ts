@@ -69,7 +69,7 @@ export class RoutingTable {
   async turnTo(snapshot: Snapshot): Promise<boolean> {
     const upstreams = snapshot.groups.flatMap((group) => group.upstreams);
     const coming = new Map(
-      upstreams.filter(({ id }) => !this.instances.has(id)).map((one) => [one.id, this.instanceOf(one)]),
+      upstreams.filter(({ id }) => !this.instances.has(id)).map((one) => [one.id, this.newInstance(one)]),
     );
     // What goes wrong with an instance is its own affair, and shows when it is asked.
     await Promise.allSettled(this.openAhead(snapshot, (id) => coming.get(id) ?? this.instances.get(id)));
@@ -84,20 +84,20 @@ export class RoutingTable {
     instanceOf: (id: string) => Instance | undefined,
   ): readonly Promise<void>[] {
     const kept = [...this.instances.values()].map((instance) => instance.kept);
-    // No more than the instance that keeps most: an app may have a thread for each of so many.
-    const most = (kind: keyof ConnectionCount) => Math.max(0, ...kept.map((one) => one[kind]));
-    const part = (kind: keyof ConnectionCount, share: number) =>
-      Math.ceil(kept.reduce((sum, one) => sum + one[kind], 0) * share);
-    const count = (kind: keyof ConnectionCount, share: number) =>
-      Math.min(part(kind, share), most(kind), AHEAD_AT_MOST);
+    const count = (kind: keyof ConnectionCount, part: number) => {
+      const each = kept.map((one) => one[kind]);
+      const sum = each.reduce((all, one) => all + one, 0);
+      // No more than the instance that keeps most: an app may have a thread for each of so many.
+      return Math.min(Math.ceil(sum * part), Math.max(0, ...each), AHEAD_AT_MOST);
+    };
     return groups.flatMap(({ share, upstreams }) => {
-      const each = share / WHOLE / upstreams.length;
-      const wanted = { reused: count('reused', each), fresh: count('fresh', each) };
+      const part = share / WHOLE / upstreams.length;
+      const wanted = { reused: count('reused', part), fresh: count('fresh', part) };
       return upstreams.map(async ({ id }) => instanceOf(id)?.openAhead(wanted, AHEAD_LIMIT_MS));
     });
   }
 
-  private instanceOf(upstream: Upstream): Instance {
+  private newInstance(upstream: Upstream): Instance {
     return new Instance(upstream, { headersTimeoutMs: this.headersTimeoutMs });
   }
 
@@ -106,7 +106,7 @@ export class RoutingTable {
       snapshot.groups.flatMap((group) => group.upstreams).map((upstream) => [upstream.id, upstream]),
     );
     for (const [id, upstream] of named) {
-      if (!this.instances.has(id)) this.instances.set(id, coming.get(id) ?? this.instanceOf(upstream));
+      if (!this.instances.has(id)) this.instances.set(id, coming.get(id) ?? this.newInstance(upstream));
     }
     this.snapshot = snapshot;
     this.swapped(snapshot);
