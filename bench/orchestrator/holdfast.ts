@@ -25,8 +25,8 @@ type Shape = Pick<AgentsAsked, 'agents' | 'slots' | 'startedFirst' | 'idleAgents
 
 const AGENTS = fileURLToPath(new URL('./agents.ts', import.meta.url));
 const ONE: Seed = { runs: 3, stepsPerRun: 4_000 };
-/** Two runs a slot, so that one that ends is followed by the next. */
-const MANY: Seed = { runs: 400, stepsPerRun: 200 };
+/** Five runs a slot, so that one that ends is followed by the next until the time is up. */
+const MANY: Seed = { runs: 1_000, stepsPerRun: 200 };
 
 export async function measureHoldfast(setting: Setting): Promise<HoldfastFigures> {
   return {

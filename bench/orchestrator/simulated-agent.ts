@@ -225,6 +225,7 @@ export class SimulatedAgent {
       () => {
         this.jobs.delete(grant.jobId);
         this.asksAll = true;
+        this.rouse();
       },
     );
   }
