@@ -256,6 +256,22 @@ function retrying(start: Start): void {
       ['succeeded', true, false],
     ]);
   });
+
+  test('a step that counts may be done again: that is kept, and it counts once all the same', async () => {
+    const bench = await start();
+    const { jobId, who, lease } = await bench.held();
+    for (const again of [false, true]) {
+      const [answer] = await bench.store.applyNews([bench.news(who, [finished(lease, 0, { again })])]);
+      expect(outcomes(answer)).toEqual(['accepted']);
+    }
+    const attempts = await bench.world.attempts(jobId);
+    expect(attempts.map(({ state, counted }) => [state, counted])).toEqual([
+      ['succeeded', true],
+      ['succeeded', false],
+    ]);
+    const held = await bench.store.transaction((tx) => tx.heldJob(lease));
+    expect(held?.lost.finished.map((step) => step.index)).toEqual([0]);
+  });
 }
 
 function losses(start: Start): void {

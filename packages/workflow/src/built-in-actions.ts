@@ -6,8 +6,6 @@ export interface BuiltInAction {
   readonly lane: 'agent' | 'controller';
   readonly inputs: readonly string[];
   readonly required: readonly string[];
-  /** Restored state is not enough: run again on another agent, and not counted. */
-  readonly provisioning: boolean;
 }
 
 export const BUILT_IN_ACTIONS: { readonly [name: string]: BuiltInAction } = {
@@ -15,19 +13,16 @@ export const BUILT_IN_ACTIONS: { readonly [name: string]: BuiltInAction } = {
     lane: 'agent',
     inputs: ['fetch-depth', 'path', 'clean', 'persist-credentials', 'fetch-tags', 'show-progress'],
     required: [],
-    provisioning: false,
   },
   'holdfast/publish': {
     lane: 'agent',
     inputs: ['name', 'path'],
     required: ['name', 'path'],
-    provisioning: false,
   },
   'holdfast/deploy': {
     lane: 'controller',
     inputs: ['environment', 'artifact'],
     required: ['environment', 'artifact'],
-    provisioning: false,
   },
 };
 

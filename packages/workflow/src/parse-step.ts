@@ -47,6 +47,7 @@ function parseStep(parser: StepParser, step: MappingToken): StepDefinition {
 /** Holdfast's own variables on a step, which GitHub passes on as they are. */
 const RECOVERY: { readonly [name: string]: readonly string[] } = {
   HOLDFAST_ON_LOST: ['rerun', 'fail', 'ask'],
+  HOLDFAST_ON_RESTORE: ['keep', 'rerun'],
   HOLDFAST_CHECKPOINT: ['auto', 'always', 'never'],
 };
 

@@ -93,6 +93,9 @@ test('what this version does not run is refused where it stands', () => {
   expect(
     problem(GOOD.replace('      - id: x\n', '      - id: x\n        env: { HOLDFAST_RETRY: exit 75 }\n')),
   ).toMatch(/^ci.yml:16:32: HOLDFAST_RETRY is exit 75, expected `2`, or by what it failed of/);
+  expect(
+    problem(GOOD.replace('      - id: x\n', '      - id: x\n        env: { HOLDFAST_ON_RESTORE: again }\n')),
+  ).toBe('ci.yml:16:37: HOLDFAST_ON_RESTORE is again, this version knows keep, rerun');
   expect(problem(GOOD.replace('fetch-depth: 3', 'ref: x'))).toMatch(
     /^ci.yml:14:17: input ref of actions\/checkout/,
   );

@@ -14,6 +14,13 @@ export interface StepView {
   readonly conclusion: string;
 }
 
+/** A step that is done again wherever a later checkpoint is restored. */
+export interface Provision {
+  readonly index: number;
+  /** What it wrote to GITHUB_ENV. */
+  readonly env: { readonly [name: string]: string };
+}
+
 export interface JobState {
   readonly next: number;
   readonly steps: { readonly [id: string]: StepView };
@@ -24,6 +31,8 @@ export interface JobState {
   readonly checkpoint: string | null;
   readonly layers: readonly string[];
   readonly notPortable: string | null;
+  /** In the order of their steps; absent: written by an agent that knew none. */
+  readonly provisions?: readonly Provision[];
   /** Where the job's folder lay when this was written. */
   readonly root: string;
 }
@@ -49,6 +58,8 @@ export interface JobFile {
   readonly grant: Omit<Grant, 'secrets' | 'checkpointKey'>;
   readonly state: JobState;
   readonly running: RunningStep | null;
+  /** Steps that are still to be done again on this machine, before it goes on; absent: none. */
+  readonly owed?: readonly number[];
 }
 
 export const GITHUB_WORDS: Record<Conclusion, string> = {
@@ -69,6 +80,7 @@ export function freshState(root: string): JobState {
     checkpoint: null,
     layers: [],
     notPortable: null,
+    provisions: [],
     root,
   };
 }
@@ -77,8 +89,10 @@ export function freshState(root: string): JobState {
 export function moveRoot(state: JobState, root: string): JobState {
   if (state.root === root) return state;
   const move = (text: string) => text.replaceAll(state.root, root);
-  const values = Object.entries(state.env).map(([name, value]) => [name, move(value)]);
-  return { ...state, root, env: Object.fromEntries(values), path: state.path.map(move) };
+  const moveAll = (env: JobState['env']) =>
+    Object.fromEntries(Object.entries(env).map(([name, value]) => [name, move(value)]));
+  const provisions = (state.provisions ?? []).map((one) => ({ ...one, env: moveAll(one.env) }));
+  return { ...state, root, env: moveAll(state.env), path: state.path.map(move), provisions };
 }
 
 export function writeJobFile(folder: string, file: JobFile): void {

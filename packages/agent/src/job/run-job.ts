@@ -1,22 +1,18 @@
-import { join } from 'node:path';
-import type { Grant, Report, ReportResult, StepFinished } from '@holdfast/contract/agent/protocol.ts';
+import type { Grant, StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { stepSetting } from '@holdfast/core/pipeline/loss.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { textMembers } from '@holdfast/workflow/expressions.ts';
-import type { Logger } from 'pino';
-import { type CheckpointClient, Checkpoints } from '../checkpoint/checkpoint.ts';
+import { Checkpoints } from '../checkpoint/checkpoint.ts';
 import { PatientCheckpoints, type Saved } from '../checkpoint/patient-checkpoints.ts';
-import type { ControllerClient } from '../link/controller-client.ts';
-import { isClaimed, killGroup, type StepUser } from '../shim/shim.ts';
-import type { ActionWorld } from '../steps/actions/action-world.ts';
+import { isClaimed, killGroup } from '../shim/shim.ts';
 import { createPerformer, type PerformStep } from '../steps/actions/perform-step.ts';
-import { LogStream } from '../steps/log-stream.ts';
 import { Masks } from '../steps/masks.ts';
 import type { StepResult, StepRun } from '../steps/run-step.ts';
-import { evaluateEnv, expressionsIn, type StepScope, statusOf, valuesOf } from '../steps/step-world.ts';
+import { valuesOf } from '../steps/step-world.ts';
 import { type JobFolder, jobFolder, killStepGroups, makeJobFolder, removeJobFolder } from './job-folder.ts';
+import { type JobNow, minutesOf, stepRunOf } from './job-now.ts';
 import {
   freshState,
   GITHUB_WORDS,
@@ -25,25 +21,11 @@ import {
   readJobFile,
   writeJobFile,
 } from './job-state.ts';
+import type { JobWorld } from './job-world.ts';
 import { pause } from './pause.ts';
+import { provisionedAgain, provisionsAfter, unconditional } from './provisions.ts';
 import { nextRetry, spent, triesOf } from './retries.ts';
 import { conclusionOf, maskAll, stepFinished, stepName } from './step-report.ts';
-
-/**
- * One job under one lease: restore or begin, step after step, each closed by a checkpoint, then
- * the outputs. Everything is on disk before it matters, so the agent may die at any line.
- */
-export interface JobWorld {
-  readonly data: string;
-  readonly agentName: string;
-  readonly client: CheckpointClient & Pick<ControllerClient, 'appendLog'>;
-  readonly actions: ActionWorld;
-  readonly report: (report: Report, log?: LogPiece | null) => Promise<ReportResult>;
-  readonly patienceSeconds: number;
-  readonly identityFile: string;
-  readonly user: StepUser | null;
-  readonly log: Logger;
-}
 
 interface EndedStep {
   readonly index: number;
@@ -51,11 +33,24 @@ interface EndedStep {
   readonly conclusion: Conclusion;
 }
 
+/** One attempt of a step, carried out and not yet judged. */
+interface Attempt {
+  readonly base: StepRun;
+  readonly attemptId: string;
+  readonly name: string;
+  readonly result: StepResult;
+  /** By performance.now(). */
+  readonly startedAt: number;
+}
+
 const LOG_PATIENCE_MS = 15_000;
 const NO_CHECKPOINT: Saved = { checkpoint: null, problem: null };
 const RETRY = { firstMs: 1_000, mostMs: 30_000 };
-const JOB_MINUTES = 360;
 
+/**
+ * One job under one lease: restore or begin, step after step, each closed by a checkpoint, then
+ * the outputs. Everything is on disk before it matters, so the agent may die at any line.
+ */
 export class JobRun {
   readonly grant: Grant;
   private readonly world: JobWorld;
@@ -70,6 +65,8 @@ export class JobRun {
   /** Known to whoever is granted the job; never written down. */
   private readonly secretLines: readonly string[];
   private state: JobState;
+  /** Steps that are done again before the job goes on where it was restored. */
+  private owed: readonly number[] = [];
   private fenced = false;
   /** How long the steps took that no checkpoint holds yet. */
   private atRiskMs = 0;
@@ -122,7 +119,8 @@ export class JobRun {
     try {
       const running = await this.prepare();
       if (running === 'returned') return;
-      const limit = setTimeout(() => this.expire(), this.minutes() * 60_000);
+      const limit = setTimeout(() => this.expire(), minutesOf(this.now()) * 60_000);
+      await this.provision(running);
       await this.runSteps(running);
       clearTimeout(limit);
       if (!this.fenced) await this.finish();
@@ -145,24 +143,12 @@ export class JobRun {
     }
   }
 
-  private minutes(): number {
-    const { definition } = this.grant;
-    return (
-      Number(
-        expressionsIn(this.folder).value(
-          definition.timeoutMinutes,
-          this.grant.values as never,
-          statusOf(this.state, false),
-        ) ?? JOB_MINUTES,
-      ) || JOB_MINUTES
-    );
-  }
-
   /** Goes on with what is on disk, restores a checkpoint, or begins. */
   private async prepare(): Promise<RunningStep | null | 'returned'> {
     const kept = readJobFile(this.folder.root);
     if (kept && kept.grant.epoch === this.grant.epoch) {
       this.state = kept.state;
+      this.owed = kept.owed ?? [];
       for (const mask of kept.state.masks) this.masks.add(mask);
       this.checkpoints.forget();
       return kept.running;
@@ -188,6 +174,7 @@ export class JobRun {
       return false;
     }
     this.state = restored.state;
+    this.owed = (restored.state.provisions ?? []).map(({ index }) => index);
     return true;
   }
 
@@ -200,7 +187,7 @@ export class JobRun {
 
   private keep(running: RunningStep | null): void {
     const { secrets: _, checkpointKey: __, ...grant } = this.grant;
-    writeJobFile(this.folder.root, { grant, state: this.state, running });
+    writeJobFile(this.folder.root, { grant, state: this.state, running, owed: this.owed });
   }
 
   private async runSteps(running: RunningStep | null): Promise<void> {
@@ -212,19 +199,45 @@ export class JobRun {
     }
   }
 
-  /** What is to be run next when it is this step again. */
-  private async runOne(
+  /** What earlier steps did to the machine that was lost is done to this one. An older controller would count it. */
+  private async provision(running: RunningStep | null): Promise<void> {
+    if (!this.grant.retries) return;
+    for (const index of this.owed) {
+      if (this.fenced || this.cancelled || this.timedOut) return;
+      const step = unconditional(this.grant.definition.steps[index] as StepDefinition);
+      const attempt = await this.attempt(step, index, running?.index === index ? running : null);
+      if (attempt === null) return;
+      const { base, result } = attempt;
+      const conclusion = conclusionOf(step, base, result);
+      if (conclusion === 'succeeded') {
+        this.state = { ...provisionedAgain(this.state, step, { index, result }), masks: this.addedMasks() };
+        this.owed = this.owed.filter((other) => other !== index);
+      }
+      const remark = 'done again on this machine, as HOLDFAST_ON_RESTORE says';
+      const saved = { ...NO_CHECKPOINT, conclusion, remark };
+      const settled = this.settle(...(await this.finishedOf(attempt, index, saved)));
+      this.keep(null);
+      await settled;
+      if (conclusion === 'failed' && !this.fenced)
+        await this.giveBack(
+          null,
+          `step ${index + 1} could not be done again on this machine: ${result.reason}`,
+        );
+    }
+  }
+
+  /** Begins it, or finds it running, and waits for its end. null: it is not ours any more, or the machine failed it. */
+  private async attempt(
     step: StepDefinition,
     index: number,
     running: RunningStep | null,
-  ): Promise<RunningStep | null> {
+  ): Promise<Attempt | null> {
     const retried = running?.retried ?? null;
-    if (retried?.owed && !(await this.settle(retried.owed))) return null;
     const attemptId = running?.attemptId ?? newId();
     const startedAt = performance.now();
     this.current = new AbortController();
     const tries = triesOf(retried);
-    const base = this.stepRun(index, attemptId, tries);
+    const base = stepRunOf(this.now(), { index, attemptId, tries });
     if (retried && !this.cancelled && !isClaimed(base.dir)) await pause(tries, this.current.signal, RETRY);
     const name = running?.name ?? stepName(step, base);
     const { jobId, epoch } = this.grant;
@@ -241,29 +254,28 @@ export class JobRun {
       if (!this.fenced) await this.giveBack(null, result.lost as string);
       return null;
     }
+    return { base, attemptId, name, result, startedAt };
+  }
+
+  /** What is to be run next when it is this step again. */
+  private async runOne(
+    step: StepDefinition,
+    index: number,
+    running: RunningStep | null,
+  ): Promise<RunningStep | null> {
+    const retried = running?.retried ?? null;
+    if (retried?.owed && !(await this.settle(retried.owed))) return null;
+    const attempt = await this.attempt(step, index, running);
+    if (attempt === null) return null;
+    const { base, result, name, startedAt } = attempt;
     const rule =
       this.grant.retries && !this.cancelled && !this.timedOut ? nextRetry(step, result, retried) : null;
     const conclusion = rule === null ? conclusionOf(step, base, result) : result.outcome;
     this.atRiskMs += performance.now() - startedAt;
     if (rule !== null) this.clearTry(base);
-    const { checkpoint, problem } =
-      rule === null ? await this.close(step, { index, result, conclusion }) : NO_CHECKPOINT;
-    const tail = await base.log.end(LOG_PATIENCE_MS);
-    const finished = stepFinished(
-      {
-        jobId,
-        epoch,
-        attemptId,
-        index,
-        name,
-        checkpoint,
-        notPortable: this.state.notPortable,
-        again: rule !== null,
-      },
-      { result, conclusion, problem, durationMs: performance.now() - startedAt },
-      this.masks,
-    );
-    const log = tail && { attemptId, ...tail };
+    const saved = rule === null ? await this.close(step, { index, result, conclusion }) : NO_CHECKPOINT;
+    const remark = rule === null ? null : 'run again, as HOLDFAST_RETRY says';
+    const [finished, log] = await this.finishedOf(attempt, index, { ...saved, conclusion, remark });
     if (rule !== null) {
       const next = { index, attemptId: newId(), name, retried: spent(retried, rule, finished) };
       this.keep(next);
@@ -274,6 +286,28 @@ export class JobRun {
     this.keep(null);
     await settled;
     return null;
+  }
+
+  private now(): JobNow {
+    const { world, grant, folder, state, masks, cancelled } = this;
+    return { world, grant, folder, state, masks, cancelled, stopped: this.current.signal };
+  }
+
+  /** Its report, and the end of its log. */
+  private async finishedOf(
+    { base, attemptId, name, result, startedAt }: Attempt,
+    index: number,
+    { checkpoint, ...ended }: Saved & { readonly conclusion: Conclusion; readonly remark: string | null },
+  ): Promise<[StepFinished, LogPiece | null]> {
+    const tail = await base.log.end(LOG_PATIENCE_MS);
+    const { jobId, epoch } = this.grant;
+    const { notPortable } = this.state;
+    const finished = stepFinished(
+      { jobId, epoch, attemptId, index, name, checkpoint, notPortable },
+      { result, durationMs: performance.now() - startedAt, ...ended },
+      this.masks,
+    );
+    return [finished, tail && { attemptId, ...tail }];
   }
 
   /** Nothing of a try that failed runs on beside the next one; what it wrote to the workspace stays. */
@@ -304,38 +338,6 @@ export class JobRun {
     return outcome === 'accepted';
   }
 
-  private stepRun(index: number, attemptId: string, tries = 0): StepRun {
-    const { world, grant, folder } = this;
-    const status = statusOf(this.state, this.cancelled);
-    const agentWorld = { grant, folder, agentName: world.agentName };
-    const expressions = expressionsIn(folder);
-    const bare: StepScope = { steps: this.state.steps, inputs: null, env: {}, actionPath: null };
-    const workflowEnv = evaluateEnv(expressions, grant.workflowEnv, {
-      values: valuesOf(agentWorld, bare, status),
-      status,
-    });
-    const jobEnv = evaluateEnv(expressions, grant.definition.env, {
-      values: valuesOf(agentWorld, { ...bare, env: workflowEnv }, status),
-      status,
-    });
-    return {
-      world: agentWorld,
-      scope: { ...bare, env: { ...workflowEnv, ...jobEnv, ...this.state.env } },
-      path: this.state.path,
-      status,
-      expressions,
-      masks: this.masks,
-      log: new LogStream((chunk) =>
-        world.client.appendLog({ jobId: grant.jobId, epoch: grant.epoch, attemptId, index, ...chunk }),
-      ),
-      dir: join(folder.steps, tries === 0 ? String(index) : `${index}.${tries}`),
-      patienceSeconds: world.patienceSeconds,
-      identityFile: world.identityFile,
-      user: world.user,
-      stopped: this.current.signal,
-    };
-  }
-
   private afterStep(step: StepDefinition, { index, result, conclusion }: EndedStep): JobState {
     const { state } = this;
     const view = {
@@ -350,6 +352,7 @@ export class JobRun {
       env: { ...state.env, ...result.env },
       path: [...state.path, ...result.path],
       masks: this.addedMasks(),
+      provisions: provisionsAfter(state.provisions ?? [], step, { index, result, conclusion }),
       failed: state.failed || this.timedOut || conclusion === 'failed',
       notPortable: state.notPortable ?? result.notPortable,
     };
@@ -371,7 +374,7 @@ export class JobRun {
   }
 
   private async finish(): Promise<void> {
-    const run = this.stepRun(this.state.next, newId());
+    const run = stepRunOf(this.now(), { index: this.state.next, attemptId: newId(), tries: 0 });
     await run.log.close(0);
     const values = valuesOf(run.world, run.scope, run.status);
     const outputs = textMembers(run.expressions.value(this.grant.definition.outputs, values, run.status));

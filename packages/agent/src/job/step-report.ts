@@ -7,7 +7,7 @@ import { valuesOf } from '../steps/step-world.ts';
 
 type Known = Pick<
   StepFinished,
-  'jobId' | 'epoch' | 'attemptId' | 'index' | 'name' | 'checkpoint' | 'notPortable' | 'again'
+  'jobId' | 'epoch' | 'attemptId' | 'index' | 'name' | 'checkpoint' | 'notPortable'
 >;
 
 interface Ended {
@@ -15,12 +15,14 @@ interface Ended {
   readonly conclusion: Conclusion;
   /** Why there is no checkpoint though there should be one. */
   readonly problem: string | null;
+  /** Why there is more than this attempt of the step; null: it is the one that counts. */
+  readonly remark: string | null;
   readonly durationMs: number;
 }
 
 /** What a controller is told of a step that ended, without a secret in it. */
 export function stepFinished(known: Known, ended: Ended, masks: Masks): StepFinished {
-  const { result, conclusion, problem, durationMs } = ended;
+  const { result, conclusion, problem, remark, durationMs } = ended;
   const { outcome, exitCode, signal, reason, annotations } = result;
   return {
     kind: 'stepFinished',
@@ -29,7 +31,8 @@ export function stepFinished(known: Known, ended: Ended, masks: Masks): StepFini
     outcome,
     exitCode,
     signal,
-    reason: known.again ? `${reason ?? 'failed'}; run again, as HOLDFAST_RETRY says` : reason,
+    reason: remark === null ? reason : [...(reason === null ? [] : [reason]), remark].join('; '),
+    again: remark !== null,
     durationMs,
     outputs: maskAll(result.outputs, masks),
     annotations: problem === null ? annotations : [...annotations, noCheckpoint(problem)],

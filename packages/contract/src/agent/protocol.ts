@@ -68,7 +68,7 @@ export const report = z.discriminatedUnion('kind', [
     checkpoint: z.string().nullable(),
     /** Set when the job stopped being portable with this step: why it could not go on elsewhere. */
     notPortable: z.string().nullable(),
-    /** It failed and is run again at once, as HOLDFAST_RETRY says: kept, and it does not count. */
+    /** Kept, and it does not count: run again at once, as HOLDFAST_RETRY says, or done again, as HOLDFAST_ON_RESTORE says. */
     again: z.boolean().default(false),
   }),
   z.object({

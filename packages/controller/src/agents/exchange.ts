@@ -50,8 +50,8 @@ export async function exchange(parts: ExchangeParts, message: AgentMessage): Pro
   parts.moved(answer.touched);
   settler.hear(answer.unsettled);
   for (const { jobId, epoch, reason, checkpoint } of answer.returned) {
-    const loss = { lost: checkpoint === null, spoilt: checkpoint };
-    await store.transaction((tx) => takeBack(tools, tx, { seen: { jobId, epoch }, reason, loss }));
+    const loss = { lost: checkpoint === null, spoilt: checkpoint, reason };
+    await store.transaction((tx) => takeBack(tools, tx, { seen: { jobId, epoch }, loss }));
   }
   const { results } = answer;
   if (message.bye) {

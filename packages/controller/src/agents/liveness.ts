@@ -27,9 +27,9 @@ export async function lookAtAgents(parts: LivenessParts): Promise<void> {
   const { store, tools, timers } = parts;
   const grace = await store.beginLook(timers.lostMs);
   for (const seen of await store.overdueGrants(GRANT_ACKNOWLEDGED_WITHIN_MS)) {
-    const loss = { lost: false, spoilt: null };
+    const loss = { lost: false, spoilt: null, reason: UNACKNOWLEDGED };
     await alone(parts, { job: seen.jobId }, () =>
-      store.transaction((tx) => takeBack(tools, tx, { seen, reason: UNACKNOWLEDGED, loss })),
+      store.transaction((tx) => takeBack(tools, tx, { seen, loss })),
     );
   }
   const agents = await store.agents();
@@ -65,10 +65,10 @@ async function alone({ log }: LivenessParts, of: object, work: () => Promise<voi
 
 async function takeOneByOne(parts: LivenessParts, { id, name }: AgentView): Promise<void> {
   const { store, tools } = parts;
-  const reason = `agent ${name} is lost`;
+  const loss = { lost: true, spoilt: null, reason: `agent ${name} is lost` };
   for (const seen of await store.transaction((tx) => tx.leasesOf(id)))
     await alone(parts, { job: seen.jobId }, () =>
-      store.transaction((tx) => takeBack(tools, tx, { seen, reason, loss: { lost: true, spoilt: null } })),
+      store.transaction((tx) => takeBack(tools, tx, { seen, loss })),
     );
   parts.hint('jobs');
 }

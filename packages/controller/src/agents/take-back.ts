@@ -9,8 +9,9 @@ import { changeRun, type RunTools } from '../runs/change-run.ts';
 export async function takeBack(
   tools: RunTools,
   tx: PipelineTransaction,
-  { seen, reason, loss }: { readonly seen: LeaseKey; readonly reason: string; readonly loss: Loss },
+  { seen, loss }: { readonly seen: LeaseKey; readonly loss: Loss },
 ): Promise<void> {
+  const { reason } = loss;
   const job = await tx.heldJob(seen);
   if (!job) return;
   const decision = decideLoss(job.lost, loss);
@@ -42,5 +43,5 @@ export async function takeAllBack(
   from: { readonly agentId: string; readonly reason: string; readonly lost: boolean },
 ): Promise<void> {
   for (const seen of await tx.leasesOf(from.agentId))
-    await takeBack(tools, tx, { seen, reason: from.reason, loss: { lost: from.lost, spoilt: null } });
+    await takeBack(tools, tx, { seen, loss: { lost: from.lost, spoilt: null, reason: from.reason } });
 }

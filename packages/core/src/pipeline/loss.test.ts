@@ -19,7 +19,7 @@ const job = (over: Partial<LostJob> = {}): LostJob => ({
   inFlight: null,
   ...over,
 });
-const LOST = { lost: true, spoilt: null };
+const LOST = { lost: true, spoilt: null, reason: 'agent a is lost' };
 
 test('it goes on after its last checkpoint, and asks nobody between two steps', () => {
   expect(decideLoss(job(), LOST)).toEqual({ kind: 'requeue', from: 2, checkpoint: 'sha256:1', ask: null });
@@ -44,9 +44,9 @@ test('losses have a budget of five, and a job that is handed back in good order 
   expect(decideLoss(job({ losses: 5 }), LOST)).toMatchObject({
     kind: 'end',
     conclusion: 'failed',
-    reason: 'its agents were lost 6 times',
+    reason: 'its agents were lost, or gave it back, 6 times; the last time: agent a is lost',
   });
-  expect(decideLoss(job({ losses: 5 }), { lost: false, spoilt: null }).kind).toBe('requeue');
+  expect(decideLoss(job({ losses: 5 }), { ...LOST, lost: false }).kind).toBe('requeue');
 });
 
 test('cancelled meanwhile it ends as that', () => {

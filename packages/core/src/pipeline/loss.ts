@@ -27,6 +27,7 @@ export interface Loss {
   readonly lost: boolean;
   /** A checkpoint that turned out to be missing or damaged: gone back behind it. */
   readonly spoilt: string | null;
+  readonly reason: string;
 }
 
 export type LossDecision =
@@ -48,7 +49,11 @@ export function decideLoss(job: LostJob, loss: Loss): LossDecision {
   if (job.cancelled)
     return { kind: 'end', conclusion: 'cancelled', reason: 'cancelled while its agent was lost' };
   if (loss.lost && job.losses >= LOSSES_ALLOWED)
-    return { kind: 'end', conclusion: 'failed', reason: `its agents were lost ${job.losses + 1} times` };
+    return {
+      kind: 'end',
+      conclusion: 'failed',
+      reason: `its agents were lost, or gave it back, ${job.losses + 1} times; the last time: ${loss.reason}`,
+    };
   const onLost = job.inFlight === null ? 'rerun' : onLostOf(job.definition, job.inFlight);
   const step = `step ${(job.inFlight ?? 0) + 1}`;
   if (onLost === 'fail')
@@ -85,6 +90,11 @@ export function resumePoint(finished: readonly FinishedStep[], spoilt: string | 
 function onLostOf(definition: JobDefinition, index: number): OnLost {
   const word = stepSetting(definition.steps[index], 'HOLDFAST_ON_LOST');
   return word === 'fail' || word === 'ask' ? word : 'rerun';
+}
+
+/** It changes the machine, not the job's folders, and is done again wherever a checkpoint behind it is restored. */
+export function isProvision(step: StepDefinition | undefined): boolean {
+  return stepSetting(step, 'HOLDFAST_ON_RESTORE') === 'rerun';
 }
 
 /** A setting that a step carries as an environment variable, where it is plain text. */

@@ -49,7 +49,7 @@ export interface StepFinished extends OfAttempt {
   readonly checkpoint: string | null;
   /** Set when the job stopped being portable with this step: why it could not go on elsewhere. */
   readonly notPortable: string | null;
-  /** It failed and is run again at once, as HOLDFAST_RETRY says: kept, and it does not count. */
+  /** Kept, and it does not count: run again at once, as HOLDFAST_RETRY says, or done again, as HOLDFAST_ON_RESTORE says. */
   readonly again: boolean;
 }
 

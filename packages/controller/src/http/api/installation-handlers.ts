@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { outwardSteps } from '@holdfast/core/pipeline/outward.ts';
 import type { AgentView } from '@holdfast/core/pipeline/ports.ts';
+import { outwardSteps, provisioningSteps } from '@holdfast/core/pipeline/unsaid.ts';
 import { findAgent, listAgents, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
 import { ensureDuty, parkedDuties } from '@holdfast/postgres/duty/duty-store.ts';
 import { isDuplicate } from '@holdfast/postgres/failures.ts';
@@ -43,12 +43,18 @@ interface Advice {
 
 export const installationHandlers: Handlers = {
   listAdvice: async ({ database, blobs, leasesStopped }) => {
-    const outward = (await recentDefinitions(database)).flatMap(({ repository, definition }) =>
-      outwardSteps(definition).map(({ job, step, tool }) => ({
-        subject: `${repository} ${definition.path}`,
-        sentence: `step ${step} of job ${job} reaches outside (${tool}) and would run again when its agent is lost; say HOLDFAST_ON_LOST: ask under its env`,
-      })),
-    );
+    const unsaid = (await recentDefinitions(database)).flatMap(({ repository, definition }) => {
+      const subject = `${repository} ${definition.path}`;
+      const outward = outwardSteps(definition).map(
+        ({ job, step, tool }) =>
+          `step ${step} of job ${job} reaches outside (${tool}) and would run again when its agent is lost; say HOLDFAST_ON_LOST: ask under its env`,
+      );
+      const provisioning = provisioningSteps(definition).map(
+        ({ job, step, tool }) =>
+          `step ${step} of job ${job} changes its machine (${tool}), and steps after it may go on at another one; say HOLDFAST_ON_RESTORE: rerun under its env, or keep if they need nothing of it`,
+      );
+      return [...outward, ...provisioning].map((sentence) => ({ subject, sentence }));
+    });
     const stopped = await leasesStopped();
     const disk =
       stopped === null ? [] : [{ subject: 'database', sentence: `no work is given out: ${stopped}` }];
@@ -62,7 +68,7 @@ export const installationHandlers: Handlers = {
       sentence: `it failed again and again, and rests until a controller starts: ${reason}`,
     }));
     return {
-      items: [...disk, ...(await storeAdvice(blobs)), ...parked, ...shortAgents, ...outward],
+      items: [...disk, ...(await storeAdvice(blobs)), ...parked, ...shortAgents, ...unsaid],
       next: null,
     };
   },

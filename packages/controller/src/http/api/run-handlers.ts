@@ -240,8 +240,7 @@ function stepView(
   return {
     index,
     name: last?.name ?? nameBeforeRun(definition, index),
-    // Between two tries of HOLDFAST_RETRY nothing is decided.
-    state: !last || (last.state === 'failed' && !last.counted) ? 'queued' : (last.state as StepView['state']),
+    state: stepState(attempts),
     attempts: attempts.map((attempt) => ({
       id: attempt.id,
       number: attempt.number,
@@ -255,6 +254,14 @@ function stepView(
     annotations: [...(last?.annotations ?? [])],
     summary: last?.summary ?? null,
   };
+}
+
+/** Whatever became of others: between two tries of HOLDFAST_RETRY nothing is decided, and HOLDFAST_ON_RESTORE decides nothing anew. */
+function stepState(attempts: JobParts['attempts']): StepView['state'] {
+  const last = attempts.at(-1);
+  const decisive = last?.state === 'running' ? last : (attempts.findLast(({ counted }) => counted) ?? last);
+  if (!decisive || (decisive.state === 'failed' && !decisive.counted)) return 'queued';
+  return decisive.state as StepView['state'];
 }
 
 function nameBeforeRun(definition: JobDefinition, index: number): string {

@@ -1,7 +1,7 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { formatDuration, formatShare } from '@holdfast/core/kernel/quantity.ts';
 import { labelsMatch } from '@holdfast/core/pipeline/labels.ts';
-import { resumePoint } from '@holdfast/core/pipeline/loss.ts';
+import { isProvision, resumePoint } from '@holdfast/core/pipeline/loss.ts';
 import { isEnded } from '@holdfast/core/pipeline/pipeline.ts';
 import { isFinal } from '@holdfast/core/rollout/rollout.ts';
 import { listAgents } from '@holdfast/postgres/agent/agent-store.ts';
@@ -9,7 +9,14 @@ import type { Queryable } from '@holdfast/postgres/database.ts';
 import { parkedReason } from '@holdfast/postgres/duty/duty-store.ts';
 import { findRollout, type RolloutRow } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { attemptsOfJob, finishedSteps } from '@holdfast/postgres/run/attempt-store.ts';
-import { findJob, findRun, type JobRow, jobsOf, type RunRow } from '@holdfast/postgres/run/run-store.ts';
+import {
+  definitionOf,
+  findJob,
+  findRun,
+  type JobRow,
+  jobsOf,
+  type RunRow,
+} from '@holdfast/postgres/run/run-store.ts';
 import type { Services } from '../../services.ts';
 
 type WhyWorld = Pick<Services, 'database' | 'leasesStopped'>;
@@ -61,11 +68,17 @@ async function runningSentence(sql: Queryable, job: JobRow): Promise<string> {
 }
 
 async function resumeText(sql: Queryable, job: JobRow): Promise<string> {
-  const { from, notPortable } = resumePoint(finishedSteps(await attemptsOfJob(sql, job.id)));
+  const attempts = await attemptsOfJob(sql, job.id);
+  const { from, notPortable } = resumePoint(finishedSteps(attempts));
   if (notPortable !== null) return `start again from its first step, because ${notPortable}`;
-  return from > 0
-    ? `go on at step ${from + 1} on another agent`
-    : 'start from its first step, because no step has finished yet';
+  if (from === 0) return 'start from its first step, because no step has finished yet';
+  const { steps } = await definitionOf(sql, job);
+  const again = attempts
+    .filter(({ step_index: index, counted, state }) => counted && state === 'succeeded' && index < from)
+    .filter(({ step_index: index }) => isProvision(steps[index]))
+    .map(({ step_index: index }) => index + 1);
+  const first = again.length > 0 ? `, after it did step ${again.join(' and ')} again there` : '';
+  return `go on at step ${from + 1} on another agent${first}`;
 }
 
 async function queuedSentence(sql: Queryable, job: JobRow): Promise<string> {

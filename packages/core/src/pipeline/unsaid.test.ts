@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { outwardSteps } from './outward.ts';
 import type { JobDefinition, StepDefinition, Template, WorkflowDefinition } from './pipeline.ts';
+import { outwardSteps, provisioningSteps } from './unsaid.ts';
 
 const step = (script: string, env: Template = null) =>
   ({
@@ -42,4 +42,37 @@ test('what stays inside, is commented out, or says what to do, is not', () => {
   ).toEqual([]);
   const said = step('npm publish', { members: [['HOLDFAST_ON_LOST', 'ask']] } as unknown as Template);
   expect(outwardSteps(workflow(said))).toEqual([]);
+});
+
+test('steps that change the machine before others are pointed at, unless they say what a restore does', () => {
+  const found = (...scripts: string[]) =>
+    provisioningSteps(workflow(...scripts.map((script) => step(script)))).map(({ step: at, tool }) => [
+      at,
+      tool,
+    ]);
+  expect(
+    found(
+      'sudo apt-get update && sudo apt-get -y install jq',
+      'npm install --global pnpm',
+      'docker build -t app .',
+      'systemctl start redis',
+      'sudo sysctl -w vm.max_map_count=262144',
+      'apk add --no-cache git',
+      'make',
+    ),
+  ).toEqual([
+    [1, 'package manager'],
+    [2, 'npm install --global'],
+    [3, 'container images'],
+    [4, 'service of the machine'],
+    [5, 'sudo'],
+    [6, 'package manager'],
+  ]);
+  expect(
+    found('npm ci', 'npm run build -- --target g', 'apt-get update', '# sudo make', 'apt-get install jq'),
+  ).toEqual([]);
+  for (const said of ['keep', 'rerun']) {
+    const env = { members: [['HOLDFAST_ON_RESTORE', said]] } as unknown as Template;
+    expect(provisioningSteps(workflow(step('apt-get install jq', env), step('jq .')))).toEqual([]);
+  }
 });

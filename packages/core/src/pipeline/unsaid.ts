@@ -1,18 +1,17 @@
 import { stepSetting } from './loss.ts';
 import type { StepDefinition, WorkflowDefinition } from './pipeline.ts';
 
-/**
- * Steps that publish, deploy or send with a known tool and do not say what should happen when their
- * agent is lost in the middle. By default they run again, and then some things happen twice.
- */
-export interface OutwardStep {
+/** Steps that do with a known tool what somebody should have thought about, and do not say that they did. */
+export interface UnsaidStep {
   readonly job: string;
   /** From 1. */
   readonly step: number;
   readonly tool: string;
 }
 
-const TOOLS: readonly (readonly [tool: string, pattern: RegExp])[] = [
+type Tools = readonly (readonly [tool: string, pattern: RegExp])[];
+
+const OUTWARD: Tools = [
   ['npm publish', /\b(?:npm|pnpm|yarn)\s+publish\b/],
   ['twine upload', /\b(?:twine\s+upload|poetry\s+publish|uv\s+publish)\b/],
   ['cargo publish', /\bcargo\s+publish\b/],
@@ -36,19 +35,43 @@ const TOOLS: readonly (readonly [tool: string, pattern: RegExp])[] = [
   ['mail', /\b(?:sendmail|mailx?|swaks)\s/],
 ];
 
-export function outwardSteps({ jobs }: WorkflowDefinition): readonly OutwardStep[] {
+const OF_THE_MACHINE: Tools = [
+  [
+    'package manager',
+    /\b(?:apt-get|apt|dnf|yum|zypper)\s[^\n|;&]*\binstall\b|\bapk\s+add\b|\bpacman\s+-S|\bbrew\s+install\b/,
+  ],
+  ['npm install --global', /\b(?:npm|pnpm)\s[^\n|;&]*(?:\s-g\b|--global\b)|\byarn\s+global\s+add\b/],
+  ['container images', /\b(?:docker|podman|buildah)\s+(?:image\s+)?(?:build|buildx|pull|load|tag|compose)\b/],
+  ['service of the machine', /\bsystemctl\s+(?:re)?start\b|\bservice\s+[\w.-]+\s+(?:re)?start\b/],
+  ['sudo', /\bsudo\s/],
+];
+
+/** Publish, deploy or send. By default they run again when their agent is lost, and then some things happen twice. */
+export function outwardSteps(workflow: WorkflowDefinition): readonly UnsaidStep[] {
+  return unsaid(workflow, 'HOLDFAST_ON_LOST', OUTWARD);
+}
+
+/** Change the machine, and later steps of the job may need that: on another one it is not there. */
+export function provisioningSteps(workflow: WorkflowDefinition): readonly UnsaidStep[] {
+  const last = new Map(workflow.jobs.map(({ key, steps }) => [key, steps.length]));
+  return unsaid(workflow, 'HOLDFAST_ON_RESTORE', OF_THE_MACHINE).filter(
+    ({ job, step }) => step !== last.get(job),
+  );
+}
+
+function unsaid({ jobs }: WorkflowDefinition, setting: string, tools: Tools): readonly UnsaidStep[] {
   return jobs.flatMap((job) =>
     job.steps.flatMap((step, index) => {
-      const tool = stepSetting(step, 'HOLDFAST_ON_LOST') === null ? toolOf(step) : null;
+      const tool = stepSetting(step, setting) === null ? toolOf(step, tools) : null;
       return tool === null ? [] : [{ job: job.key, step: index + 1, tool }];
     }),
   );
 }
 
-function toolOf({ action }: StepDefinition): string | null {
+function toolOf({ action }: StepDefinition, tools: Tools): string | null {
   if (action.kind !== 'run') return null;
   // A comment does nothing, and text with expressions in it is searched as it was written.
   const script = typeof action.script === 'string' ? action.script : JSON.stringify(action.script);
   const lines = script.split('\n').filter((line) => !line.trim().startsWith('#'));
-  return TOOLS.find(([, pattern]) => pattern.test(lines.join('\n')))?.[0] ?? null;
+  return tools.find(([, pattern]) => pattern.test(lines.join('\n')))?.[0] ?? null;
 }
