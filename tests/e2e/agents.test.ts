@@ -1,9 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { RunView } from '@holdfast/contract/api/resources.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../tools/demo/machine.ts';
-import { type SpareAgent, startAgent } from './spare-agent.ts';
+import { loseMachine, type SpareAgent, startAgent } from './spare-agent.ts';
 import { WorkBench, workflow } from './work-bench.ts';
 
 /** What people can do with agents, and what a step may say about its own loss. */
@@ -31,22 +28,6 @@ async function stateOf(name: string): Promise<string | undefined> {
 }
 
 const steps = (label: string, lines: string) => workflow(`  a:\n    runs-on: ${label}\n    steps:\n${lines}`);
-
-/** Everything that a machine runs for the job is gone at once. */
-async function loseMachine(name: string, run: RunView, agentOf: SpareAgent): Promise<void> {
-  const folder = join(bench.root, name, 'jobs', run.jobs[0]?.id ?? '', 'steps');
-  // The step is reported a moment before its shim has written who it is.
-  await until('the shim', async () => existsSync(join(folder, '1', 'shim')));
-  agentOf.kill();
-  for (const step of readdirSync(folder).filter((entry) => /^\d+$/.test(entry))) {
-    const [pid] = readFileSync(join(folder, step, 'shim'), 'utf8').split(' ');
-    try {
-      process.kill(-Number(pid), 'SIGKILL');
-    } catch {
-      // It had ended.
-    }
-  }
-}
 
 test('a paused agent takes nothing new until it is resumed', async () => {
   await agent('pausing');
@@ -115,7 +96,7 @@ test('a step that asks waits for a person, who may say yes', async () => {
     ),
   });
   const run = await bench.begun('ask', 1);
-  await loseMachine('asker', run, first);
+  await loseMachine(bench, first, run);
   const job = await until('the question', async () => {
     const seen = await bench.machine.client('showRun', { params: { id: run.id } });
     return seen.jobs[0]?.asks ? seen.jobs[0] : null;
@@ -142,7 +123,7 @@ test('a host that comes back within the lost period runs its step again, and the
     '.holdfast/workflows/ci.yml': steps('rebooted', '      - run: echo one\n      - run: sleep 2\n'),
   });
   const run = await bench.begun('reboot', 1);
-  await loseMachine('rebooted', run, first);
+  await loseMachine(bench, first, run);
   await first.ended;
   const back = await startAgent(bench, 'rebooted');
   spare.push(back);
@@ -150,76 +131,6 @@ test('a host that comes back within the lost period runs its step again, and the
   expect(ended.state).toBe('succeeded');
   expect(ended.jobs[0]?.steps.map((step) => step.attempts.length)).toEqual([1, 2]);
   expect(ended.jobs[0]?.steps[1]?.attempts[0]).toMatchObject({ state: 'lost' });
-});
-
-test('what a step did to the machine is done again on the next one, once, and counts no second time', async () => {
-  const first = await agent('tooled');
-  const tools = join(bench.root, 'tools');
-  await bench.repository('tools-of-machines', {
-    '.holdfast/workflows/ci.yml': steps(
-      'tooled',
-      `      - id: tool
-        run: |
-          mkdir -p ${tools}/$RUNNER_NAME && echo "made on $RUNNER_NAME" > ${tools}/$RUNNER_NAME/tool
-          echo "TOOL=${tools}/$RUNNER_NAME/tool" >> "$GITHUB_ENV"
-          for n in 1 2 3; do echo "tick $n"; [ $RUNNER_NAME = tooled ] || sleep 1; done
-        env: { HOLDFAST_ON_RESTORE: rerun, HOLDFAST_CHECKPOINT: always }
-      - run: echo kept > file
-      - run: '[ $RUNNER_NAME = tooled-2 ] || sleep 300; cat "$TOOL" file'
-`,
-    ),
-  });
-  const run = await bench.begun('tools-of-machines', 2);
-  const { sentence } = await bench.machine.client('why', { params: { id: run.id } });
-  expect(sentence).toContain('go on at step 3 on another agent, after it did step 1 again there');
-  await loseMachine('tooled', run, first);
-  const second = await startAgent(bench, 'tooled-2', { words: ['--labels', 'tooled'] });
-  spare.push(second);
-  // Its process is killed in the middle of it; the step goes on and is found again.
-  await until('the tool to be made again', async () => (await bench.log(run, 'a', 0)).includes('tick 1'));
-  await bench.runsAt(run.id, 0);
-  second.kill();
-  await second.ended;
-  spare.push(await startAgent(bench, 'tooled-2', { words: ['--labels', 'tooled'] }));
-  const ended = await bench.runEnded(run.id);
-  expect(ended.state).toBe('succeeded');
-  const [tool, kept, last] = ended.jobs[0]?.steps ?? [];
-  expect([tool?.attempts.length, kept?.attempts.length, last?.attempts.length]).toEqual([2, 1, 2]);
-  expect(tool?.attempts.map(({ agent, state }) => [agent, state])).toEqual([
-    ['tooled', 'succeeded'],
-    ['tooled-2', 'succeeded'],
-  ]);
-  expect(tool?.attempts[1]?.reason).toBe('done again on this machine, as HOLDFAST_ON_RESTORE says');
-  expect((await bench.log(ended, 'a', 0)).match(/^tick \d$/gm)).toEqual(['tick 1', 'tick 2', 'tick 3']);
-  expect(await bench.log(ended, 'a', 2)).toContain('made on tooled-2\nkept\n');
-});
-
-test('a machine on which it cannot be done gives the job back, and the step has not failed', async () => {
-  const first = await agent('bare');
-  const tried = join(bench.root, 'tried');
-  await bench.repository('bare-machines', {
-    '.holdfast/workflows/ci.yml': steps(
-      'bare',
-      `      - run: '[ $RUNNER_NAME = bare ] || [ -e ${tried} ] || { touch ${tried}; exit 9; }'
-        env: { HOLDFAST_ON_RESTORE: rerun, HOLDFAST_CHECKPOINT: always }
-      - run: '[ $RUNNER_NAME = bare-2 ] || sleep 300'
-`,
-    ),
-  });
-  const run = await bench.begun('bare-machines', 1);
-  await loseMachine('bare', run, first);
-  spare.push(await startAgent(bench, 'bare-2', { words: ['--labels', 'bare'] }));
-  const ended = await bench.runEnded(run.id);
-  expect(ended.state).toBe('succeeded');
-  const [tool] = ended.jobs[0]?.steps ?? [];
-  expect([tool?.state, tool?.attempts.map(({ state, exitCode }) => [state, exitCode])]).toEqual([
-    'succeeded',
-    [
-      ['succeeded', 0],
-      ['failed', 9],
-      ['succeeded', 0],
-    ],
-  ]);
 });
 
 test('an agent whose disk is nearly full takes nothing new and says so', async () => {

@@ -1,53 +1,91 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serverBinaries } from '@holdfast/postgres/embedded/binaries.ts';
-import { pickOwner } from '@holdfast/postgres/embedded/owner.ts';
+import { type Owner, pickOwner } from '@holdfast/postgres/embedded/owner.ts';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import pg from 'pg';
 import { until } from '../../tools/demo/machine.ts';
+import { copyCluster } from '../chaos/cluster/postgres-node.ts';
+
+interface Place {
+  readonly root: string;
+  readonly data: string;
+  readonly port: number;
+  readonly bin: string;
+  readonly how: Owner & { readonly env: Record<string, string>; readonly cwd: string };
+}
+
+async function placeIn(root: string, name: string): Promise<Place> {
+  const owner = pickOwner(process.getuid?.() === 0);
+  const [data, port] = [join(root, name), await freePorts(1)];
+  mkdirSync(data, { mode: 0o700 });
+  const bin = serverBinaries(join(root, 'cache'), owner);
+  const how = { ...owner, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }, cwd: data };
+  const place = { root, data, port, bin, how };
+  own(place);
+  return place;
+}
+
+/** The server refuses a folder of somebody else's, or one that others may read. */
+function own({ data, how: { uid, gid } }: Place): void {
+  if (uid !== undefined) spawnSync('chown', ['-R', `${uid}:${gid ?? uid}`, data]);
+  chmodSync(data, 0o700);
+}
+
+function launch({ data, port, bin, how }: Place): ChildProcess {
+  const settings = ['unix_socket_directories=', 'wal_level=logical'].flatMap((setting) => ['-c', setting]);
+  const words = ['-D', data, '-p', String(port), '-h', '127.0.0.1', ...settings];
+  return spawn(join(bin, 'postgres'), words, { ...how, detached: true, stdio: 'ignore' });
+}
 
 /** The app's own PostgreSQL, as a user has one: reached by its port, unknown to Holdfast but for a secret. */
 export class AppDatabase {
   readonly url: string;
-  private readonly start: () => ChildProcess;
+  private readonly place: Place;
   private child: ChildProcess;
 
-  private constructor(url: string, start: () => ChildProcess) {
-    this.url = url;
-    this.start = start;
-    this.child = start();
+  private constructor(place: Place) {
+    this.url = `postgres://shop@127.0.0.1:${place.port}/postgres`;
+    this.place = place;
+    this.child = launch(place);
   }
 
   static async begin(root: string): Promise<AppDatabase> {
-    const owner = pickOwner(process.getuid?.() === 0);
-    const [data, port] = [join(root, 'app-database'), await freePorts(1)];
-    mkdirSync(data, { mode: 0o700 });
-    if (owner.uid !== undefined) chownSync(data, owner.uid, owner.gid ?? owner.uid);
-    chmodSync(data, 0o700);
-    const bin = serverBinaries(join(root, 'cache'), owner);
-    const how = { ...owner, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }, cwd: data };
+    const place = await placeIn(root, 'app-database');
     const made = spawnSync(
-      join(bin, 'initdb'),
-      ['-D', data, '-U', 'shop', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
-      how,
+      join(place.bin, 'initdb'),
+      ['-D', place.data, '-U', 'shop', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+      place.how,
     );
     if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`);
-    const words = [
-      '-D',
-      data,
-      '-p',
-      String(port),
-      '-h',
-      '127.0.0.1',
-      '-c',
-      'unix_socket_directories=',
-      '-c',
-      'wal_level=logical',
-    ];
-    const database = new AppDatabase(`postgres://shop@127.0.0.1:${port}/postgres`, () =>
-      spawn(join(bin, 'postgres'), words, { ...how, detached: true, stdio: 'ignore' }),
+    return AppDatabase.at(place);
+  }
+
+  /** A second server that follows this one until it is promoted. */
+  async standby(): Promise<AppDatabase> {
+    const { root, data, port } = this.place;
+    const place = await placeIn(root, 'app-standby');
+    const backup = await this.session("SELECT pg_backup_start('standby', fast => true)");
+    copyCluster(data, place.data);
+    const { rows } = await backup.query('SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)');
+    await backup.end();
+    writeFileSync(join(place.data, 'backup_label'), rows[0].labelfile);
+    writeFileSync(join(place.data, 'standby.signal'), '');
+    appendFileSync(
+      join(place.data, 'postgresql.auto.conf'),
+      `primary_conninfo = 'host=127.0.0.1 port=${port} user=shop'\n`,
     );
+    own(place);
+    return AppDatabase.at(place);
+  }
+
+  async promote(): Promise<void> {
+    await this.query('SELECT pg_promote()');
+  }
+
+  private static async at(place: Place): Promise<AppDatabase> {
+    const database = new AppDatabase(place);
     await database.answers();
     return database;
   }
@@ -75,15 +113,13 @@ export class AppDatabase {
   /** kill -9 of the whole server. */
   async kill(): Promise<void> {
     const { pid } = this.child;
-    if (pid !== undefined && this.child.exitCode === null) process.kill(-pid, 'SIGKILL');
-    await until(
-      'the database to be dead',
-      async () => this.child.exitCode !== null || this.child.signalCode !== null,
-    );
+    const isDead = () => this.child.exitCode !== null || this.child.signalCode !== null;
+    if (pid !== undefined && !isDead()) process.kill(-pid, 'SIGKILL');
+    await until('the database to be dead', async () => isDead());
   }
 
   async restart(): Promise<void> {
-    this.child = this.start();
+    this.child = launch(this.place);
     await this.answers();
   }
 

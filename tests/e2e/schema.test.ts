@@ -52,6 +52,7 @@ function driver(): string {
 class Shop {
   readonly bench: WorkBench;
   readonly database: AppDatabase;
+  readonly standby: AppDatabase | null;
   readonly folder: string;
   readonly config: string;
   readonly port: number;
@@ -59,10 +60,17 @@ class Shop {
 
   private constructor(
     bench: WorkBench,
-    parts: { database: AppDatabase; folder: string; config: string; port: number },
+    parts: {
+      database: AppDatabase;
+      standby: AppDatabase | null;
+      folder: string;
+      config: string;
+      port: number;
+    },
   ) {
     this.bench = bench;
     this.database = parts.database;
+    this.standby = parts.standby;
     this.folder = parts.folder;
     this.config = parts.config;
     this.port = parts.port;
@@ -72,10 +80,14 @@ class Shop {
   static async open(
     example: string,
     change: (config: string) => string = (same) => same,
-    controllers = 1,
+    {
+      controllers = 1,
+      hasStandby = false,
+    }: { readonly controllers?: number; readonly hasStandby?: boolean } = {},
   ): Promise<Shop> {
     const bench = await WorkBench.start({}, controllers);
     const database = await AppDatabase.begin(bench.root);
+    const standby = hasStandby ? await database.standby() : null;
     const port = await freePorts(1);
     const files = filesOf(join(EXAMPLES, example));
     const config = change((files['holdfast.yaml'] ?? '').replace('listen: 8080', `listen: ${port}`));
@@ -88,8 +100,13 @@ class Shop {
       params: { name: 'DATABASE_URL' },
       body: { value: database.url },
     });
+    const hosts = [database, ...(standby ? [standby] : [])].map(({ url }) => new URL(url).host);
+    await bench.machine.client('setSecret', {
+      params: { name: 'SCHEMA_URL' },
+      body: { value: `postgres://shop@${hosts.join(',')}/postgres` },
+    });
     const folder = await bench.repository('shop', { ...first, ...bundled, 'holdfast.yaml': config }, 3_600);
-    const opened = new Shop(bench, { database, folder, config, port });
+    const opened = new Shop(bench, { database, standby, folder, config, port });
     shop = opened;
     const run = await bench.run('shop');
     expect(run.jobs.map((job) => job.reason)).toEqual(run.jobs.map(() => null));
@@ -100,6 +117,7 @@ class Shop {
   async stop(): Promise<void> {
     await this.bench.stop();
     await this.database.stop();
+    await this.standby?.stop();
   }
 
   async ask(): Promise<string> {
@@ -264,10 +282,30 @@ describe('what comes in between', () => {
     expect(await app.database.query('SELECT tgname FROM pg_trigger WHERE NOT tgisinternal')).toEqual([]);
   });
 
+  test('the primary is lost in the middle of a backfill, which goes on at the standby that takes over', async () => {
+    const bothHosts = (config: string) =>
+      slow(config)
+        .replace('nice: 4', 'nice: 1')
+        .replace('database: "${{ secrets.DATABASE_URL }}"', 'database: "${{ secrets.SCHEMA_URL }}"');
+    const app = await Shop.open('06-not-null', bothHosts, { hasStandby: true });
+    await app.database.query('ANALYZE orders');
+    await app.push('v2', app.next('06-not-null'));
+    await app.becomes(2, ({ state, progress }) => state === 'backfilling' && (progress?.rows ?? 0) > 0);
+    await app.database.kill();
+    await app.becomes(2, held(/^the app's database takes no writes now: it is a standby$/));
+    await app.standby?.promote();
+    await app.becomes(2, goesOn);
+    await app.becomes(2, ({ state }) => state === 'ready');
+    const wrong = await app.standby?.query(
+      'SELECT count(*)::int AS wrong FROM orders WHERE currency IS NULL',
+    );
+    expect(wrong).toEqual([{ wrong: 0 }]);
+  });
+
   const STRUCK = ['expanding', 'expanded', 'backfilling', 'verifying', 'ready', 'contracting'];
 
   test('all controllers are killed at every step of a change, and neither users nor rows notice', async () => {
-    const app = await Shop.open('04-rename-column', slow, 2);
+    const app = await Shop.open('04-rename-column', slow, { controllers: 2 });
     const users = app.load();
     const killed: string[] = [];
     /** Also while there is nobody to ask. */

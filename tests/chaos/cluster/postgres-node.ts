@@ -195,8 +195,11 @@ export class PostgresNode {
   }
 }
 
-/** Files may vanish while they are copied; what the write-ahead log needs, it brings back. */
-function copyCluster(from: string, to: string): void {
+/**
+ * Of a server between pg_backup_start and pg_backup_stop. Files may vanish while they are copied; what
+ * the write-ahead log needs, it brings back.
+ */
+export function copyCluster(from: string, to: string): void {
   mkdirSync(to, { recursive: true });
   spawnSync('cp', ['-a', `${from}/.`, to]);
   for (const name of readdirSync(join(to, 'pg_wal')))

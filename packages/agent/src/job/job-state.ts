@@ -17,8 +17,9 @@ export interface StepView {
 /** A step that is done again wherever a later checkpoint is restored. */
 export interface Provision {
   readonly index: number;
-  /** What it wrote to GITHUB_ENV. */
+  /** What it wrote to GITHUB_ENV and GITHUB_PATH. */
   readonly env: { readonly [name: string]: string };
+  readonly path: readonly string[];
 }
 
 export interface JobState {
@@ -58,8 +59,10 @@ export interface JobFile {
   readonly grant: Omit<Grant, 'secrets' | 'checkpointKey'>;
   readonly state: JobState;
   readonly running: RunningStep | null;
-  /** Steps that are still to be done again on this machine, before it goes on; absent: none. */
-  readonly owed?: readonly number[];
+  /** Provisions that are still to be done again on this machine, before it goes on; absent: none. */
+  readonly toDoAgain?: readonly number[];
+  /** What runs now is clean-up, and is not to be stopped when the next process hears of it; absent: false. */
+  readonly cancelled?: boolean;
 }
 
 export const GITHUB_WORDS: Record<Conclusion, string> = {
@@ -91,7 +94,11 @@ export function moveRoot(state: JobState, root: string): JobState {
   const move = (text: string) => text.replaceAll(state.root, root);
   const moveAll = (env: JobState['env']) =>
     Object.fromEntries(Object.entries(env).map(([name, value]) => [name, move(value)]));
-  const provisions = (state.provisions ?? []).map((one) => ({ ...one, env: moveAll(one.env) }));
+  const provisions = (state.provisions ?? []).map(({ index, env, path }) => ({
+    index,
+    env: moveAll(env),
+    path: path.map(move),
+  }));
   return { ...state, root, env: moveAll(state.env), path: state.path.map(move), provisions };
 }
 

@@ -12,12 +12,14 @@ const step = (said?: string, id: string | null = null) =>
   }) as unknown as StepDefinition;
 const ended = {
   index: 2,
-  result: { ...PLAIN_RESULT, env: { TOOL: '/opt/a' } },
+  result: { ...PLAIN_RESULT, env: { TOOL: '/opt/a' }, path: ['/opt/a/bin'] },
   conclusion: 'succeeded',
 } as const;
 
 test('only a step that says so, and succeeded, is noted', () => {
-  expect(provisionsAfter([], step('rerun'), ended)).toEqual([{ index: 2, env: { TOOL: '/opt/a' } }]);
+  expect(provisionsAfter([], step('rerun'), ended)).toEqual([
+    { index: 2, env: { TOOL: '/opt/a' }, path: ['/opt/a/bin'] },
+  ]);
   expect(provisionsAfter([], step('keep'), ended)).toEqual([]);
   expect(provisionsAfter([], step(), ended)).toEqual([]);
   for (const conclusion of ['failed', 'skipped', 'cancelled'] as const)
@@ -29,14 +31,14 @@ test('done again, it gives what this machine has, and leaves what later steps ma
     ...freshState('/data/jobs/j'),
     steps: { tool: { outputs: { path: '/opt/a', kept: 'yes' }, outcome: 'success', conclusion: 'success' } },
     env: { TOOL: '/opt/a', LEVEL: 'changed later', OTHER: 'by another step' },
-    path: ['/opt/a/bin', '/usr/local/more'],
-    provisions: [{ index: 2, env: { TOOL: '/opt/a', LEVEL: 'first' } }],
+    path: ['/first', '/opt/a/bin', '/usr/local/more'],
+    provisions: [{ index: 2, env: { TOOL: '/opt/a', LEVEL: 'first' }, path: ['/opt/a/bin'] }],
   };
   const result = {
     ...PLAIN_RESULT,
     outputs: { path: '/opt/b' },
     env: { TOOL: '/opt/b', LEVEL: 'again', OTHER: 'mine', NEW: 'here' },
-    path: ['/opt/b/bin', '/opt/a/bin'],
+    path: ['/opt/b/bin', '/opt/b/sbin'],
   };
   const after = provisionedAgain(before, step('rerun', 'tool'), { index: 2, result });
   expect(after.env).toEqual({
@@ -45,7 +47,8 @@ test('done again, it gives what this machine has, and leaves what later steps ma
     OTHER: 'by another step',
     NEW: 'here',
   });
-  expect(after.path).toEqual(['/opt/a/bin', '/usr/local/more', '/opt/b/bin']);
+  // Later ones go before earlier ones in PATH.
+  expect(after.path).toEqual(['/first', '/opt/b/bin', '/opt/b/sbin', '/usr/local/more']);
   expect(after.steps.tool).toEqual({
     outputs: { path: '/opt/b', kept: 'yes' },
     outcome: 'success',
@@ -64,9 +67,11 @@ test('what it gave moves along with the folder of the job', () => {
   const state = {
     ...freshState('/a/jobs/j'),
     env: { TOOL: '/a/jobs/j/home/tool' },
-    provisions: [{ index: 0, env: { TOOL: '/a/jobs/j/home/tool' } }],
+    provisions: [{ index: 0, env: { TOOL: '/a/jobs/j/home/tool' }, path: ['/a/jobs/j/home/bin'] }],
   };
   const moved = moveRoot(state, '/b/jobs/j');
   expect(moved.env.TOOL).toBe('/b/jobs/j/home/tool');
-  expect(moved.provisions).toEqual([{ index: 0, env: { TOOL: '/b/jobs/j/home/tool' } }]);
+  expect(moved.provisions).toEqual([
+    { index: 0, env: { TOOL: '/b/jobs/j/home/tool' }, path: ['/b/jobs/j/home/bin'] },
+  ]);
 });

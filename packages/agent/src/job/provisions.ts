@@ -4,23 +4,23 @@ import type { StepResult } from '../steps/run-step.ts';
 import type { JobState, Provision } from './job-state.ts';
 
 /**
- * Steps that change the machine and not the job's folders: packages that are installed, a log-in of a
- * daemon. A checkpoint holds nothing of that, so a step that says `HOLDFAST_ON_RESTORE: rerun` is
- * done again wherever a later checkpoint is restored, and does not count a second time.
+ * Steps that change the machine and not the job's folders: packages that are installed, a container
+ * that is started. A checkpoint holds nothing of that, so a step that says `HOLDFAST_ON_RESTORE: rerun`
+ * is done again wherever a later checkpoint is restored, and does not count a second time.
  */
-interface EndedStep {
-  readonly index: number;
-  readonly result: Pick<StepResult, 'env' | 'outcome'>;
-  readonly conclusion: Conclusion;
-}
-
 export function provisionsAfter(
   before: readonly Provision[],
   step: StepDefinition,
-  { index, result, conclusion }: EndedStep,
+  ended: {
+    readonly index: number;
+    readonly result: Pick<StepResult, 'env' | 'path'>;
+    readonly conclusion: Conclusion;
+  },
 ): readonly Provision[] {
-  const asked = isProvision(step) && conclusion === 'succeeded';
-  return asked ? [...before, { index, env: result.env }] : before;
+  const { env, path } = ended.result;
+  return isProvision(step) && ended.conclusion === 'succeeded'
+    ? [...before, { index: ended.index, env, path }]
+    : before;
 }
 
 /** Its condition was met then; what came after it must not decide otherwise. */
@@ -28,28 +28,47 @@ export function unconditional(step: StepDefinition): StepDefinition {
   return { ...step, condition: 'always()' };
 }
 
-/** What it gives is this machine's now; what a later step made of it stays. */
+/** What it gives is this machine's now; what later steps made of it stays. */
 export function provisionedAgain(
   state: JobState,
   step: StepDefinition,
   { index, result }: { readonly index: number; readonly result: StepResult },
 ): JobState {
-  const before = state.provisions?.find((one) => one.index === index)?.env ?? {};
-  const mine = Object.entries(result.env).filter(
-    ([name]) => !(name in state.env) || state.env[name] === before[name],
+  const provisions = state.provisions ?? [];
+  const before: Provision = provisions.find((one) => one.index === index) ?? { index, env: {}, path: [] };
+  const env = Object.entries(result.env).filter(
+    ([name]) => !(name in state.env) || state.env[name] === before.env[name],
   );
-  const view = step.id === null ? undefined : state.steps[step.id];
   return {
     ...state,
-    steps:
-      step.id !== null && view
-        ? { ...state.steps, [step.id]: { ...view, outputs: { ...view.outputs, ...result.outputs } } }
-        : state.steps,
-    env: { ...state.env, ...Object.fromEntries(mine) },
-    path: [...state.path, ...result.path.filter((entry) => !state.path.includes(entry))],
-    provisions: (state.provisions ?? []).map((one) =>
-      one.index === index ? { index, env: result.env } : one,
+    steps: withOutputs(state.steps, step, result.outputs),
+    env: { ...state.env, ...Object.fromEntries(env) },
+    path: replaced(state.path, before.path, result.path),
+    provisions: provisions.map((one) =>
+      one.index === index ? { index, env: result.env, path: result.path } : one,
     ),
     notPortable: state.notPortable ?? result.notPortable,
   };
+}
+
+function withOutputs(
+  steps: JobState['steps'],
+  { id }: StepDefinition,
+  outputs: StepResult['outputs'],
+): JobState['steps'] {
+  const view = id === null ? undefined : steps[id];
+  if (id === null || !view) return steps;
+  return { ...steps, [id]: { ...view, outputs: { ...view.outputs, ...outputs } } };
+}
+
+/** At their old place: entries of later steps go before them in PATH. */
+function replaced(
+  path: readonly string[],
+  before: readonly string[],
+  now: readonly string[],
+): readonly string[] {
+  const isOther = (entry: string) => !before.includes(entry) && !now.includes(entry);
+  const first = path.findIndex((entry) => before.includes(entry));
+  const lower = path.slice(0, Math.max(0, first)).filter(isOther);
+  return [...lower, ...now, ...path.filter(isOther).slice(lower.length)];
 }

@@ -1,7 +1,7 @@
 import type { Grant, StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { stepSetting } from '@holdfast/core/pipeline/loss.ts';
-import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import type { StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { textMembers } from '@holdfast/workflow/expressions.ts';
 import { Checkpoints } from '../checkpoint/checkpoint.ts';
@@ -25,27 +25,11 @@ import type { JobWorld } from './job-world.ts';
 import { pause } from './pause.ts';
 import { provisionedAgain, provisionsAfter, unconditional } from './provisions.ts';
 import { nextRetry, spent, triesOf } from './retries.ts';
-import { conclusionOf, maskAll, stepFinished, stepName } from './step-report.ts';
+import { type Attempt, conclusionOf, type Ended, maskAll, reportOf, stepName } from './step-report.ts';
 
-interface EndedStep {
-  readonly index: number;
-  readonly result: StepResult;
-  readonly conclusion: Conclusion;
-}
-
-/** One attempt of a step, carried out and not yet judged. */
-interface Attempt {
-  readonly base: StepRun;
-  readonly attemptId: string;
-  readonly name: string;
-  readonly result: StepResult;
-  /** By performance.now(). */
-  readonly startedAt: number;
-}
-
-const LOG_PATIENCE_MS = 15_000;
-const NO_CHECKPOINT: Saved = { checkpoint: null, problem: null };
 const RETRY = { firstMs: 1_000, mostMs: 30_000 };
+/** Whatever it was for want of may come back: the budget of losses must not be spent in a moment. */
+const GIVE_BACK = { firstMs: 10_000, mostMs: 10_000 };
 
 /**
  * One job under one lease: restore or begin, step after step, each closed by a checkpoint, then
@@ -65,8 +49,8 @@ export class JobRun {
   /** Known to whoever is granted the job; never written down. */
   private readonly secretLines: readonly string[];
   private state: JobState;
-  /** Steps that are done again before the job goes on where it was restored. */
-  private owed: readonly number[] = [];
+  /** Provisions that are done again before the job goes on where it was restored. */
+  private toDoAgain: readonly number[] = [];
   private fenced = false;
   /** How long the steps took that no checkpoint holds yet. */
   private atRiskMs = 0;
@@ -148,7 +132,8 @@ export class JobRun {
     const kept = readJobFile(this.folder.root);
     if (kept && kept.grant.epoch === this.grant.epoch) {
       this.state = kept.state;
-      this.owed = kept.owed ?? [];
+      this.toDoAgain = kept.toDoAgain ?? [];
+      this.cancelled = kept.cancelled ?? false;
       for (const mask of kept.state.masks) this.masks.add(mask);
       this.checkpoints.forget();
       return kept.running;
@@ -174,7 +159,7 @@ export class JobRun {
       return false;
     }
     this.state = restored.state;
-    this.owed = (restored.state.provisions ?? []).map(({ index }) => index);
+    this.toDoAgain = (restored.state.provisions ?? []).map(({ index }) => index);
     return true;
   }
 
@@ -187,43 +172,74 @@ export class JobRun {
 
   private keep(running: RunningStep | null): void {
     const { secrets: _, checkpointKey: __, ...grant } = this.grant;
-    writeJobFile(this.folder.root, { grant, state: this.state, running, owed: this.owed });
+    const { state, toDoAgain, cancelled } = this;
+    writeJobFile(this.folder.root, { grant, state, running, toDoAgain, cancelled });
   }
 
   private async runSteps(running: RunningStep | null): Promise<void> {
     const { steps } = this.grant.definition;
     for (let index = this.state.next; index < steps.length && !this.fenced; index += 1) {
-      let next = running?.index === index ? running : null;
-      do next = await this.runOne(steps[index] as StepDefinition, index, next);
-      while (next !== null && !this.fenced);
+      const step = steps[index] as StepDefinition;
+      await this.runStep({ step, index, running }, (attempt) => this.finishStep(step, attempt));
     }
   }
 
   /** What earlier steps did to the machine that was lost is done to this one. An older controller would count it. */
   private async provision(running: RunningStep | null): Promise<void> {
-    if (!this.grant.retries) return;
-    for (const index of this.owed) {
-      if (this.fenced || this.cancelled || this.timedOut) return;
+    for (const index of this.grant.retries ? this.toDoAgain : []) {
+      if (this.fenced) return;
+      if (this.isClosing) break;
       const step = unconditional(this.grant.definition.steps[index] as StepDefinition);
-      const attempt = await this.attempt(step, index, running?.index === index ? running : null);
-      if (attempt === null) return;
-      const { base, result } = attempt;
-      const conclusion = conclusionOf(step, base, result);
-      if (conclusion === 'succeeded') {
-        this.state = { ...provisionedAgain(this.state, step, { index, result }), masks: this.addedMasks() };
-        this.owed = this.owed.filter((other) => other !== index);
-      }
-      const remark = 'done again on this machine, as HOLDFAST_ON_RESTORE says';
-      const saved = { ...NO_CHECKPOINT, conclusion, remark };
-      const settled = this.settle(...(await this.finishedOf(attempt, index, saved)));
-      this.keep(null);
-      await settled;
-      if (conclusion === 'failed' && !this.fenced)
-        await this.giveBack(
-          null,
-          `step ${index + 1} could not be done again on this machine: ${result.reason}`,
-        );
+      await this.runStep({ step, index, running }, (attempt) => this.finishAgain(step, attempt));
     }
+    // Later steps are found again by their shims; none of this may come in between.
+    this.toDoAgain = [];
+    this.atRiskMs = 0;
+  }
+
+  /** Nothing but clean-up follows. */
+  private get isClosing(): boolean {
+    return this.cancelled || this.timedOut;
+  }
+
+  /** As often as HOLDFAST_RETRY says. */
+  private async runStep(
+    { step, index, running }: { step: StepDefinition; index: number; running: RunningStep | null },
+    end: (attempt: Ended) => Promise<void>,
+  ): Promise<void> {
+    let next = running?.index === index ? running : null;
+    do next = await this.tryStep(step, { index, running: next }, end);
+    while (next !== null && !this.fenced);
+  }
+
+  /** What is to be run next when it is this step again. */
+  private async tryStep(
+    step: StepDefinition,
+    { index, running }: { readonly index: number; readonly running: RunningStep | null },
+    end: (attempt: Ended) => Promise<void>,
+  ): Promise<RunningStep | null> {
+    const retried = running?.retried ?? null;
+    if (retried?.owed && !(await this.settle(retried.owed))) return null;
+    const attempt = await this.attempt(step, index, running);
+    if (attempt === null) return null;
+    const { base, result, name } = attempt;
+    this.atRiskMs += performance.now() - attempt.startedAt;
+    const rule = this.grant.retries && !this.isClosing ? nextRetry(step, result, retried) : null;
+    if (rule === null) {
+      await end({ ...attempt, conclusion: conclusionOf(step, base, result) });
+      return null;
+    }
+    this.clearTry(base);
+    const remark = 'run again, as HOLDFAST_RETRY says';
+    const [finished, log] = await reportOf(
+      this.now(),
+      { ...attempt, conclusion: result.outcome },
+      { again: true, remark },
+    );
+    const next = { index, attemptId: newId(), name, retried: spent(retried, rule, finished) };
+    this.keep(next);
+    if (!(await this.settle(finished, log))) return null;
+    return { ...next, retried: { ...next.retried, owed: null } };
   }
 
   /** Begins it, or finds it running, and waits for its end. null: it is not ours any more, or the machine failed it. */
@@ -254,60 +270,42 @@ export class JobRun {
       if (!this.fenced) await this.giveBack(null, result.lost as string);
       return null;
     }
-    return { base, attemptId, name, result, startedAt };
+    return { base, index, attemptId, name, retried, result, startedAt };
   }
 
-  /** What is to be run next when it is this step again. */
-  private async runOne(
-    step: StepDefinition,
-    index: number,
-    running: RunningStep | null,
-  ): Promise<RunningStep | null> {
-    const retried = running?.retried ?? null;
-    if (retried?.owed && !(await this.settle(retried.owed))) return null;
-    const attempt = await this.attempt(step, index, running);
-    if (attempt === null) return null;
-    const { base, result, name, startedAt } = attempt;
-    const rule =
-      this.grant.retries && !this.cancelled && !this.timedOut ? nextRetry(step, result, retried) : null;
-    const conclusion = rule === null ? conclusionOf(step, base, result) : result.outcome;
-    this.atRiskMs += performance.now() - startedAt;
-    if (rule !== null) this.clearTry(base);
-    const saved = rule === null ? await this.close(step, { index, result, conclusion }) : NO_CHECKPOINT;
-    const remark = rule === null ? null : 'run again, as HOLDFAST_RETRY says';
-    const [finished, log] = await this.finishedOf(attempt, index, { ...saved, conclusion, remark });
-    if (rule !== null) {
-      const next = { index, attemptId: newId(), name, retried: spent(retried, rule, finished) };
-      this.keep(next);
-      if (!(await this.settle(finished, log))) return null;
-      return { ...next, retried: { ...next.retried, owed: null } };
-    }
-    const settled = this.settle(finished, log);
+  /** It counts: the state and the checkpoint behind it, then its report. */
+  private async finishStep(step: StepDefinition, attempt: Ended): Promise<void> {
+    this.state = this.afterStep(step, attempt);
+    const saved = await this.checkpoint(step, attempt.result);
+    this.state = { ...this.state, checkpoint: saved.checkpoint ?? this.state.checkpoint };
+    const settled = this.settle(...(await reportOf(this.now(), attempt, { ...saved, again: false })));
     this.keep(null);
     await settled;
-    return null;
+  }
+
+  /** It counted before. Where it cannot be done, somebody else goes on with the job, or we after a while. */
+  private async finishAgain(step: StepDefinition, attempt: Ended): Promise<void> {
+    const { index, attemptId, name, retried, result, conclusion } = attempt;
+    if (this.isClosing) this.toDoAgain = [];
+    else if (conclusion === 'succeeded') {
+      this.state = { ...provisionedAgain(this.state, step, attempt), masks: this.addedMasks() };
+      this.toDoAgain = this.toDoAgain.filter((other) => other !== index);
+    }
+    const remark = 'again for this machine, as HOLDFAST_ON_RESTORE says';
+    const settled = this.settle(...(await reportOf(this.now(), attempt, { again: true, remark })));
+    // Who finds this after a restart gives the job back, too, and runs nothing.
+    const failed = { index, attemptId, name, ...(retried && { retried: { ...retried, owed: null } }) };
+    this.keep(conclusion === 'failed' && !this.isClosing ? failed : null);
+    await settled;
+    if (conclusion !== 'failed') return;
+    await pause(1, this.current.signal, GIVE_BACK);
+    const reason = `step ${index + 1} could not be done again on this machine: ${result.reason}`;
+    if (!this.fenced && !this.isClosing) await this.giveBack(null, reason);
   }
 
   private now(): JobNow {
     const { world, grant, folder, state, masks, cancelled } = this;
     return { world, grant, folder, state, masks, cancelled, stopped: this.current.signal };
-  }
-
-  /** Its report, and the end of its log. */
-  private async finishedOf(
-    { base, attemptId, name, result, startedAt }: Attempt,
-    index: number,
-    { checkpoint, ...ended }: Saved & { readonly conclusion: Conclusion; readonly remark: string | null },
-  ): Promise<[StepFinished, LogPiece | null]> {
-    const tail = await base.log.end(LOG_PATIENCE_MS);
-    const { jobId, epoch } = this.grant;
-    const { notPortable } = this.state;
-    const finished = stepFinished(
-      { jobId, epoch, attemptId, index, name, checkpoint, notPortable },
-      { result, durationMs: performance.now() - startedAt, ...ended },
-      this.masks,
-    );
-    return [finished, tail && { attemptId, ...tail }];
   }
 
   /** Nothing of a try that failed runs on beside the next one; what it wrote to the workspace stays. */
@@ -322,14 +320,6 @@ export class JobRun {
     return this.masks.list().filter((mask) => !this.secretLines.includes(mask));
   }
 
-  /** The state and the checkpoint behind a step that is over. */
-  private async close(step: StepDefinition, ended: EndedStep): Promise<Saved> {
-    this.state = this.afterStep(step, ended);
-    const saved = await this.checkpoint(step, ended.result);
-    this.state = { ...this.state, checkpoint: saved.checkpoint ?? this.state.checkpoint };
-    return saved;
-  }
-
   /** What comes next waits until a controller knows: a step that counts is never run again. False: it is not ours. */
   private async settle(finished: StepFinished, log: LogPiece | null = null): Promise<boolean> {
     const { outcome, reason } = await this.world.report(finished, log);
@@ -338,7 +328,7 @@ export class JobRun {
     return outcome === 'accepted';
   }
 
-  private afterStep(step: StepDefinition, { index, result, conclusion }: EndedStep): JobState {
+  private afterStep(step: StepDefinition, { index, result, conclusion }: Ended): JobState {
     const { state } = this;
     const view = {
       outputs: result.outputs,

@@ -1,43 +1,70 @@
 import type { StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
+import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { textOf } from '@holdfast/workflow/expressions.ts';
 import type { Masks } from '../steps/masks.ts';
 import type { StepResult, StepRun } from '../steps/run-step.ts';
 import { valuesOf } from '../steps/step-world.ts';
+import type { JobNow } from './job-now.ts';
+import type { Retried } from './job-state.ts';
 
-type Known = Pick<
-  StepFinished,
-  'jobId' | 'epoch' | 'attemptId' | 'index' | 'name' | 'checkpoint' | 'notPortable'
->;
-
-interface Ended {
+/** One attempt of a step, carried out and not yet judged. */
+export interface Attempt {
+  readonly base: StepRun;
+  readonly index: number;
+  readonly attemptId: string;
+  readonly name: string;
+  /** Of the tries before it; null: there were none. */
+  readonly retried: Retried | null;
   readonly result: StepResult;
-  readonly conclusion: Conclusion;
-  /** Why there is no checkpoint though there should be one. */
-  readonly problem: string | null;
-  /** Why there is more than this attempt of the step; null: it is the one that counts. */
-  readonly remark: string | null;
-  readonly durationMs: number;
+  /** By performance.now(). */
+  readonly startedAt: number;
 }
 
-/** What a controller is told of a step that ended, without a secret in it. */
-export function stepFinished(known: Known, ended: Ended, masks: Masks): StepFinished {
-  const { result, conclusion, problem, remark, durationMs } = ended;
-  const { outcome, exitCode, signal, reason, annotations } = result;
-  return {
+export interface Ended extends Attempt {
+  readonly conclusion: Conclusion;
+}
+
+export interface Told {
+  readonly again: boolean;
+  /** Why there is more than this attempt of the step. */
+  readonly remark?: string;
+  readonly checkpoint?: string | null;
+  /** Why there is no checkpoint though there should be one. */
+  readonly problem?: string | null;
+}
+
+const LOG_PATIENCE_MS = 15_000;
+
+/** What a controller is told of a step that ended, without a secret in it, and the end of its log. */
+export async function reportOf(
+  { grant, state, masks }: Pick<JobNow, 'grant' | 'state' | 'masks'>,
+  { base, index, attemptId, name, result, conclusion, startedAt }: Ended,
+  { again, remark, checkpoint = null, problem = null }: Told,
+): Promise<[StepFinished, LogPiece | null]> {
+  const tail = await base.log.end(LOG_PATIENCE_MS);
+  const { outcome, exitCode, signal, annotations } = result;
+  const finished: StepFinished = {
     kind: 'stepFinished',
-    ...known,
+    jobId: grant.jobId,
+    epoch: grant.epoch,
+    attemptId,
+    index,
+    name,
+    checkpoint,
+    notPortable: state.notPortable,
+    again,
     conclusion,
     outcome,
     exitCode,
     signal,
-    reason: remark === null ? reason : [...(reason === null ? [] : [reason]), remark].join('; '),
-    again: remark !== null,
-    durationMs,
+    reason: [result.reason, remark].filter(Boolean).join('; ') || null,
+    durationMs: performance.now() - startedAt,
     outputs: maskAll(result.outputs, masks),
     annotations: problem === null ? annotations : [...annotations, noCheckpoint(problem)],
     summary: result.summary ? masks.hide(result.summary) : null,
   };
+  return [finished, tail && { attemptId, ...tail }];
 }
 
 function noCheckpoint(problem: string): StepFinished['annotations'][number] {

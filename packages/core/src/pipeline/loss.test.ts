@@ -32,11 +32,21 @@ test('a step says what becomes of it when its agent is lost in the middle', () =
     kind: 'requeue',
     ask: 'its agent was lost during step 3, which may have done its work already',
   });
-  expect(decideLoss(job({ inFlight: 1 }), LOST)).toEqual({
+  expect(decideLoss(job({ finished: [done(0)], inFlight: 1 }), LOST)).toEqual({
     kind: 'end',
     conclusion: 'failed',
     reason: 'its agent was lost during step 2, which says HOLDFAST_ON_LOST: fail',
   });
+});
+
+test('a step that was counted before and is done again is asked about no more', () => {
+  const finished = [done(0), done(1), done(2)];
+  expect(decideLoss(job({ finished, inFlight: 1 }), LOST)).toMatchObject({
+    kind: 'requeue',
+    from: 3,
+    ask: null,
+  });
+  expect(decideLoss(job({ finished, inFlight: 2 }), LOST)).toMatchObject({ kind: 'requeue', ask: null });
 });
 
 test('losses have a budget of five, and a job that is handed back in good order spends none of it', () => {

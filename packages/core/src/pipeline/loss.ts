@@ -12,7 +12,7 @@ export interface LostJob {
   readonly losses: number;
   /** Counted attempts, one a step at most. */
   readonly finished: readonly FinishedStep[];
-  /** The step whose attempt had begun and not ended; null: between two steps. */
+  /** The step whose attempt had begun and not ended, for the first time or again; null: between two steps. */
   readonly inFlight: number | null;
 }
 
@@ -54,7 +54,9 @@ export function decideLoss(job: LostJob, loss: Loss): LossDecision {
       conclusion: 'failed',
       reason: `its agents were lost, or gave it back, ${job.losses + 1} times; the last time: ${loss.reason}`,
     };
-  const onLost = job.inFlight === null ? 'rerun' : onLostOf(job.definition, job.inFlight);
+  // A step that is done again (HOLDFAST_ON_RESTORE) has done its work once: its user said that it bears that.
+  const isAgain = job.finished.some(({ index }) => index >= (job.inFlight ?? 0));
+  const onLost = job.inFlight === null || isAgain ? 'rerun' : onLostOf(job.definition, job.inFlight);
   const step = `step ${(job.inFlight ?? 0) + 1}`;
   if (onLost === 'fail')
     return {

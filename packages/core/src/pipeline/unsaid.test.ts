@@ -45,11 +45,17 @@ test('what stays inside, is commented out, or says what to do, is not', () => {
 });
 
 test('steps that change the machine before others are pointed at, unless they say what a restore does', () => {
-  const found = (...scripts: string[]) =>
-    provisioningSteps(workflow(...scripts.map((script) => step(script)))).map(({ step: at, tool }) => [
-      at,
-      tool,
-    ]);
+  const found = (...scripts: (string | StepDefinition)[]) =>
+    provisioningSteps(workflow(...scripts.map((one) => (typeof one === 'string' ? step(one) : one)))).map(
+      ({ step: at, tool }) => `${at} ${tool}`,
+    );
+  const withExpression = {
+    ...step(''),
+    action: {
+      kind: 'run',
+      script: { expression: "format('set -e\n# sudo\napt-get install {0}', inputs.tool)" },
+    },
+  } as unknown as StepDefinition;
   expect(
     found(
       'sudo apt-get update && sudo apt-get -y install jq',
@@ -57,22 +63,34 @@ test('steps that change the machine before others are pointed at, unless they sa
       'docker build -t app .',
       'systemctl start redis',
       'sudo sysctl -w vm.max_map_count=262144',
-      'apk add --no-cache git',
+      'docker run --rm -d -p 5432:5432 postgres:18',
+      withExpression,
       'make',
     ),
   ).toEqual([
-    [1, 'package manager'],
-    [2, 'npm install --global'],
-    [3, 'container images'],
-    [4, 'service of the machine'],
-    [5, 'sudo'],
-    [6, 'package manager'],
+    '1 package manager',
+    '2 npm install --global',
+    '3 containers or images',
+    '4 service of the machine',
+    '5 settings of the machine',
+    '6 containers or images',
+    '7 package manager',
   ]);
   expect(
-    found('npm ci', 'npm run build -- --target g', 'apt-get update', '# sudo make', 'apt-get install jq'),
+    found(
+      'npm ci',
+      'npm test -- -g "logs in"',
+      'npm root -g',
+      'npm install --global-style left-pad',
+      'apt-get update\nmake install',
+      '# sudo apt-get install jq',
+      'docker compose down',
+      'sudo chown -R app .',
+      'apt-get install jq',
+    ),
   ).toEqual([]);
   for (const said of ['keep', 'rerun']) {
     const env = { members: [['HOLDFAST_ON_RESTORE', said]] } as unknown as Template;
-    expect(provisioningSteps(workflow(step('apt-get install jq', env), step('jq .')))).toEqual([]);
+    expect(found(step('apt-get install jq', env), 'jq .')).toEqual([]);
   }
 });

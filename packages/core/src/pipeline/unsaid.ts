@@ -38,12 +38,21 @@ const OUTWARD: Tools = [
 const OF_THE_MACHINE: Tools = [
   [
     'package manager',
-    /\b(?:apt-get|apt|dnf|yum|zypper)\s[^\n|;&]*\binstall\b|\bapk\s+add\b|\bpacman\s+-S|\bbrew\s+install\b/,
+    /\b(?:apt-get|apt|dnf|yum|zypper)\s[^\n|;&]{0,200}\binstall\b|\bapk\s+add\b|\bpacman\s+-S|\bbrew\s+install\b/,
   ],
-  ['npm install --global', /\b(?:npm|pnpm)\s[^\n|;&]*(?:\s-g\b|--global\b)|\byarn\s+global\s+add\b/],
-  ['container images', /\b(?:docker|podman|buildah)\s+(?:image\s+)?(?:build|buildx|pull|load|tag|compose)\b/],
+  [
+    'npm install --global',
+    /\b(?:npm|pnpm)\s+(?:i|install|add)\s[^\n|;&]{0,200}(?:-g\b|--global(?![\w-]))|\b(?:npm|pnpm)\s+(?:-g|--global)\s+(?:i|install|add)\b|\byarn\s+global\s+add\b/,
+  ],
+  [
+    'containers or images',
+    /\b(?:docker|podman|nerdctl)\s+(?:(?:image|container|buildx)\s+)?(?:build|pull|load|tag|run\s[^\n|;&]{0,200}-d|network\s+create|volume\s+create)\b|\bdocker(?:-|\s+)compose\s[^\n|;&]{0,200}\bup\b/,
+  ],
   ['service of the machine', /\bsystemctl\s+(?:re)?start\b|\bservice\s+[\w.-]+\s+(?:re)?start\b/],
-  ['sudo', /\bsudo\s/],
+  [
+    'settings of the machine',
+    /\bsysctl\s+-w\b|\bmodprobe\s|\bupdate-(?:ca-certificates|alternatives)\b|\b(?:useradd|adduser|groupadd)\s/,
+  ],
 ];
 
 /** Publish, deploy or send. By default they run again when their agent is lost, and then some things happen twice. */
@@ -71,7 +80,9 @@ function unsaid({ jobs }: WorkflowDefinition, setting: string, tools: Tools): re
 function toolOf({ action }: StepDefinition, tools: Tools): string | null {
   if (action.kind !== 'run') return null;
   // A comment does nothing, and text with expressions in it is searched as it was written.
-  const script = typeof action.script === 'string' ? action.script : JSON.stringify(action.script);
+  const { script: told } = action;
+  const script =
+    typeof told === 'object' && told !== null && 'expression' in told ? told.expression : String(told);
   const lines = script.split('\n').filter((line) => !line.trim().startsWith('#'));
   return tools.find(([, pattern]) => pattern.test(lines.join('\n')))?.[0] ?? null;
 }

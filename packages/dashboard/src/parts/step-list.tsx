@@ -50,7 +50,7 @@ function took(step: StepView): string {
   return last ? lasted(last.startedAt, last.endedAt) : '';
 }
 
-/** Honest about repetition: which attempts there were and why the earlier ones do not count. */
+/** Honest about repetition: which attempts there were, and what each was for or came to. */
 function Attempts({ step }: { readonly step: StepView }) {
   const last = step.attempts.at(-1);
   return (

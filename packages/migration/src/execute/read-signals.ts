@@ -31,7 +31,10 @@ async function ask(sql: Sql, query: string): Promise<number> {
   return Number.isFinite(value) ? value : 0;
 }
 
-/** A small table that is written often is mostly dead rows between two vacuums, and that costs nobody anything. */
+/**
+ * A small table that is written often is mostly dead rows between two vacuums, and that costs nobody anything.
+ * A server that crashed, or was a standby, counts rows from nothing: there the last ANALYZE knows how many live.
+ */
 const FEW_DEAD_ROWS = 100_000;
 
 const LOOK = `
@@ -44,7 +47,8 @@ SELECT
      WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND backend_type = 'client backend') AS "oldestTransactionMs",
   (SELECT count(*)::float8 FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.relation = to_regclass($1)
      WHERE a.backend_type = 'autovacuum worker') AS "vacuumRunning",
-  (SELECT CASE WHEN n_dead_tup < ${FEW_DEAD_ROWS} THEN 0 ELSE n_dead_tup / (n_live_tup + n_dead_tup) END FROM (SELECT n_dead_tup::float8, n_live_tup::float8 FROM pg_stat_all_tables WHERE relid = to_regclass($1)) s) AS "deadTuples",
+  (SELECT CASE WHEN n_dead_tup < ${FEW_DEAD_ROWS} THEN 0 ELSE n_dead_tup / (greatest(n_live_tup, reltuples) + n_dead_tup) END
+     FROM (SELECT n_dead_tup::float8, n_live_tup::float8, reltuples::float8 FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = to_regclass($1)) s) AS "deadTuples",
   (SELECT count(*)::float8 FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()) AS "activeBackends",
   (SELECT pg_database_size(current_database())::float8) AS "databaseBytes",
   (SELECT count(*)::float8 FROM pg_stat_activity a WHERE a.wait_event_type = 'Lock' AND pg_backend_pid() = ANY (pg_blocking_pids(a.pid))) AS "waitingForLock",

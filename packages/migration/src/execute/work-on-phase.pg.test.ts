@@ -407,6 +407,23 @@ describe('what comes in between', () => {
     expect(await rows('SELECT count(*)::int AS customers FROM customers')).toEqual([{ customers: 10 }]);
   });
 
+  test('a database that has lost what was done is not worked on as if it had not', async () => {
+    await customers(10);
+    await through(RENAME, 'expand');
+    // As on a standby that was behind when it took over.
+    await app.query("DELETE FROM holdfast.step WHERE phase = 'expand'");
+    expect(await run(RENAME, 'backfill')).toEqual({
+      kind: 'failed',
+      reason: expect.stringMatching(
+        /^the database has lost what was done of the expand phase: .* abort it and let it begin again$/,
+      ),
+    });
+    await through(RENAME, 'abort', 'expand', 'backfill', 'verify');
+    expect(await rows('SELECT count(*)::int AS filled FROM customers WHERE email IS NOT NULL')).toEqual([
+      { filled: 10 },
+    ]);
+  });
+
   test('a slower controller cannot begin again what was aborted', async () => {
     await customers(10);
     const late = work(RENAME, 'expand');

@@ -52,7 +52,7 @@ export async function heldJob(sql: Queryable, seen: LeaseKey): Promise<HeldJob |
       definition: await definitionOf(sql, job),
       cancelled: job.cancel,
       losses: job.losses,
-      finished: finishedSteps(attempts),
+      finished: finishedSteps(attempts, job),
       inFlight: running.at(-1)?.step_index ?? null,
     },
   };

@@ -84,15 +84,26 @@ export async function loseAttempts(sql: Queryable, jobId: string, reason: string
   );
 }
 
-/** What a decision about a loss needs of the attempts that count. */
-export function finishedSteps(attempts: readonly AttemptRow[]): readonly FinishedStep[] {
-  return attempts
+/**
+ * What a decision about a loss needs of the attempts that count. A job that was begun at one of its steps
+ * (`run rerun --from`) has none of those before it, only the checkpoint behind them.
+ */
+export function finishedSteps(
+  attempts: readonly AttemptRow[],
+  {
+    resume_index,
+    checkpoint: begunAt,
+  }: { readonly resume_index: number; readonly checkpoint: string | null },
+): readonly FinishedStep[] {
+  const counted = attempts
     .filter((attempt) => attempt.counted)
     .map(({ step_index, checkpoint, not_portable }) => ({
       index: step_index,
       checkpoint,
       notPortable: not_portable,
     }));
+  if (begunAt === null || counted.some(({ index }) => index === resume_index - 1)) return counted;
+  return [{ index: resume_index - 1, checkpoint: begunAt, notPortable: null }, ...counted];
 }
 
 const NUMBERED =

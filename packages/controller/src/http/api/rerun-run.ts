@@ -10,8 +10,10 @@ import { attemptsOfJob, finishedSteps } from '@holdfast/postgres/run/attempt-sto
 import { takeRunNumber } from '@holdfast/postgres/run/repository-store.ts';
 import {
   beginJobAt,
+  findJob,
   findRun,
   insertRun,
+  type JobRow,
   jobOf,
   jobsOf,
   type RunRow,
@@ -101,15 +103,18 @@ async function runOf(sql: Queryable, row: RunRow): Promise<Run> {
 async function startOf(
   sql: Queryable,
   old: Run,
-  { job: key, step }: { readonly job: string; readonly step: string },
+  { job: key, step: wanted }: { readonly job: string; readonly step: string },
 ): Promise<{ readonly key: string; readonly from: number; readonly checkpoint: string } | null> {
   const jobs = old.jobs.filter((job) => job.key === key);
   const [job] = jobs;
   if (!job || jobs.length > 1) throw refused(`job ${key} is a matrix; begin at the job, without a step`);
   const definition = old.definition.jobs.find((candidate) => candidate.key === key) as JobDefinition;
-  const index = indexOf(definition, step);
+  const index = indexOf(definition, wanted);
   if (index === 0) return null;
-  const finished = finishedSteps(await attemptsOfJob(sql, job.id)).filter((attempt) => attempt.index < index);
+  const begun = (await findJob(sql, job.id)) as JobRow;
+  const finished = finishedSteps(await attemptsOfJob(sql, job.id), begun).filter(
+    (step) => step.index < index,
+  );
   const { from, checkpoint, notPortable } = resumePoint(finished);
   if (notPortable !== null) throw refused(`job ${key} can only begin at its first step: ${notPortable}`);
   if (checkpoint === null || !(await renewCheckpoint(sql, checkpoint)))

@@ -207,7 +207,7 @@ interface JobParts {
 
 async function jobView(sql: Queryable, { row, job, attempts }: JobParts): Promise<JobView> {
   const definition = row.definition.jobs.find((candidate) => candidate.key === job.key) as JobDefinition;
-  const { from, notPortable } = resumePoint(finishedSteps(attempts));
+  const { from, notPortable } = resumePoint(finishedSteps(attempts, job));
   return {
     id: job.id,
     key: job.key,
@@ -237,10 +237,17 @@ function stepView(
   { index, attempts }: { readonly index: number; readonly attempts: JobParts['attempts'] },
 ): StepView {
   const last = attempts.at(-1);
+  // The one that counts, whatever was done again after it.
+  const told = attempts.findLast(({ counted }) => counted) ?? last;
+  const decisive = last?.state === 'running' ? last : told;
   return {
     index,
     name: last?.name ?? nameBeforeRun(definition, index),
-    state: stepState(attempts),
+    // Between two tries of HOLDFAST_RETRY nothing is decided.
+    state:
+      !decisive || (decisive.state === 'failed' && !decisive.counted)
+        ? 'queued'
+        : (decisive.state as StepView['state']),
     attempts: attempts.map((attempt) => ({
       id: attempt.id,
       number: attempt.number,
@@ -251,17 +258,9 @@ function stepView(
       startedAt: time(attempt.started_at),
       endedAt: time(attempt.ended_at),
     })),
-    annotations: [...(last?.annotations ?? [])],
-    summary: last?.summary ?? null,
+    annotations: [...(told?.annotations ?? [])],
+    summary: told?.summary ?? null,
   };
-}
-
-/** Whatever became of others: between two tries of HOLDFAST_RETRY nothing is decided, and HOLDFAST_ON_RESTORE decides nothing anew. */
-function stepState(attempts: JobParts['attempts']): StepView['state'] {
-  const last = attempts.at(-1);
-  const decisive = last?.state === 'running' ? last : (attempts.findLast(({ counted }) => counted) ?? last);
-  if (!decisive || (decisive.state === 'failed' && !decisive.counted)) return 'queued';
-  return decisive.state as StepView['state'];
 }
 
 function nameBeforeRun(definition: JobDefinition, index: number): string {

@@ -63,21 +63,26 @@ async function whyJob({ sql, stopped }: Asked, job: JobRow): Promise<string> {
 }
 
 async function runningSentence(sql: Queryable, job: JobRow): Promise<string> {
-  const lost = job.losses > 0 ? ` Its agent was lost ${job.losses} times.` : '';
+  const lost = job.losses > 0 ? ` Its agents were lost, or gave it back, ${job.losses} times.` : '';
   return `Job ${job.name} is running. If its agent were lost it would ${await resumeText(sql, job)}.${lost}`;
 }
 
 async function resumeText(sql: Queryable, job: JobRow): Promise<string> {
   const attempts = await attemptsOfJob(sql, job.id);
-  const { from, notPortable } = resumePoint(finishedSteps(attempts));
+  const { from, notPortable } = resumePoint(finishedSteps(attempts, job));
   if (notPortable !== null) return `start again from its first step, because ${notPortable}`;
   if (from === 0) return 'start from its first step, because no step has finished yet';
   const { steps } = await definitionOf(sql, job);
-  const again = attempts
-    .filter(({ step_index: index, counted, state }) => counted && state === 'succeeded' && index < from)
-    .filter(({ step_index: index }) => isProvision(steps[index]))
-    .map(({ step_index: index }) => index + 1);
-  const first = again.length > 0 ? `, after it did step ${again.join(' and ')} again there` : '';
+  // One that was skipped is not done again; of those before the step that the job was begun at nothing is known here.
+  const wasDone = (index: number) => {
+    const own = attempts.filter(({ step_index }) => step_index === index);
+    return own.length === 0 || own.some(({ state }) => state === 'succeeded');
+  };
+  const again = steps.flatMap((step, index) =>
+    index < from && isProvision(step) && wasDone(index) ? [index + 1] : [],
+  );
+  const first =
+    again.length > 0 ? `, after ${again.map((step) => `step ${step}`).join(', ')} was done again there` : '';
   return `go on at step ${from + 1} on another agent${first}`;
 }
 

@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../../tools/demo/machine.ts';
+import { loseMachine, type SpareAgent, startAgent } from './spare-agent.ts';
+import { WorkBench, workflow } from './work-bench.ts';
+
+/** Steps that change the machine and not the job's folders, and what becomes of them on the next machine. */
+let bench: WorkBench;
+const spare: SpareAgent[] = [];
+beforeAll(async () => {
+  bench = await WorkBench.start({ HOLDFAST_AGENT_SUSPECT_MS: '2000', HOLDFAST_AGENT_LOST_MS: '4000' });
+});
+afterAll(async () => {
+  for (const agent of spare) agent.kill();
+  await Promise.all(spare.map((agent) => agent.ended));
+  await bench.stop();
+});
+
+async function agent(name: string, label = name): Promise<SpareAgent> {
+  const started = await startAgent(bench, name, { words: ['--labels', label] });
+  spare.push(started);
+  await until(`${name} to be online`, async () => {
+    const { items } = await bench.machine.client('listAgents');
+    return items.some((one) => one.name === name && one.state === 'online');
+  });
+  return started;
+}
+
+const steps = (label: string, lines: string) => workflow(`  a:\n    runs-on: ${label}\n    steps:\n${lines}`);
+
+test('what a step did to the machine is done again on the next one, once, and counts no second time', async () => {
+  const first = await agent('tooled');
+  const tools = join(bench.root, 'tools');
+  await bench.repository('tools-of-machines', {
+    '.holdfast/workflows/ci.yml': steps(
+      'tooled',
+      `      - id: tool
+        run: |
+          mkdir -p ${tools}/$RUNNER_NAME && echo "made on $RUNNER_NAME" > ${tools}/$RUNNER_NAME/tool
+          echo "TOOL=${tools}/$RUNNER_NAME/tool" >> "$GITHUB_ENV"
+          for n in 1 2 3; do echo "tick $n"; [ $RUNNER_NAME = tooled ] || sleep 1; done
+        env: { HOLDFAST_ON_RESTORE: rerun, HOLDFAST_CHECKPOINT: always }
+      - run: echo kept > file
+      - run: '[ $RUNNER_NAME = tooled-2 ] || sleep 300; cat "$TOOL" file'
+`,
+    ),
+  });
+  const run = await bench.begun('tools-of-machines', 2);
+  const { sentence } = await bench.machine.client('why', { params: { id: run.id } });
+  expect(sentence).toContain('go on at step 3 on another agent, after step 1 was done again there');
+  await loseMachine(bench, first, run);
+  const second = await agent('tooled-2', 'tooled');
+  // Its process is killed in the middle of it; the step goes on and is found again.
+  await until('the tool to be made again', async () => (await bench.log(run, 'a', 0)).includes('tick 1'));
+  await bench.runsAt(run.id, 0);
+  second.kill();
+  await second.ended;
+  await agent('tooled-2', 'tooled');
+  const ended = await bench.runEnded(run.id);
+  expect(ended.state).toBe('succeeded');
+  const [tool, kept, last] = ended.jobs[0]?.steps ?? [];
+  expect([tool?.attempts.length, kept?.attempts.length, last?.attempts.length]).toEqual([2, 1, 2]);
+  expect(tool?.attempts.map(({ agent, state }) => [agent, state])).toEqual([
+    ['tooled', 'succeeded'],
+    ['tooled-2', 'succeeded'],
+  ]);
+  expect(tool?.attempts[1]?.reason).toBe('again for this machine, as HOLDFAST_ON_RESTORE says');
+  expect((await bench.log(ended, 'a', 0)).match(/^tick \d$/gm)).toEqual(['tick 1', 'tick 2', 'tick 3']);
+  expect(await bench.log(ended, 'a', 2)).toContain('made on tooled-2\nkept\n');
+});
+
+test('a machine on which it cannot be done gives the job back, and the step has not failed', async () => {
+  const first = await agent('bare');
+  const tried = join(bench.root, 'tried');
+  await bench.repository('bare-machines', {
+    '.holdfast/workflows/ci.yml': steps(
+      'bare',
+      `      - run: '[ $RUNNER_NAME = bare ] || [ -e ${tried} ] || { touch ${tried}; exit 9; }'
+        env: { HOLDFAST_ON_RESTORE: rerun, HOLDFAST_CHECKPOINT: always }
+      - run: '[ $RUNNER_NAME = bare-2 ] || sleep 300'
+`,
+    ),
+  });
+  const run = await bench.begun('bare-machines', 1);
+  await loseMachine(bench, first, run);
+  await agent('bare-2', 'bare');
+  const ended = await bench.runEnded(run.id);
+  expect(ended.state).toBe('succeeded');
+  const [tool] = ended.jobs[0]?.steps ?? [];
+  expect([tool?.state, tool?.attempts.map(({ state, exitCode }) => [state, exitCode])]).toEqual([
+    'succeeded',
+    [
+      ['succeeded', 0],
+      ['failed', 9],
+      ['succeeded', 0],
+    ],
+  ]);
+});
+
+test('a run that was cancelled meanwhile only cleans up there', async () => {
+  const first = await agent('left');
+  await bench.repository('left-machines', {
+    '.holdfast/workflows/ci.yml': steps(
+      'left',
+      `      - run: '[ $RUNNER_NAME = left ] || sleep 300'
+        env: { HOLDFAST_ON_RESTORE: rerun, HOLDFAST_CHECKPOINT: always }
+      - run: sleep 300
+      - if: always()
+        run: for n in 1 2 3 4; do echo "cleaned $n"; sleep 1; done
+`,
+    ),
+  });
+  const run = await bench.begun('left-machines', 1);
+  await loseMachine(bench, first, run);
+  const second = await agent('left-2', 'left');
+  await bench.runsAt(run.id, 0);
+  await bench.machine.client('cancelRun', { params: { id: run.id }, body: {} });
+  await until('the clean-up', async () => /^cleaned 1$/m.test(await bench.log(run, 'a', 2)));
+  // A restart in the middle of it begins nothing anew: the clean-up is found again.
+  second.kill();
+  await second.ended;
+  await agent('left-2', 'left');
+  const ended = await bench.runEnded(run.id);
+  expect(ended.state).toBe('cancelled');
+  expect(ended.jobs[0]?.steps.map(({ attempts }) => attempts.map(({ state }) => state))).toEqual([
+    ['succeeded', 'cancelled'],
+    ['lost', 'skipped'],
+    ['succeeded'],
+  ]);
+  expect((await bench.log(ended, 'a', 2)).match(/^cleaned \d$/gm)).toHaveLength(4);
+});
