@@ -11,7 +11,7 @@ export function asText(report: Report): string {
     `triggers  ${triggers.sent} sent, ${triggers.acknowledged} acknowledged; tries: ${triggers.triesUnknown} unknown, ${triggers.triesRefused} refused`,
     `          acknowledged after the first try, s: p50, p99, max ${spread(triggers.acknowledgedAfterSeconds).join(', ')}`,
     `runs      n = ${report.n}: ${runs.succeeded} succeeded, ${runs.other} not; ${report.concurrency} at a time`,
-    `steps     ${steps.counted} counted, ${steps.executed} executed, ${steps.repeated} ran more than once`,
+    `steps     ${steps.counted} counted, ${steps.executed} executed, ${steps.repeated} ran more than once, ${steps.doneAgain} were done again for their machine`,
     `usual     ${usual.laterStep} s beside a step's own time, ${usual.firstStep} s before and beside the first`,
     '',
     ...table(

@@ -2,6 +2,8 @@ import { describeMachine } from '../../../tools/describe-machine.ts';
 import type { Findings } from '../check/check-all.ts';
 import type { Injury } from '../nemesis/nemesis.ts';
 import type { Options } from '../options.ts';
+import type { AttemptRecord } from '../records.ts';
+import { MACHINE_STEP } from '../workload/plan.ts';
 import type { SentTrigger } from '../workload/send-trigger.ts';
 import type { Baseline, Cost } from './cost.ts';
 import { quantile } from './quantiles.ts';
@@ -78,6 +80,7 @@ export function reportOf({
       counted: findings.counted.length,
       executed: executions.flat().length,
       repeated: executions.filter((list) => list.length > 1).length,
+      doneAgain: findings.attempts.filter(isDoneAgain).length,
     },
     baselineOverheadSeconds: {
       firstStep: round(baseline.firstStepSeconds),
@@ -87,6 +90,11 @@ export function reportOf({
     recoveries: recoveryRows(injuries),
     misses,
   };
+}
+
+/** By HOLDFAST_ON_RESTORE: whole, and not counted. */
+function isDoneAgain({ step, counted, state }: AttemptRecord): boolean {
+  return step === MACHINE_STEP && !counted && state === 'succeeded';
 }
 
 function waitOf({ id, tries }: SentTrigger): readonly number[] {

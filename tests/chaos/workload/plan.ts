@@ -8,6 +8,8 @@ export interface Plan {
 }
 
 export const STEPS = 10;
+/** It changes the machine that it runs on, and is done again where its job is restored. */
+export const MACHINE_STEP = 1;
 
 export function makePlan(number: number, random: Random): Plan {
   const seconds = Array.from({ length: STEPS }, () => Math.round(random.between(0.2, 1.5) * 100) / 100);

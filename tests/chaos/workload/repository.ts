@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scene } from '../cluster/scene.ts';
-import { STEPS } from './plan.ts';
+import { MACHINE_STEP, STEPS } from './plan.ts';
 
 /**
  * The git repositories: one whose workflow has the ten steps, with the ledger that they write to, and
@@ -13,6 +13,11 @@ export const ASKED_REPOSITORY = 'asked';
 
 export function ledgerFile(scene: Scene): string {
   return join(scene.shared, 'ledger');
+}
+
+/** Where step 1 leaves a mark for each run and agent. */
+function machinesFolder(scene: Scene): string {
+  return join(scene.shared, 'machines');
 }
 
 /** While it is there no step ends. */
@@ -26,6 +31,8 @@ export function makeRepository(scene: Scene): string {
   chmodSync(script, 0o644);
   writeFileSync(ledgerFile(scene), '');
   chmodSync(ledgerFile(scene), 0o666);
+  mkdirSync(machinesFolder(scene));
+  chmodSync(machinesFolder(scene), 0o777);
   return committed(join(scene.root, REPOSITORY), workflow(scene, script));
 }
 
@@ -58,7 +65,7 @@ function committed(folder: string, text: string): string {
 
 function workflow(scene: Scene, script: string): string {
   const step = (index: number) => `      - name: step ${index}
-        env: { K: "${index}" }
+        env: { K: "${index}"${index === MACHINE_STEP ? ', HOLDFAST_ON_RESTORE: rerun' : ''} }
         run: . ${script}
 `;
   return `name: ten
@@ -70,6 +77,7 @@ on:
 env:
   LEDGER: ${ledgerFile(scene)}
   HOLD: ${holdFile(scene)}
+  MACHINES: ${machinesFolder(scene)}
   TRIGGER: "\${{ inputs.trigger }}"
   PLAN: "\${{ inputs.plan }}"
 jobs:
