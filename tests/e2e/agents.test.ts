@@ -1,43 +1,28 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../tools/demo/machine.ts';
-import { loseMachine, type SpareAgent, startAgent } from './spare-agent.ts';
+import { loseMachine, SpareAgents, startAgent } from './spare-agent.ts';
 import { WorkBench, workflow } from './work-bench.ts';
 
 /** What people can do with agents, and what a step may say about its own loss. */
+let agents: SpareAgents;
 let bench: WorkBench;
-const spare: SpareAgent[] = [];
 beforeAll(async () => {
-  bench = await WorkBench.start({ HOLDFAST_AGENT_SUSPECT_MS: '2000', HOLDFAST_AGENT_LOST_MS: '4000' });
+  agents = await SpareAgents.begin();
+  bench = agents.bench;
 });
-afterAll(async () => {
-  for (const agent of spare) agent.kill();
-  await Promise.all(spare.map((agent) => agent.ended));
-  await bench.stop();
-});
-
-async function agent(name: string, words: readonly string[] = []): Promise<SpareAgent> {
-  const started = await startAgent(bench, name, { words });
-  spare.push(started);
-  await until(`${name} to be online`, async () => (await stateOf(name)) === 'online');
-  return started;
-}
-
-async function stateOf(name: string): Promise<string | undefined> {
-  const { items } = await bench.machine.client('listAgents');
-  return items.find((candidate) => candidate.name === name)?.state;
-}
+afterAll(() => agents.stop());
 
 const steps = (label: string, lines: string) => workflow(`  a:\n    runs-on: ${label}\n    steps:\n${lines}`);
 
 test('a paused agent takes nothing new until it is resumed', async () => {
-  await agent('pausing');
+  await agents.start('pausing');
   await bench.repository('pause', {
     '.holdfast/workflows/ci.yml': steps('pausing', '      - run: echo done\n'),
   });
   const tell = (verb: 'pause' | 'resume') =>
     bench.machine.client('pauseAgent', { params: { id: 'pausing', verb } });
   await tell('pause');
-  await until('it to be paused', async () => (await stateOf('pausing')) === 'paused');
+  await until('it to be paused', async () => (await agents.stateOf('pausing')) === 'paused');
   const id = await bench.startedId('pause');
   await new Promise((pause) => setTimeout(pause, 1_500));
   const waiting = await bench.machine.client('showRun', { params: { id } });
@@ -47,7 +32,7 @@ test('a paused agent takes nothing new until it is resumed', async () => {
 });
 
 test('a drained agent finishes what it has and leaves', async () => {
-  const drained = await agent('drained');
+  const drained = await agents.start('drained');
   await bench.repository('drain', {
     '.holdfast/workflows/ci.yml': steps('drained', '      - run: sleep 1.5\n      - run: echo done\n'),
   });
@@ -55,11 +40,11 @@ test('a drained agent finishes what it has and leaves', async () => {
   await bench.machine.client('pauseAgent', { params: { id: 'drained', verb: 'drain' } });
   expect((await bench.runEnded(run.id)).state).toBe('succeeded');
   expect(await drained.ended).toBe(0);
-  await until('it to be offline', async () => (await stateOf('drained')) === 'offline');
+  await until('it to be offline', async () => (await agents.stateOf('drained')) === 'offline');
 });
 
 test('an agent that is replaced leaves its step to the next process, which ends it once', async () => {
-  const before = await agent('replaced');
+  const before = await agents.start('replaced');
   await bench.repository('replace', {
     '.holdfast/workflows/ci.yml': steps(
       'replaced',
@@ -71,7 +56,7 @@ test('an agent that is replaced leaves its step to the next process, which ends 
   await until('the step to speak', async () => (await bench.log(run, 'a', 0)).includes('tick 1'));
   before.child.kill('SIGTERM');
   expect(await before.ended).toBe(0);
-  await agent('replaced');
+  await agents.start('replaced');
   const ended = await bench.runEnded(run.id);
   expect(ended.state).toBe('succeeded');
   expect(ended.jobs[0]?.steps[0]?.attempts).toHaveLength(1);
@@ -79,7 +64,7 @@ test('an agent that is replaced leaves its step to the next process, which ends 
 });
 
 test('an ephemeral agent does one job and leaves', async () => {
-  const once = await agent('once', ['--ephemeral']);
+  const once = await agents.start('once', { words: ['--ephemeral'] });
   await bench.repository('ephemeral', {
     '.holdfast/workflows/ci.yml': steps('once', '      - run: echo hello\n'),
   });
@@ -88,7 +73,7 @@ test('an ephemeral agent does one job and leaves', async () => {
 });
 
 test('a step that asks waits for a person, who may say yes', async () => {
-  const first = await agent('asker');
+  const first = await agents.start('asker');
   await bench.repository('ask', {
     '.holdfast/workflows/ci.yml': steps(
       'asker',
@@ -107,8 +92,7 @@ test('a step that asks waits for a person, who may say yes', async () => {
   });
   const { sentence } = await bench.machine.client('why', { params: { id: run.id } });
   expect(sentence).toContain(`holdfast approve ${job.id}`);
-  const other = await startAgent(bench, 'asker-2', { words: ['--labels', 'asker'] });
-  spare.push(other);
+  await agents.start('asker-2', { words: ['--labels', 'asker'] });
   await bench.machine.client('answerJob', { params: { id: job.id, answer: 'approve' } });
   const ended = await bench.runEnded(run.id);
   expect(ended.state).toBe('succeeded');
@@ -118,15 +102,14 @@ test('a step that asks waits for a person, who may say yes', async () => {
 });
 
 test('a host that comes back within the lost period runs its step again, and the run does not fail', async () => {
-  const first = await agent('rebooted');
+  const first = await agents.start('rebooted');
   await bench.repository('reboot', {
     '.holdfast/workflows/ci.yml': steps('rebooted', '      - run: echo one\n      - run: sleep 2\n'),
   });
   const run = await bench.begun('reboot', 1);
   await loseMachine(bench, first, run);
   await first.ended;
-  const back = await startAgent(bench, 'rebooted');
-  spare.push(back);
+  await agents.start('rebooted');
   const ended = await bench.runEnded(run.id);
   expect(ended.state).toBe('succeeded');
   expect(ended.jobs[0]?.steps.map((step) => step.attempts.length)).toEqual([1, 2]);
@@ -134,9 +117,7 @@ test('a host that comes back within the lost period runs its step again, and the
 });
 
 test('an agent whose disk is nearly full takes nothing new and says so', async () => {
-  const full = await startAgent(bench, 'nearly-full', { env: { HOLDFAST_AGENT_DISK_FLOOR: '8000TiB' } });
-  spare.push(full);
-  await until('it to be online', async () => (await stateOf('nearly-full')) === 'online');
+  await agents.start('nearly-full', { env: { HOLDFAST_AGENT_DISK_FLOOR: '8000TiB' } });
   await bench.repository('disk', {
     '.holdfast/workflows/ci.yml': steps('nearly-full', '      - run: echo one\n'),
   });
@@ -150,8 +131,7 @@ test('an agent whose disk is nearly full takes nothing new and says so', async (
     subject: 'agent nearly-full',
     sentence: expect.stringContaining('below its floor of 8000 TiB'),
   });
-  const roomy = await startAgent(bench, 'roomy', { words: ['--labels', 'nearly-full'] });
-  spare.push(roomy);
+  await agents.start('roomy', { words: ['--labels', 'nearly-full'] });
   expect((await bench.runEnded(id)).state).toBe('succeeded');
 });
 

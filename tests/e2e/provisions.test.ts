@@ -1,35 +1,22 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../tools/demo/machine.ts';
-import { loseMachine, type SpareAgent, startAgent } from './spare-agent.ts';
-import { WorkBench, workflow } from './work-bench.ts';
+import { loseMachine, SpareAgents } from './spare-agent.ts';
+import { type WorkBench, workflow } from './work-bench.ts';
 
 /** Steps that change the machine and not the job's folders, and what becomes of them on the next machine. */
+let agents: SpareAgents;
 let bench: WorkBench;
-const spare: SpareAgent[] = [];
 beforeAll(async () => {
-  bench = await WorkBench.start({ HOLDFAST_AGENT_SUSPECT_MS: '2000', HOLDFAST_AGENT_LOST_MS: '4000' });
+  agents = await SpareAgents.begin();
+  bench = agents.bench;
 });
-afterAll(async () => {
-  for (const agent of spare) agent.kill();
-  await Promise.all(spare.map((agent) => agent.ended));
-  await bench.stop();
-});
-
-async function agent(name: string, label = name): Promise<SpareAgent> {
-  const started = await startAgent(bench, name, { words: ['--labels', label] });
-  spare.push(started);
-  await until(`${name} to be online`, async () => {
-    const { items } = await bench.machine.client('listAgents');
-    return items.some((one) => one.name === name && one.state === 'online');
-  });
-  return started;
-}
+afterAll(() => agents.stop());
 
 const steps = (label: string, lines: string) => workflow(`  a:\n    runs-on: ${label}\n    steps:\n${lines}`);
 
 test('what a step did to the machine is done again on the next one, once, and counts no second time', async () => {
-  const first = await agent('tooled');
+  const first = await agents.start('tooled');
   const tools = join(bench.root, 'tools');
   await bench.repository('tools-of-machines', {
     '.holdfast/workflows/ci.yml': steps(
@@ -49,13 +36,13 @@ test('what a step did to the machine is done again on the next one, once, and co
   const { sentence } = await bench.machine.client('why', { params: { id: run.id } });
   expect(sentence).toContain('go on at step 3 on another agent, after step 1 was done again there');
   await loseMachine(bench, first, run);
-  const second = await agent('tooled-2', 'tooled');
+  const second = await agents.start('tooled-2', { words: ['--labels', 'tooled'] });
   // Its process is killed in the middle of it; the step goes on and is found again.
   await until('the tool to be made again', async () => (await bench.log(run, 'a', 0)).includes('tick 1'));
   await bench.runsAt(run.id, 0);
   second.kill();
   await second.ended;
-  await agent('tooled-2', 'tooled');
+  await agents.start('tooled-2', { words: ['--labels', 'tooled'] });
   const ended = await bench.runEnded(run.id);
   expect(ended.state).toBe('succeeded');
   const [tool, kept, last] = ended.jobs[0]?.steps ?? [];
@@ -70,7 +57,7 @@ test('what a step did to the machine is done again on the next one, once, and co
 });
 
 test('a machine on which it cannot be done gives the job back, and the step has not failed', async () => {
-  const first = await agent('bare');
+  const first = await agents.start('bare');
   const tried = join(bench.root, 'tried');
   await bench.repository('bare-machines', {
     '.holdfast/workflows/ci.yml': steps(
@@ -83,7 +70,7 @@ test('a machine on which it cannot be done gives the job back, and the step has 
   });
   const run = await bench.begun('bare-machines', 1);
   await loseMachine(bench, first, run);
-  await agent('bare-2', 'bare');
+  await agents.start('bare-2', { words: ['--labels', 'bare'] });
   const ended = await bench.runEnded(run.id);
   expect(ended.state).toBe('succeeded');
   const [tool] = ended.jobs[0]?.steps ?? [];
@@ -98,7 +85,7 @@ test('a machine on which it cannot be done gives the job back, and the step has 
 });
 
 test('a run that was cancelled meanwhile only cleans up there', async () => {
-  const first = await agent('left');
+  const first = await agents.start('left');
   await bench.repository('left-machines', {
     '.holdfast/workflows/ci.yml': steps(
       'left',
@@ -112,14 +99,14 @@ test('a run that was cancelled meanwhile only cleans up there', async () => {
   });
   const run = await bench.begun('left-machines', 1);
   await loseMachine(bench, first, run);
-  const second = await agent('left-2', 'left');
+  const second = await agents.start('left-2', { words: ['--labels', 'left'] });
   await bench.runsAt(run.id, 0);
   await bench.machine.client('cancelRun', { params: { id: run.id }, body: {} });
   await until('the clean-up', async () => /^cleaned 1$/m.test(await bench.log(run, 'a', 2)));
   // A restart in the middle of it begins nothing anew: the clean-up is found again.
   second.kill();
   await second.ended;
-  await agent('left-2', 'left');
+  await agents.start('left-2', { words: ['--labels', 'left'] });
   const ended = await bench.runEnded(run.id);
   expect(ended.state).toBe('cancelled');
   expect(ended.jobs[0]?.steps.map(({ attempts }) => attempts.map(({ state }) => state))).toEqual([

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RunView } from '@holdfast/contract/api/resources.ts';
 import { until } from '../../tools/demo/machine.ts';
-import type { WorkBench } from './work-bench.ts';
+import { WorkBench } from './work-bench.ts';
 
 /** One more agent, started as `holdfast agent` would be, with a label of its own. */
 export interface SpareAgent {
@@ -45,8 +45,9 @@ export async function startAgent(
 /** Everything that a machine runs for the job is gone at once. */
 export async function loseMachine(bench: WorkBench, agent: SpareAgent, run: RunView): Promise<void> {
   const folder = join(bench.root, agent.name, 'jobs', run.jobs[0]?.id ?? '', 'steps');
+  const running = run.jobs[0]?.steps.findIndex(({ state }) => state === 'running');
   // The step is reported a moment before its shim has written who it is.
-  await until('the shim', async () => existsSync(join(folder, '1', 'shim')));
+  await until('the shim', async () => existsSync(join(folder, String(running), 'shim')));
   agent.kill();
   for (const step of readdirSync(folder).filter((entry) => /^\d+$/.test(entry))) {
     const [pid] = readFileSync(join(folder, step, 'shim'), 'utf8').split(' ');
@@ -55,5 +56,39 @@ export async function loseMachine(bench: WorkBench, agent: SpareAgent, run: RunV
     } catch {
       // It had ended.
     }
+  }
+}
+
+/** A bench that misses its agents soon, and the agents that tests start beside its own. */
+export class SpareAgents {
+  readonly bench: WorkBench;
+  private readonly started: SpareAgent[] = [];
+
+  private constructor(bench: WorkBench) {
+    this.bench = bench;
+  }
+
+  static async begin(): Promise<SpareAgents> {
+    const timers = { HOLDFAST_AGENT_SUSPECT_MS: '2000', HOLDFAST_AGENT_LOST_MS: '4000' };
+    return new SpareAgents(await WorkBench.start(timers));
+  }
+
+  /** Resolves when a controller knows it. */
+  async start(name: string, how: Parameters<typeof startAgent>[2] = {}): Promise<SpareAgent> {
+    const agent = await startAgent(this.bench, name, how);
+    this.started.push(agent);
+    await until(`${name} to be online`, async () => (await this.stateOf(name)) === 'online');
+    return agent;
+  }
+
+  async stateOf(name: string): Promise<string | undefined> {
+    const { items } = await this.bench.machine.client('listAgents');
+    return items.find((candidate) => candidate.name === name)?.state;
+  }
+
+  async stop(): Promise<void> {
+    for (const agent of this.started) agent.kill();
+    await Promise.all(this.started.map((agent) => agent.ended));
+    await this.bench.stop();
   }
 }
