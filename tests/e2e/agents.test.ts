@@ -7,7 +7,7 @@ import { WorkBench, workflow } from './work-bench.ts';
 let agents: SpareAgents;
 let bench: WorkBench;
 beforeAll(async () => {
-  agents = await SpareAgents.begin();
+  agents = await SpareAgents.begin({ lostMs: 4_000 });
   bench = agents.bench;
 });
 afterAll(() => agents.stop());

@@ -8,7 +8,7 @@ import { type WorkBench, workflow } from './work-bench.ts';
 let agents: SpareAgents;
 let bench: WorkBench;
 beforeAll(async () => {
-  agents = await SpareAgents.begin();
+  agents = await SpareAgents.begin({ lostMs: 8_000 });
   bench = agents.bench;
 });
 afterAll(() => agents.stop());

@@ -68,8 +68,9 @@ export class SpareAgents {
     this.bench = bench;
   }
 
-  static async begin(): Promise<SpareAgents> {
-    const timers = { HOLDFAST_AGENT_SUSPECT_MS: '2000', HOLDFAST_AGENT_LOST_MS: '4000' };
+  /** A step is ended by its shim when its agent was away for three seconds less than `lostMs`. */
+  static async begin({ lostMs }: { readonly lostMs: number }): Promise<SpareAgents> {
+    const timers = { HOLDFAST_AGENT_SUSPECT_MS: String(lostMs / 2), HOLDFAST_AGENT_LOST_MS: String(lostMs) };
     return new SpareAgents(await WorkBench.start(timers));
   }
 
