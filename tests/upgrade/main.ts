@@ -62,7 +62,7 @@ async function perform(): Promise<void> {
   await until('everything to be calm', () => installation.isCalm(), { limitMs: 60_000 });
   const client = installation.client();
   const repositories = {
-    [REPOSITORY]: makeRepository(scene),
+    [REPOSITORY]: makeRepository(scene, { provisions: false }),
     [ASKED_REPOSITORY]: makeAskedRepository(scene),
   };
   for (const [name, url] of Object.entries(repositories))

@@ -25,7 +25,8 @@ export function holdFile(scene: Scene): string {
   return join(scene.shared, 'hold');
 }
 
-export function makeRepository(scene: Scene): string {
+/** `provisions`: whether all its agents do provisions again; those of 0.2 do not. */
+export function makeRepository(scene: Scene, { provisions = true } = {}): string {
   const script = join(scene.shared, 'step.sh');
   copyFileSync(join(import.meta.dirname, 'step.sh'), script);
   chmodSync(script, 0o644);
@@ -33,7 +34,7 @@ export function makeRepository(scene: Scene): string {
   chmodSync(ledgerFile(scene), 0o666);
   mkdirSync(machinesFolder(scene));
   chmodSync(machinesFolder(scene), 0o777);
-  return committed(join(scene.root, REPOSITORY), workflow(scene, script));
+  return committed(join(scene.root, REPOSITORY), workflow(scene, { script, provisions }));
 }
 
 export function makeAskedRepository(scene: Scene): string {
@@ -63,9 +64,12 @@ function committed(folder: string, text: string): string {
   return folder;
 }
 
-function workflow(scene: Scene, script: string): string {
+function workflow(
+  scene: Scene,
+  { script, provisions }: { readonly script: string; readonly provisions: boolean },
+): string {
   const step = (index: number) => `      - name: step ${index}
-        env: { K: "${index}"${index === MACHINE_STEP ? ', HOLDFAST_ON_RESTORE: rerun' : ''} }
+        env: { K: "${index}"${provisions && index === MACHINE_STEP ? ', HOLDFAST_ON_RESTORE: rerun' : ''} }
         run: . ${script}
 `;
   return `name: ten
@@ -77,7 +81,7 @@ on:
 env:
   LEDGER: ${ledgerFile(scene)}
   HOLD: ${holdFile(scene)}
-  MACHINES: ${machinesFolder(scene)}
+  MACHINES: "${provisions ? machinesFolder(scene) : ''}"
   TRIGGER: "\${{ inputs.trigger }}"
   PLAN: "\${{ inputs.plan }}"
 jobs:

@@ -1,6 +1,6 @@
 # Sourced by every step of the chaos suite's workflow, as the step's own script.
 # In: K (which step), TRIGGER, PLAN (seconds of each step), LEDGER (a file outside the workspace),
-# MACHINES (a folder in which each agent has marks of its own).
+# MACHINES (a folder in which each agent has marks of its own; empty: none does provisions again).
 #
 # It proves three things from inside: the ledger says that it ran, and how often; the files and the
 # environment of all earlier steps are there and agree; nothing of itself is there yet. Its numbered
@@ -8,7 +8,8 @@
 # Step 1 changes its machine and says HOLDFAST_ON_RESTORE: rerun; later steps look for what it did there.
 set -eu
 mark="$MACHINES/$TRIGGER.$RUNNER_NAME"
-if [ "$K" = 1 ]; then
+if [ -z "$MACHINES" ]; then :
+elif [ "$K" = 1 ]; then
   : > "$mark"
   if [ -e made/1 ] && [ "$(cat made/1)" = "${MADE_1:-nothing}" ]; then echo "done again on $RUNNER_NAME"; exit 0; fi
 elif [ "$K" -gt 1 ]; then
