@@ -8,7 +8,7 @@ import type { Queryable, Transactor } from './database.ts';
  * its table row which versions may read and write afterwards. One migrator at a time, by an
  * advisory lock; a controller outside the stated range refuses to start.
  */
-export const SCHEMA_VERSION = 11;
+export const SCHEMA_VERSION = 12;
 
 const LOCK = 5_270_413;
 

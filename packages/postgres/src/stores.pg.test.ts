@@ -4,7 +4,14 @@ import { queuedRun } from '@holdfast/testkit/sample-runs.ts';
 import { sqlWorld } from '@holdfast/testkit/sql-world.ts';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { doomedBlobs, doomUnreferenced, renewBlob, takeDoomed } from './blob/blob-index.ts';
+import {
+  doomedBlobs,
+  doomUnreferenced,
+  forgetCheckpoints,
+  keepCheckpoint,
+  renewBlob,
+  takeDoomed,
+} from './blob/blob-index.ts';
 import { Database } from './database.ts';
 import { claimDuties, ensureDuty, failDuty, holdDuty, releaseDuty } from './duty/duty-store.ts';
 import { appendEvent, placeEvents, readEvents } from './events/event-store.ts';
@@ -16,6 +23,7 @@ import { attemptsOfJob, startAttempt } from './run/attempt-store.ts';
 import { receiveTrigger } from './run/inbox-store.ts';
 import { appendLog, readLog } from './run/log-store.ts';
 import { insertRepository, removeRepository } from './run/repository-store.ts';
+import { beginJobAt } from './run/run-store.ts';
 
 let server: TestServer;
 let database: Database;
@@ -191,4 +199,19 @@ test('garbage goes in two phases and a renewed blob stays', async () => {
   expect(await doomedBlobs(database, 0)).toEqual(['sha256:a']);
   expect(await takeDoomed(database, 'sha256:b')).toBe(false);
   expect(await takeDoomed(database, 'sha256:a')).toBe(true);
+});
+
+test('the checkpoint that a job is begun at stays until the job has ended, though no attempt of it names it', async () => {
+  const { run, jobId } = queuedRun(3);
+  await sqlWorld(database, { jobsPerRepository: 1 }).addRun(run, 'shop');
+  await renewBlob(database, 'sha256:c', 1);
+  expect(await keepCheckpoint(database, { name: 'cp', blobs: ['sha256:c'] })).toEqual([]);
+  expect(await beginJobAt(database, run.id, { key: 'job', from: 2, checkpoint: 'cp' })).toBe(true);
+  await database.query("UPDATE checkpoint SET kept_at = kept_at - interval '2 days'");
+  const checkpoints = async () => (await database.query('SELECT name FROM checkpoint')).rowCount;
+  await forgetCheckpoints(database);
+  expect([await checkpoints(), await doomUnreferenced(database, 0)]).toEqual([1, 0]);
+  await database.query('UPDATE job SET ended_at = clock_timestamp() WHERE id = $1', [jobId]);
+  await forgetCheckpoints(database);
+  expect([await checkpoints(), await doomUnreferenced(database, 0)]).toEqual([0, 1]);
 });

@@ -93,8 +93,9 @@ export function reportOf({
 }
 
 /** By HOLDFAST_ON_RESTORE: whole, and not counted. */
-function isDoneAgain({ step, counted, state }: AttemptRecord): boolean {
-  return step === MACHINE_STEP && !counted && state === 'succeeded';
+function isDoneAgain({ step, counted, state, reason }: AttemptRecord): boolean {
+  const isAgain = reason?.includes('HOLDFAST_ON_RESTORE') ?? false;
+  return step === MACHINE_STEP && !counted && state === 'succeeded' && isAgain;
 }
 
 function waitOf({ id, tries }: SentTrigger): readonly number[] {

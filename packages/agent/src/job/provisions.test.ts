@@ -48,7 +48,7 @@ test('done again, it gives what this machine has, and leaves what later steps ma
     NEW: 'here',
   });
   // Later ones go before earlier ones in PATH.
-  expect(after.path).toEqual(['/first', '/opt/b/bin', '/opt/b/sbin', '/usr/local/more']);
+  expect(after.path).toEqual(['/first', '/opt/a/bin', '/opt/b/bin', '/opt/b/sbin', '/usr/local/more']);
   expect(after.steps.tool).toEqual({
     outputs: { path: '/opt/b', kept: 'yes' },
     outcome: 'success',
@@ -61,6 +61,13 @@ test('done again, it gives what this machine has, and leaves what later steps ma
       result: { ...result, env: { TOOL: '/opt/c' } },
     }).env,
   ).toMatchObject({ TOOL: '/opt/c', LEVEL: 'changed later' });
+  // A script that finds its tool there already, in HOME, says nothing again.
+  const silent = provisionedAgain(before, step('rerun', 'tool'), { index: 2, result: PLAIN_RESULT });
+  expect([silent.env, silent.path]).toEqual([before.env, before.path]);
+  expect(provisionedAgain(silent, step('rerun', 'tool'), { index: 2, result }).env).toMatchObject({
+    TOOL: '/opt/b',
+    LEVEL: 'changed later',
+  });
 });
 
 test('what it gave moves along with the folder of the job', () => {

@@ -45,7 +45,9 @@ export function provisionedAgain(
     env: { ...state.env, ...Object.fromEntries(env) },
     path: replaced(state.path, before.path, result.path),
     provisions: provisions.map((one) =>
-      one.index === index ? { index, env: result.env, path: result.path } : one,
+      one.index === index
+        ? { index, env: { ...one.env, ...result.env }, path: union(result.path, one.path) }
+        : one,
     ),
     notPortable: state.notPortable ?? result.notPortable,
   };
@@ -61,14 +63,18 @@ function withOutputs(
   return { ...steps, [id]: { ...view, outputs: { ...view.outputs, ...outputs } } };
 }
 
-/** At their old place: entries of later steps go before them in PATH. */
+/** At the place of its former entries, above them: later steps' go before both in PATH. What it did not say again stays. */
 function replaced(
   path: readonly string[],
   before: readonly string[],
   now: readonly string[],
 ): readonly string[] {
-  const isOther = (entry: string) => !before.includes(entry) && !now.includes(entry);
-  const first = path.findIndex((entry) => before.includes(entry));
-  const lower = path.slice(0, Math.max(0, first)).filter(isOther);
-  return [...lower, ...now, ...path.filter(isOther).slice(lower.length)];
+  const kept = path.filter((entry) => !now.includes(entry));
+  const last = kept.findLastIndex((entry) => before.includes(entry));
+  const place = last < 0 ? kept.length : last + 1;
+  return [...kept.slice(0, place), ...now, ...kept.slice(place)];
+}
+
+function union(some: readonly string[], others: readonly string[]): readonly string[] {
+  return [...some, ...others.filter((entry) => !some.includes(entry))];
 }

@@ -31,6 +31,15 @@ const RETRY = { firstMs: 1_000, mostMs: 30_000 };
 /** Whatever it was for want of may come back: the budget of losses must not be spent in a moment. */
 const GIVE_BACK = { firstMs: 10_000, mostMs: 10_000 };
 
+interface Turn {
+  readonly step: StepDefinition;
+  readonly index: number;
+  /** What ran when the agent's former process died; null: nothing of this step. */
+  readonly running: RunningStep | null;
+  /** It counted before, and is done again for this machine. */
+  readonly again: boolean;
+}
+
 /**
  * One job under one lease: restore or begin, step after step, each closed by a checkpoint, then
  * the outputs. Everything is on disk before it matters, so the agent may die at any line.
@@ -180,7 +189,7 @@ export class JobRun {
     const { steps } = this.grant.definition;
     for (let index = this.state.next; index < steps.length && !this.fenced; index += 1) {
       const step = steps[index] as StepDefinition;
-      await this.runStep({ step, index, running }, (attempt) => this.finishStep(step, attempt));
+      await this.runStep({ step, index, running, again: false }, (attempt) => this.finishStep(step, attempt));
     }
   }
 
@@ -188,9 +197,10 @@ export class JobRun {
   private async provision(running: RunningStep | null): Promise<void> {
     for (const index of this.grant.retries ? this.toDoAgain : []) {
       if (this.fenced) return;
-      if (this.isClosing) break;
+      // One that runs is stopped and told of.
+      if (this.isClosing && running?.index !== index) break;
       const step = unconditional(this.grant.definition.steps[index] as StepDefinition);
-      await this.runStep({ step, index, running }, (attempt) => this.finishAgain(step, attempt));
+      await this.runStep({ step, index, running, again: true }, (attempt) => this.finishAgain(step, attempt));
     }
     // Later steps are found again by their shims; none of this may come in between.
     this.toDoAgain = [];
@@ -203,24 +213,18 @@ export class JobRun {
   }
 
   /** As often as HOLDFAST_RETRY says. */
-  private async runStep(
-    { step, index, running }: { step: StepDefinition; index: number; running: RunningStep | null },
-    end: (attempt: Ended) => Promise<void>,
-  ): Promise<void> {
-    let next = running?.index === index ? running : null;
-    do next = await this.tryStep(step, { index, running: next }, end);
-    while (next !== null && !this.fenced);
+  private async runStep(turn: Turn, end: (attempt: Ended) => Promise<void>): Promise<void> {
+    let next = turn.running?.index === turn.index ? turn.running : null;
+    do next = await this.tryStep({ ...turn, running: next }, end);
+    while (next !== null && !this.fenced && !(turn.again && this.isClosing));
   }
 
   /** What is to be run next when it is this step again. */
-  private async tryStep(
-    step: StepDefinition,
-    { index, running }: { readonly index: number; readonly running: RunningStep | null },
-    end: (attempt: Ended) => Promise<void>,
-  ): Promise<RunningStep | null> {
+  private async tryStep(turn: Turn, end: (attempt: Ended) => Promise<void>): Promise<RunningStep | null> {
+    const { step, index, running } = turn;
     const retried = running?.retried ?? null;
     if (retried?.owed && !(await this.settle(retried.owed))) return null;
-    const attempt = await this.attempt(step, index, running);
+    const attempt = await this.attempt(turn);
     if (attempt === null) return null;
     const { base, result, name } = attempt;
     this.atRiskMs += performance.now() - attempt.startedAt;
@@ -243,15 +247,12 @@ export class JobRun {
   }
 
   /** Begins it, or finds it running, and waits for its end. null: it is not ours any more, or the machine failed it. */
-  private async attempt(
-    step: StepDefinition,
-    index: number,
-    running: RunningStep | null,
-  ): Promise<Attempt | null> {
+  private async attempt({ step, index, running, again }: Turn): Promise<Attempt | null> {
     const retried = running?.retried ?? null;
     const attemptId = running?.attemptId ?? newId();
     const startedAt = performance.now();
     this.current = new AbortController();
+    if (again && this.isClosing) this.current.abort();
     const tries = triesOf(retried);
     const base = stepRunOf(this.now(), { index, attemptId, tries });
     if (retried && !this.cancelled && !isClaimed(base.dir)) await pause(tries, this.current.signal, RETRY);
@@ -293,7 +294,7 @@ export class JobRun {
     }
     const remark = 'again for this machine, as HOLDFAST_ON_RESTORE says';
     const settled = this.settle(...(await reportOf(this.now(), attempt, { again: true, remark })));
-    // Who finds this after a restart gives the job back, too, and runs nothing.
+    // Who finds this after a restart hears of the same end, and gives the job back, too.
     const failed = { index, attemptId, name, ...(retried && { retried: { ...retried, owed: null } }) };
     this.keep(conclusion === 'failed' && !this.isClosing ? failed : null);
     await settled;

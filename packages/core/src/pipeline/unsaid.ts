@@ -38,17 +38,20 @@ const OUTWARD: Tools = [
 const OF_THE_MACHINE: Tools = [
   [
     'package manager',
-    /\b(?:apt-get|apt|dnf|yum|zypper)\s[^\n|;&]{0,200}\binstall\b|\bapk\s+add\b|\bpacman\s+-S|\bbrew\s+install\b/,
+    /\b(?:apt-get|apt|dnf|yum|zypper)\s[^\n|;&]{0,200}\binstall\b|\bapk\s+(?:-\S+\s+)*add\b|\bpacman\s+-S|\bbrew\s+install\b/,
   ],
   [
     'npm install --global',
-    /\b(?:npm|pnpm)\s+(?:i|install|add)\s[^\n|;&]{0,200}(?:-g\b|--global(?![\w-]))|\b(?:npm|pnpm)\s+(?:-g|--global)\s+(?:i|install|add)\b|\byarn\s+global\s+add\b/,
+    /\b(?:npm|pnpm)\s+(?:i|install|add)\s(?:[^\n|;&]{0,200}\s)?(?:-g|--global)(?!\S)|\b(?:npm|pnpm)\s+(?:-g|--global)\s+(?:i|install|add)\b|\byarn\s+global\s+add\b/,
   ],
   [
     'containers or images',
-    /\b(?:docker|podman|nerdctl)\s+(?:(?:image|container|buildx)\s+)?(?:build|pull|load|tag|run\s[^\n|;&]{0,200}-d|network\s+create|volume\s+create)\b|\bdocker(?:-|\s+)compose\s[^\n|;&]{0,200}\bup\b/,
+    /\b(?:docker|podman|nerdctl)\s+(?:(?:image|container|buildx)\s+)?(?:build|pull|load|tag|network\s+create|volume\s+create|run\s(?:[^\n|;&]{0,200}\s)?(?:-[a-zA-Z]*d[a-zA-Z]*|--detach)(?=[\s=]))|\bdocker(?:-|\s+)compose\s(?:[^\n|;&]{0,200}\s)?up(?!\S)/,
   ],
-  ['service of the machine', /\bsystemctl\s+(?:re)?start\b|\bservice\s+[\w.-]+\s+(?:re)?start\b/],
+  [
+    'service of the machine',
+    /\bsystemctl\s+(?:(?:re)?start\b|enable\s+--now\b)|\bservice\s+[\w.-]+\s+(?:re)?start\b/,
+  ],
   [
     'settings of the machine',
     /\bsysctl\s+-w\b|\bmodprobe\s|\bupdate-(?:ca-certificates|alternatives)\b|\b(?:useradd|adduser|groupadd)\s/,

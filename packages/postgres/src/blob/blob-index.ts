@@ -15,7 +15,8 @@ const UNREFERENCED = `
   AND NOT EXISTS (SELECT 1 FROM artifact WHERE artifact.digest = blob.digest)
   AND NOT EXISTS (SELECT 1 FROM run WHERE source = blob.digest AND (ended_at IS NULL OR ended_at > clock_timestamp() - interval '7 days'))
   AND NOT EXISTS (SELECT 1 FROM checkpoint JOIN attempt ON attempt.checkpoint = checkpoint.name JOIN job ON job.id = attempt.job_id
-    WHERE checkpoint.blobs @> ARRAY[blob.digest] AND job.ended_at IS NULL)`;
+    WHERE checkpoint.blobs @> ARRAY[blob.digest] AND job.ended_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM checkpoint JOIN job ON job.checkpoint = checkpoint.name WHERE checkpoint.blobs @> ARRAY[blob.digest] AND job.ended_at IS NULL)`;
 
 /** So many at a time, so that no statement is long. */
 const BATCH = 1_000;
@@ -64,7 +65,8 @@ export async function renewCheckpoint(sql: Queryable, name: string): Promise<boo
 export async function forgetCheckpoints(sql: Queryable): Promise<void> {
   await sql.query(
     `DELETE FROM checkpoint WHERE kept_at < clock_timestamp() - interval '1 day' AND NOT EXISTS (
-       SELECT 1 FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.checkpoint = checkpoint.name AND job.ended_at IS NULL)`,
+       SELECT 1 FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.checkpoint = checkpoint.name AND job.ended_at IS NULL)
+     AND NOT EXISTS (SELECT 1 FROM job WHERE job.checkpoint = checkpoint.name AND job.ended_at IS NULL)`,
   );
 }
 

@@ -75,8 +75,8 @@ async function resumeText(sql: Queryable, job: JobRow): Promise<string> {
   const { steps } = await definitionOf(sql, job);
   // One that was skipped is not done again; of those before the step that the job was begun at nothing is known here.
   const wasDone = (index: number) => {
-    const own = attempts.filter(({ step_index }) => step_index === index);
-    return own.length === 0 || own.some(({ state }) => state === 'succeeded');
+    const own = attempts.find(({ step_index, counted }) => step_index === index && counted);
+    return own === undefined || own.state === 'succeeded';
   };
   const again = steps.flatMap((step, index) =>
     index < from && isProvision(step) && wasDone(index) ? [index + 1] : [],
