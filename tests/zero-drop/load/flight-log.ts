@@ -37,6 +37,7 @@ export class FlightLog {
       startedAt: nowMs(),
       endedAt: null,
       localPort: null,
+      idleMs: null,
       instance: null,
       problem: null,
       hung: false,

@@ -18,6 +18,8 @@ export interface Flight {
   readonly startedAt: number;
   endedAt: number | null;
   localPort: number | null;
+  /** How long its connection had been idle; null: it is a new one. */
+  idleMs: number | null;
   instance: string | null;
   problem: string | null;
   hung: boolean;

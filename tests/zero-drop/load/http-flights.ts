@@ -1,4 +1,5 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Flight } from './flight.ts';
 import type { FlightLog } from './flight-log.ts';
 
@@ -11,11 +12,17 @@ const CHUNKS = 8;
 const PART_MS = 20;
 const SHORT_TICKS = 12;
 const TICK_MS = 200;
-const keepAlive = new Agent({ keepAlive: true, maxSockets: 256 });
+/**
+ * With a timeout of its own the agent heeds the router's `Keep-Alive: timeout`, too; without one it keeps a connection until
+ * that is closed, and may begin a request in the same instant, which nobody can answer (RFC 9112 §9.3.1).
+ */
+const keepAlive = new Agent({ keepAlive: true, maxSockets: 256, timeout: 60_000 });
 
 export class HttpFlights {
   private readonly port: number;
   private readonly log: FlightLog;
+  /** When the last request of a kept connection was over. */
+  private readonly usedAt = new WeakMap<Socket, number>();
 
   constructor(port: number, log: FlightLog) {
     this.port = port;
@@ -135,6 +142,9 @@ export class HttpFlights {
       sent.destroy();
     }, limitMs);
     sent.on('socket', (socket) => {
+      const usedAt = this.usedAt.get(socket);
+      if (usedAt !== undefined) flight.idleMs = Math.round(performance.now() - usedAt);
+      sent.once('close', () => this.usedAt.set(socket, performance.now()));
       const notePort = () => {
         flight.localPort = socket.localPort ?? null;
       };

@@ -83,7 +83,10 @@ function rowOf(played: Played, excused: ReadonlySet<string>): Row {
     mustFail: scenario.mustFail ?? false,
     examples: failures
       .slice(0, EXAMPLES)
-      .map(({ id, kind, kept, problem }) => `${id} ${kind} ${kept ? 'kept' : 'fresh'}: ${problem}`),
+      .map(
+        ({ id, kind, kept, idleMs, problem }) =>
+          `${id} ${kind} ${kept ? 'kept' : 'fresh'}${idleMs === null ? '' : `, idle for ${idleMs} ms`}: ${problem}`,
+      ),
   };
   return { ...row, wrong: wrongWith(row, played) };
 }
