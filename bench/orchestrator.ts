@@ -1,3 +1,4 @@
+import { atLeast, atMost, type Bound } from './bound.ts';
 import { type Latency, ratio, summarise } from './latency.ts';
 import { measureBareCommits, measureRoundTrips } from './orchestrator/bare-commit.ts';
 import { startController } from './orchestrator/controller.ts';
@@ -47,8 +48,10 @@ export async function measureOrchestrator({
     }),
     manyAgents: await profileHoldfast(workbench, database, { seconds: seconds / 2, what: 'manyAgents' }),
   };
+  const ratios = ratiosOf(bareCommitMs, holdfast, peers);
   return {
-    ratios: ratiosOf(bareCommitMs, holdfast, peers),
+    bounds: boundsOf(ratios),
+    ratios,
     bareCommitMs: { ...bareCommitMs, p50First: summarise(commits).p50, p50Last: summarise(laterCommits).p50 },
     roundTripMs,
     holdfast,
@@ -77,4 +80,26 @@ function ratiosOf(
       ratio(holdfast.agents1Slots200.perSecond, peer.perSecond),
     ),
   };
+}
+
+/** Issue 3. */
+function boundsOf(ratios: ReturnType<typeof ratiosOf>): readonly Bound[] {
+  const overBest = (over: { readonly [peer: string]: number }) => Math.min(...Object.values(over));
+  return [
+    atMost(
+      'a durable step after another, p50 over that of a bare commit',
+      ratios.stepP50OverBareCommitP50,
+      2,
+    ),
+    atLeast(
+      'steps/s over the best peer, 20 agents x 10 slots',
+      overBest(ratios.stepsPerSecond20x10OverPeer),
+      3,
+    ),
+    atLeast(
+      'steps/s over the best peer, 1 agent x 200 slots',
+      overBest(ratios.stepsPerSecond1x200OverPeer),
+      8,
+    ),
+  ];
 }
