@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../tools/demo/machine.ts';
 import { loseMachine, SpareAgents, startAgent } from './spare-agent.ts';
-import { WorkBench, workflow } from './work-bench.ts';
+import { stepsOn, WorkBench } from './work-bench.ts';
 
 /** What people can do with agents, and what a step may say about its own loss. */
 let agents: SpareAgents;
@@ -12,12 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => agents.stop());
 
-const steps = (label: string, lines: string) => workflow(`  a:\n    runs-on: ${label}\n    steps:\n${lines}`);
-
 test('a paused agent takes nothing new until it is resumed', async () => {
   await agents.start('pausing');
   await bench.repository('pause', {
-    '.holdfast/workflows/ci.yml': steps('pausing', '      - run: echo done\n'),
+    '.holdfast/workflows/ci.yml': stepsOn('pausing', '      - run: echo done\n'),
   });
   const tell = (verb: 'pause' | 'resume') =>
     bench.machine.client('pauseAgent', { params: { id: 'pausing', verb } });
@@ -34,7 +32,7 @@ test('a paused agent takes nothing new until it is resumed', async () => {
 test('a drained agent finishes what it has and leaves', async () => {
   const drained = await agents.start('drained');
   await bench.repository('drain', {
-    '.holdfast/workflows/ci.yml': steps('drained', '      - run: sleep 1.5\n      - run: echo done\n'),
+    '.holdfast/workflows/ci.yml': stepsOn('drained', '      - run: sleep 1.5\n      - run: echo done\n'),
   });
   const run = await bench.begun('drain', 0);
   await bench.machine.client('pauseAgent', { params: { id: 'drained', verb: 'drain' } });
@@ -46,7 +44,7 @@ test('a drained agent finishes what it has and leaves', async () => {
 test('an agent that is replaced leaves its step to the next process, which ends it once', async () => {
   const before = await agents.start('replaced');
   await bench.repository('replace', {
-    '.holdfast/workflows/ci.yml': steps(
+    '.holdfast/workflows/ci.yml': stepsOn(
       'replaced',
       '      - run: for i in 1 2 3 4; do echo tick $i; sleep 1; done\n        env: { HOLDFAST_ON_LOST: fail }\n      - run: echo after\n',
     ),
@@ -66,7 +64,7 @@ test('an agent that is replaced leaves its step to the next process, which ends 
 test('an ephemeral agent does one job and leaves', async () => {
   const once = await agents.start('once', { words: ['--ephemeral'] });
   await bench.repository('ephemeral', {
-    '.holdfast/workflows/ci.yml': steps('once', '      - run: echo hello\n'),
+    '.holdfast/workflows/ci.yml': stepsOn('once', '      - run: echo hello\n'),
   });
   expect((await bench.run('ephemeral')).state).toBe('succeeded');
   expect(await once.ended).toBe(0);
@@ -75,7 +73,7 @@ test('an ephemeral agent does one job and leaves', async () => {
 test('a step that asks waits for a person, who may say yes', async () => {
   const first = await agents.start('asker');
   await bench.repository('ask', {
-    '.holdfast/workflows/ci.yml': steps(
+    '.holdfast/workflows/ci.yml': stepsOn(
       'asker',
       '      - run: echo before\n      - run: sleep 3\n        env: { HOLDFAST_ON_LOST: ask }\n      - run: echo after\n',
     ),
@@ -104,7 +102,7 @@ test('a step that asks waits for a person, who may say yes', async () => {
 test('a host that comes back within the lost period runs its step again, and the run does not fail', async () => {
   const first = await agents.start('rebooted');
   await bench.repository('reboot', {
-    '.holdfast/workflows/ci.yml': steps('rebooted', '      - run: echo one\n      - run: sleep 2\n'),
+    '.holdfast/workflows/ci.yml': stepsOn('rebooted', '      - run: echo one\n      - run: sleep 2\n'),
   });
   const run = await bench.begun('reboot', 1);
   await loseMachine(bench, first, run);
@@ -119,7 +117,7 @@ test('a host that comes back within the lost period runs its step again, and the
 test('an agent whose disk is nearly full takes nothing new and says so', async () => {
   await agents.start('nearly-full', { env: { HOLDFAST_AGENT_DISK_FLOOR: '8000TiB' } });
   await bench.repository('disk', {
-    '.holdfast/workflows/ci.yml': steps('nearly-full', '      - run: echo one\n'),
+    '.holdfast/workflows/ci.yml': stepsOn('nearly-full', '      - run: echo one\n'),
   });
   const id = await bench.startedId('disk');
   await until('the sentence', async () => {

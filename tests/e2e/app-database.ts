@@ -1,19 +1,19 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { serverBinaries } from '@holdfast/postgres/embedded/binaries.ts';
+import { SERVER_ENVIRONMENT, serverBinaries } from '@holdfast/postgres/embedded/binaries.ts';
 import { type Owner, pickOwner } from '@holdfast/postgres/embedded/owner.ts';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import pg from 'pg';
 import { until } from '../../tools/demo/machine.ts';
-import { copyCluster } from '../chaos/cluster/postgres-node.ts';
+import { copyRunning, giveFolder } from '../chaos/cluster/postgres-node.ts';
 
 interface Place {
   readonly root: string;
   readonly data: string;
   readonly port: number;
   readonly bin: string;
-  readonly how: Owner & { readonly env: Record<string, string>; readonly cwd: string };
+  readonly how: Owner & { readonly env: NodeJS.ProcessEnv; readonly cwd: string };
 }
 
 async function placeIn(root: string, name: string): Promise<Place> {
@@ -21,16 +21,9 @@ async function placeIn(root: string, name: string): Promise<Place> {
   const [data, port] = [join(root, name), await freePorts(1)];
   mkdirSync(data, { mode: 0o700 });
   const bin = serverBinaries(join(root, 'cache'), owner);
-  const how = { ...owner, env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }, cwd: data };
-  const place = { root, data, port, bin, how };
-  own(place);
-  return place;
-}
-
-/** The server refuses a folder of somebody else's, or one that others may read. */
-function own({ data, how: { uid, gid } }: Place): void {
-  if (uid !== undefined) spawnSync('chown', ['-R', `${uid}:${gid ?? uid}`, data]);
-  chmodSync(data, 0o700);
+  const how = { ...owner, env: SERVER_ENVIRONMENT, cwd: data };
+  giveFolder(owner, data);
+  return { root, data, port, bin, how };
 }
 
 function launch({ data, port, bin, how }: Place): ChildProcess {
@@ -66,17 +59,12 @@ export class AppDatabase {
   async standby(): Promise<AppDatabase> {
     const { root, data, port } = this.place;
     const place = await placeIn(root, 'app-standby');
-    const backup = await this.session("SELECT pg_backup_start('standby', fast => true)");
-    copyCluster(data, place.data);
-    const { rows } = await backup.query('SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)');
-    await backup.end();
-    writeFileSync(join(place.data, 'backup_label'), rows[0].labelfile);
-    writeFileSync(join(place.data, 'standby.signal'), '');
+    await copyRunning(await this.session('SELECT 1'), data, place.data);
     appendFileSync(
       join(place.data, 'postgresql.auto.conf'),
       `primary_conninfo = 'host=127.0.0.1 port=${port} user=shop'\n`,
     );
-    own(place);
+    giveFolder(place.how, place.data);
     return AppDatabase.at(place);
   }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../tools/demo/machine.ts';
 import { loseMachine, SpareAgents } from './spare-agent.ts';
-import { type WorkBench, workflow } from './work-bench.ts';
+import { stepsOn, type WorkBench } from './work-bench.ts';
 
 /** Steps that change the machine and not the job's folders, and what becomes of them on the next machine. */
 let agents: SpareAgents;
@@ -14,13 +14,11 @@ beforeAll(async () => {
 });
 afterAll(() => agents.stop());
 
-const steps = (label: string, lines: string) => workflow(`  a:\n    runs-on: ${label}\n    steps:\n${lines}`);
-
 test('what a step did to the machine is done again on the next one, once, and counts no second time', async () => {
   const first = await agents.start('tooled');
   const tools = join(bench.root, 'tools');
   await bench.repository('tools-of-machines', {
-    '.holdfast/workflows/ci.yml': steps(
+    '.holdfast/workflows/ci.yml': stepsOn(
       'tooled',
       `      - id: tool
         run: |
@@ -62,7 +60,7 @@ test('a machine on which it cannot be done gives the job back, and the step has 
   const first = await agents.start('bare');
   const tried = join(bench.root, 'tried');
   await bench.repository('bare-machines', {
-    '.holdfast/workflows/ci.yml': steps(
+    '.holdfast/workflows/ci.yml': stepsOn(
       'bare',
       `      - run: '[ $RUNNER_NAME = bare ] || [ -e ${tried} ] || { touch ${tried}; exit 9; }'
         env: { HOLDFAST_ON_RESTORE: rerun, HOLDFAST_CHECKPOINT: always }
@@ -89,7 +87,7 @@ test('a machine on which it cannot be done gives the job back, and the step has 
 test('a run that was cancelled meanwhile only cleans up there', async () => {
   const first = await agents.start('left');
   await bench.repository('left-machines', {
-    '.holdfast/workflows/ci.yml': steps(
+    '.holdfast/workflows/ci.yml': stepsOn(
       'left',
       `      - run: '[ $RUNNER_NAME = left ] || sleep 300'
         env: { HOLDFAST_ON_RESTORE: rerun, HOLDFAST_CHECKPOINT: always }

@@ -100,11 +100,13 @@ class Shop {
       params: { name: 'DATABASE_URL' },
       body: { value: database.url },
     });
-    const hosts = [database, ...(standby ? [standby] : [])].map(({ url }) => new URL(url).host);
-    await bench.machine.client('setSecret', {
-      params: { name: 'SCHEMA_URL' },
-      body: { value: `postgres://shop@${hosts.join(',')}/postgres` },
-    });
+    if (standby) {
+      const hosts = [database, standby].map(({ url }) => new URL(url).host).join(',');
+      await bench.machine.client('setSecret', {
+        params: { name: 'SCHEMA_URL' },
+        body: { value: `postgres://shop@${hosts}/postgres` },
+      });
+    }
     const folder = await bench.repository('shop', { ...first, ...bundled, 'holdfast.yaml': config }, 3_600);
     const opened = new Shop(bench, { database, standby, folder, config, port });
     shop = opened;

@@ -125,6 +125,10 @@ function git(folder: string, ...words: string[]): string {
 export const workflow = (jobs: string, head = '') =>
   `name: ci\non:\n  push:\n    branches: [main]\n  workflow_dispatch:\n    inputs:\n      who: { type: string, default: nobody }\n${head}jobs:\n${jobs}`;
 
+/** One job of these steps, for agents with this label. */
+export const stepsOn = (label: string, steps: string) =>
+  workflow(`  a:\n    runs-on: ${label}\n    steps:\n${steps}`);
+
 export const APP = {
   'server.js': `require('node:http').createServer((q, a) => a.end(process.env.VERSION + ' ' + (process.env.API_KEY ?? ''))).listen(process.env.PORT, '127.0.0.1');\n`,
 };

@@ -35,7 +35,7 @@ export class PostgresNode {
     this.place = place;
     this.processes = processes;
     mkdirSync(place.root, { recursive: true, mode: 0o700 });
-    this.give(place.root);
+    giveFolder(place.owner, place.root);
   }
 
   get address(): string {
@@ -62,22 +62,13 @@ export class PostgresNode {
   /** A copy of `primary` that will follow it under its own name. */
   async copyFrom(primary: PostgresNode): Promise<void> {
     rmSync(this.data, { recursive: true, force: true });
-    const backup = await primary.connect();
-    try {
-      await backup.query("SELECT pg_backup_start('chaos', fast => true)");
-      copyCluster(primary.data, this.data);
-      const stopped = await backup.query('SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)');
-      writeFileSync(join(this.data, 'backup_label'), stopped.rows[0].labelfile);
-    } finally {
-      await backup.end();
-    }
+    await copyRunning(await primary.connect(), primary.data, this.data);
     const { host, port, password } = primary.place;
     this.set({
       primary_conninfo: `host=${host} port=${port} user=${POSTGRES_USER} password=${password} application_name=${this.place.name}`,
       synchronous_standby_names: '',
     });
-    writeFileSync(join(this.data, 'standby.signal'), '');
-    this.give(this.data);
+    giveFolder(this.place.owner, this.data);
   }
 
   /** Resolves when it answers. */
@@ -185,21 +176,31 @@ export class PostgresNode {
     });
     if (ran.status !== 0) throw new Error(`${program} failed: ${ran.stderr || ran.error?.message}`);
   }
-
-  private give(path: string): void {
-    const { uid, gid } = this.place.owner;
-    if (uid === undefined) return;
-    chownSync(path, uid, gid ?? uid);
-    chmodSync(path, 0o700);
-    spawnSync('chown', ['-R', `${uid}:${gid ?? uid}`, path]);
-  }
 }
 
-/**
- * Of a server between pg_backup_start and pg_backup_stop. Files may vanish while they are copied; what
- * the write-ahead log needs, it brings back.
- */
-export function copyCluster(from: string, to: string): void {
+/** The server refuses a folder of somebody else's, or one that others may read. */
+export function giveFolder({ uid, gid }: Owner, path: string): void {
+  if (uid === undefined) return;
+  chownSync(path, uid, gid ?? uid);
+  chmodSync(path, 0o700);
+  spawnSync('chown', ['-R', `${uid}:${gid ?? uid}`, path]);
+}
+
+/** A standby's folder from a server that runs, over a session of its own that ends with it. */
+export async function copyRunning(backup: pg.Client, from: string, to: string): Promise<void> {
+  try {
+    await backup.query("SELECT pg_backup_start('standby', fast => true)");
+    copyCluster(from, to);
+    const stopped = await backup.query('SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)');
+    writeFileSync(join(to, 'backup_label'), stopped.rows[0].labelfile);
+  } finally {
+    await backup.end();
+  }
+  writeFileSync(join(to, 'standby.signal'), '');
+}
+
+/** Files may vanish while they are copied; what the write-ahead log needs, it brings back. */
+function copyCluster(from: string, to: string): void {
   mkdirSync(to, { recursive: true });
   spawnSync('cp', ['-a', `${from}/.`, to]);
   for (const name of readdirSync(join(to, 'pg_wal')))

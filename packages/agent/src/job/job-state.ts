@@ -32,8 +32,8 @@ export interface JobState {
   readonly checkpoint: string | null;
   readonly layers: readonly string[];
   readonly notPortable: string | null;
-  /** In the order of their steps; absent: written by an agent that knew none. */
-  readonly provisions?: readonly Provision[];
+  /** In the order of their steps. */
+  readonly provisions: readonly Provision[];
   /** Where the job's folder lay when this was written. */
   readonly root: string;
 }
@@ -59,10 +59,10 @@ export interface JobFile {
   readonly grant: Omit<Grant, 'secrets' | 'checkpointKey'>;
   readonly state: JobState;
   readonly running: RunningStep | null;
-  /** Provisions that are still to be done again on this machine, before it goes on; absent: none. */
-  readonly toDoAgain?: readonly number[];
-  /** What runs now is clean-up, and is not to be stopped when the next process hears of it; absent: false. */
-  readonly cancelled?: boolean;
+  /** Provisions that are still to be done again on this machine, before it goes on. */
+  readonly toDoAgain: readonly number[];
+  /** What runs now is clean-up, and is not to be stopped when the next process hears of it. */
+  readonly cancelled: boolean;
 }
 
 export const GITHUB_WORDS: Record<Conclusion, string> = {
@@ -88,13 +88,19 @@ export function freshState(root: string): JobState {
   };
 }
 
+/** With what an older agent did not write. */
+function whole(state: JobState): JobState {
+  return { ...freshState(state.root), ...state };
+}
+
 /** Moves absolute paths below the old root to the new one: agents may keep jobs in different places. */
-export function moveRoot(state: JobState, root: string): JobState {
+export function moveRoot(given: JobState, root: string): JobState {
+  const state = whole(given);
   if (state.root === root) return state;
   const move = (text: string) => text.replaceAll(state.root, root);
   const moveAll = (env: JobState['env']) =>
     Object.fromEntries(Object.entries(env).map(([name, value]) => [name, move(value)]));
-  const provisions = (state.provisions ?? []).map(({ index, env, path }) => ({
+  const provisions = state.provisions.map(({ index, env, path }) => ({
     index,
     env: moveAll(env),
     path: path.map(move),
@@ -112,7 +118,13 @@ export function readJobFile(folder: string): JobFile | null {
   const path = join(folder, 'job.json');
   if (!existsSync(path)) return null;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as JobFile;
+    const file = JSON.parse(readFileSync(path, 'utf8')) as JobFile;
+    return {
+      ...file,
+      state: whole(file.state),
+      toDoAgain: file.toDoAgain ?? [],
+      cancelled: file.cancelled ?? false,
+    };
   } catch {
     // Cut short by a power loss: as if it were not there, and the job begins at its checkpoint.
     return null;

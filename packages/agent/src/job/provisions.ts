@@ -34,7 +34,7 @@ export function provisionedAgain(
   step: StepDefinition,
   { index, result }: { readonly index: number; readonly result: StepResult },
 ): JobState {
-  const provisions = state.provisions ?? [];
+  const { provisions } = state;
   const before: Provision = provisions.find((one) => one.index === index) ?? { index, env: {}, path: [] };
   const env = Object.entries(result.env).filter(
     ([name]) => !(name in state.env) || state.env[name] === before.env[name],

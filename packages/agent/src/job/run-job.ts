@@ -141,8 +141,8 @@ export class JobRun {
     const kept = readJobFile(this.folder.root);
     if (kept && kept.grant.epoch === this.grant.epoch) {
       this.state = kept.state;
-      this.toDoAgain = kept.toDoAgain ?? [];
-      this.cancelled = kept.cancelled ?? false;
+      this.toDoAgain = kept.toDoAgain;
+      this.cancelled = kept.cancelled;
       for (const mask of kept.state.masks) this.masks.add(mask);
       this.checkpoints.forget();
       return kept.running;
@@ -168,7 +168,7 @@ export class JobRun {
       return false;
     }
     this.state = restored.state;
-    this.toDoAgain = (restored.state.provisions ?? []).map(({ index }) => index);
+    this.toDoAgain = restored.state.provisions.map(({ index }) => index);
     return true;
   }
 
@@ -189,7 +189,7 @@ export class JobRun {
     const { steps } = this.grant.definition;
     for (let index = this.state.next; index < steps.length && !this.fenced; index += 1) {
       const step = steps[index] as StepDefinition;
-      await this.runStep({ step, index, running, again: false }, (attempt) => this.finishStep(step, attempt));
+      await this.runStep({ step, index, running, again: false });
     }
   }
 
@@ -200,7 +200,7 @@ export class JobRun {
       // One that runs is stopped and told of.
       if (this.isClosing && running?.index !== index) break;
       const step = unconditional(this.grant.definition.steps[index] as StepDefinition);
-      await this.runStep({ step, index, running, again: true }, (attempt) => this.finishAgain(step, attempt));
+      await this.runStep({ step, index, running, again: true });
     }
     // Later steps are found again by their shims; none of this may come in between.
     this.toDoAgain = [];
@@ -213,14 +213,14 @@ export class JobRun {
   }
 
   /** As often as HOLDFAST_RETRY says. */
-  private async runStep(turn: Turn, end: (attempt: Ended) => Promise<void>): Promise<void> {
+  private async runStep(turn: Turn): Promise<void> {
     let next = turn.running?.index === turn.index ? turn.running : null;
-    do next = await this.tryStep({ ...turn, running: next }, end);
+    do next = await this.tryStep({ ...turn, running: next });
     while (next !== null && !this.fenced && !(turn.again && this.isClosing));
   }
 
   /** What is to be run next when it is this step again. */
-  private async tryStep(turn: Turn, end: (attempt: Ended) => Promise<void>): Promise<RunningStep | null> {
+  private async tryStep(turn: Turn): Promise<RunningStep | null> {
     const { step, index, running } = turn;
     const retried = running?.retried ?? null;
     if (retried?.owed && !(await this.settle(retried.owed))) return null;
@@ -230,7 +230,8 @@ export class JobRun {
     this.atRiskMs += performance.now() - attempt.startedAt;
     const rule = this.grant.retries && !this.isClosing ? nextRetry(step, result, retried) : null;
     if (rule === null) {
-      await end({ ...attempt, conclusion: conclusionOf(step, base, result) });
+      const ended = { ...attempt, conclusion: conclusionOf(step, base, result) };
+      await (turn.again ? this.finishAgain(step, ended) : this.finishStep(step, ended));
       return null;
     }
     this.clearTry(base);
@@ -343,7 +344,7 @@ export class JobRun {
       env: { ...state.env, ...result.env },
       path: [...state.path, ...result.path],
       masks: this.addedMasks(),
-      provisions: provisionsAfter(state.provisions ?? [], step, { index, result, conclusion }),
+      provisions: provisionsAfter(state.provisions, step, { index, result, conclusion }),
       failed: state.failed || this.timedOut || conclusion === 'failed',
       notPortable: state.notPortable ?? result.notPortable,
     };

@@ -55,9 +55,10 @@ export function decideLoss(job: LostJob, loss: Loss): LossDecision {
       reason: `its agents were lost, or gave it back, ${job.losses + 1} times; the last time: ${loss.reason}`,
     };
   // A step that is done again (HOLDFAST_ON_RESTORE) has done its work once: its user said that it bears that.
-  const isAgain = job.finished.some(({ index }) => index >= (job.inFlight ?? 0));
-  const onLost = job.inFlight === null || isAgain ? 'rerun' : onLostOf(job.definition, job.inFlight);
-  const step = `step ${(job.inFlight ?? 0) + 1}`;
+  const { inFlight } = job;
+  const isFirst = inFlight !== null && job.finished.every(({ index }) => index < inFlight);
+  const onLost = isFirst ? onLostOf(job.definition, inFlight) : 'rerun';
+  const step = `step ${(inFlight ?? 0) + 1}`;
   if (onLost === 'fail')
     return {
       kind: 'end',
@@ -95,7 +96,7 @@ function onLostOf(definition: JobDefinition, index: number): OnLost {
 }
 
 /** It changes the machine, not the job's folders, and is done again wherever a checkpoint behind it is restored. */
-export function isProvision(step: StepDefinition | undefined): boolean {
+export function isProvision(step: StepDefinition): boolean {
   return stepSetting(step, 'HOLDFAST_ON_RESTORE') === 'rerun';
 }
 

@@ -65,10 +65,8 @@ export function outwardSteps(workflow: WorkflowDefinition): readonly UnsaidStep[
 
 /** Change the machine, and later steps of the job may need that: on another one it is not there. */
 export function provisioningSteps(workflow: WorkflowDefinition): readonly UnsaidStep[] {
-  const last = new Map(workflow.jobs.map(({ key, steps }) => [key, steps.length]));
-  return unsaid(workflow, 'HOLDFAST_ON_RESTORE', OF_THE_MACHINE).filter(
-    ({ job, step }) => step !== last.get(job),
-  );
+  const jobs = workflow.jobs.map((job) => ({ ...job, steps: job.steps.slice(0, -1) }));
+  return unsaid({ ...workflow, jobs }, 'HOLDFAST_ON_RESTORE', OF_THE_MACHINE);
 }
 
 function unsaid({ jobs }: WorkflowDefinition, setting: string, tools: Tools): readonly UnsaidStep[] {
@@ -87,5 +85,6 @@ function toolOf({ action }: StepDefinition, tools: Tools): string | null {
   const script =
     typeof told === 'object' && told !== null && 'expression' in told ? told.expression : String(told);
   const lines = script.split('\n').filter((line) => !line.trim().startsWith('#'));
-  return tools.find(([, pattern]) => pattern.test(lines.join('\n')))?.[0] ?? null;
+  const text = lines.join('\n');
+  return tools.find(([, pattern]) => pattern.test(text))?.[0] ?? null;
 }
