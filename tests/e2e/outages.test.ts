@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Database } from '@holdfast/postgres/database.ts';
+import { SOCKET_PORT, serverUrl } from '@holdfast/postgres/embedded/server.ts';
+import { layoutOf } from '@holdfast/supervisor/layout.ts';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../tools/demo/machine.ts';
@@ -189,3 +191,22 @@ test('DNS is away: each name that is not found is named', async () => {
   await expect(database.query('SELECT 1')).rejects.toMatchObject({ code: 'databaseUnavailable' });
   await database.close();
 });
+
+test('a secret that no controller can read costs its own run, and says so; others go on', async () => {
+  await bench.machine.client('setSecret', { params: { name: 'SPOILT' }, body: { value: 'before the fall' } });
+  const place = { root: layoutOf(bench.machine.data).postgres, cache: '', owner: {}, port: SOCKET_PORT };
+  const database = new Database(serverUrl(place));
+  await database.query(`UPDATE secret SET sealed = '\\x00' WHERE name = 'SPOILT'`);
+  await database.close();
+  const step = (text: string) => `  a:\n    runs-on: self-hosted\n    steps:\n      - run: ${text}\n`;
+  for (const [name, text] of Object.entries({
+    spoilt: 'echo $' + '{{ secrets.SPOILT }}',
+    sound: 'echo here',
+  }))
+    await bench.repository(name, { '.holdfast/workflows/ci.yml': workflow(step(text)) });
+  const spoilt = await bench.startedId('spoilt');
+  expect((await bench.run('sound')).state).toBe('succeeded');
+  const ended = await bench.runEnded(spoilt);
+  expect(ended).toMatchObject({ state: 'failed' });
+  expect(ended.jobs[0]?.reason).toContain('the secret SPOILT cannot be read');
+}, 60_000);

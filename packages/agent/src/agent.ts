@@ -61,7 +61,7 @@ export class Agent {
     this.agentId = keepIdentity(config.data);
     this.identityFile = join(config.data, 'agent.pid');
     writeFileSync(this.identityFile, `${process.pid} ${startTimeOf(process.pid) ?? ''}\n`, { mode: 0o644 });
-    this.reports = new ReportQueue(join(config.data, 'reports.json'));
+    this.reports = new ReportQueue(join(config.data, 'reports.json'), log);
     this.wanted = leftJobs(config.data);
     this.host = new Host({
       root: join(config.data, 'instances'),

@@ -66,16 +66,22 @@ test('the generation stands while the database is the same and rises when it is 
 
 test('after the clock went back a duty is due at once, and is nobody else’s', async () => {
   await ensureDuty(database, 'environment', 'e');
-  const [held] = await claimDuties(database, 'one', { limit: 1, leaseMs: 1_000 });
+  const [held] = await claimDuties(database, 'one', { room: new Map([['environment', 1]]), leaseMs: 1_000 });
   if (!held) throw new Error('not claimed');
   await releaseDuty(database, held, 1_000);
-  expect(await claimDuties(database, 'two', { limit: 1, leaseMs: 1_000 })).toEqual([]);
+  expect(await claimDuties(database, 'two', { room: new Map([['environment', 1]]), leaseMs: 1_000 })).toEqual(
+    [],
+  );
   // As the row looks when the clock is set back by an hour.
   await database.query(
     `UPDATE duty SET due_at = due_at + interval '1 hour', written_at = written_at + interval '1 hour'`,
   );
-  expect(await claimDuties(database, 'two', { limit: 1, leaseMs: 1_000 })).toHaveLength(1);
-  expect(await claimDuties(database, 'three', { limit: 1, leaseMs: 1_000 })).toEqual([]);
+  expect(
+    await claimDuties(database, 'two', { room: new Map([['environment', 1]]), leaseMs: 1_000 }),
+  ).toHaveLength(1);
+  expect(
+    await claimDuties(database, 'three', { room: new Map([['environment', 1]]), leaseMs: 1_000 }),
+  ).toEqual([]);
 });
 
 test('a pool whose connections are all busy is full, not broken', async () => {
@@ -109,25 +115,33 @@ test('several hosts: those that refuse, are silent or do not exist are passed ov
 test('a duty is held by one, and who was overtaken saves nothing', async () => {
   await ensureDuty(database, 'environment', 'e');
   const claims = await Promise.all(
-    [1, 2, 3].map((n) => claimDuties(database, `c${n}`, { limit: 5, leaseMs: 50 })),
+    [1, 2, 3].map((n) =>
+      claimDuties(database, `c${n}`, { room: new Map([['environment', 5]]), leaseMs: 50 }),
+    ),
   );
   expect(claims.flat()).toHaveLength(1);
   const slow = claims.flat()[0];
   if (!slow) throw new Error('unreachable');
   await expect
-    .poll(async () => (await claimDuties(database, 'other', { limit: 5, leaseMs: 5_000 })).length)
+    .poll(
+      async () =>
+        (await claimDuties(database, 'other', { room: new Map([['environment', 5]]), leaseMs: 5_000 }))
+          .length,
+    )
     .toBe(1);
   expect(await holdDuty(database, slow)).toBe(false);
   await releaseDuty(database, slow, 0);
-  expect(await claimDuties(database, 'third', { limit: 5, leaseMs: 50 })).toEqual([]);
+  expect(await claimDuties(database, 'third', { room: new Map([['environment', 5]]), leaseMs: 50 })).toEqual(
+    [],
+  );
 });
 
 test('a duty that is parked is not claimed again', async () => {
   await ensureDuty(database, 'run', 'poisoned');
-  const [duty] = await claimDuties(database, 'c', { limit: 1, leaseMs: 50 });
+  const [duty] = await claimDuties(database, 'c', { room: new Map([['run', 1]]), leaseMs: 50 });
   if (!duty) throw new Error('unreachable');
   await failDuty(database, duty, { dueInMs: 0, parked: 'its data is broken' });
-  expect(await claimDuties(database, 'c', { limit: 1, leaseMs: 50 })).toEqual([]);
+  expect(await claimDuties(database, 'c', { room: new Map([['run', 1]]), leaseMs: 50 })).toEqual([]);
 });
 
 test('a reader in the order of positions misses no event whose transaction commits late', async () => {

@@ -1,4 +1,5 @@
 import type { Grant, StepFinished } from '@holdfast/contract/agent/protocol.ts';
+import { systemCode } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { stepSetting } from '@holdfast/core/pipeline/loss.ts';
 import type { StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
@@ -30,6 +31,8 @@ import { type Attempt, conclusionOf, type Ended, maskAll, reportOf, stepName } f
 const RETRY = { firstMs: 1_000, mostMs: 30_000 };
 /** Whatever it was for want of may come back: the budget of losses must not be spent in a moment. */
 const GIVE_BACK = { firstMs: 10_000, mostMs: 10_000 };
+
+const DISK_FAULTS = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 
 interface Turn {
   readonly step: StepDefinition;
@@ -119,15 +122,7 @@ export class JobRun {
       if (!this.fenced) await this.finish();
     } catch (error) {
       this.world.log.error({ err: error, job: jobId }, 'job broke');
-      if (!this.fenced)
-        await this.world.report({
-          kind: 'jobFinished',
-          jobId,
-          epoch: this.grant.epoch,
-          conclusion: 'failed',
-          outputs: {},
-          reason: this.masks.hide((error as Error).message),
-        });
+      if (!this.fenced) await this.breakOff(error);
     } finally {
       killStepGroups(this.folder.steps);
       await removeJobFolder(this.folder).catch((error: unknown) =>
@@ -177,6 +172,20 @@ export class JobRun {
     this.fenced = true;
     const { jobId, epoch } = this.grant;
     await this.world.report({ kind: 'leaseReturned', jobId, epoch, checkpoint, reason });
+  }
+
+  private async breakOff(error: unknown): Promise<void> {
+    const reason = this.masks.hide((error as Error).message);
+    if (DISK_FAULTS.has(systemCode(error) ?? '')) return this.giveBack(null, `the agent's disk: ${reason}`);
+    const { jobId, epoch } = this.grant;
+    await this.world.report({
+      kind: 'jobFinished',
+      jobId,
+      epoch,
+      conclusion: 'failed',
+      outputs: {},
+      reason,
+    });
   }
 
   private keep(running: RunningStep | null): void {

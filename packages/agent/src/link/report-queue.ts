@@ -1,10 +1,12 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Exchange, Report, ReportResult } from '@holdfast/contract/agent/protocol.ts';
 import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
+import type { Logger } from 'pino';
 
 /**
  * Reports as a numbered stream of this session, kept on disk until they are answered: a controller
- * that is away costs no result, and an agent that restarts still has what it did not get to say.
+ * that is away costs no result, and an agent that restarts still has what it did not get to say. A
+ * disk that takes nothing keeps nobody from saying it meanwhile.
  */
 const REQUEST_BYTES = 4 * 1024 * 1024;
 
@@ -20,9 +22,12 @@ export class ReportQueue {
   private waiting: Entry[] = [];
   private next = 1;
   private readonly listeners = new Map<number, (result: ReportResult) => void>();
+  private readonly log: Logger;
+  private kept = true;
 
-  constructor(file: string) {
+  constructor(file: string, log: Logger) {
     this.file = file;
+    this.log = log;
     for (const entry of leftOver(file)) this.add(entry);
   }
 
@@ -82,10 +87,17 @@ export class ReportQueue {
 
   private save(): void {
     const draft = `${this.file}.tmp`;
-    writeFileSync(draft, JSON.stringify(this.waiting.map(({ report, log }) => ({ report, log }))), {
-      mode: 0o600,
-    });
-    renameSync(draft, this.file);
+    const entries = this.waiting.map(({ report, log }) => ({ report, log }));
+    try {
+      writeFileSync(draft, JSON.stringify(entries), { mode: 0o600 });
+      renameSync(draft, this.file);
+      this.kept = true;
+    } catch (error) {
+      // Once, and not for every report: all of them are written with the next one that can be.
+      if (this.kept)
+        this.log.warn({ err: error }, 'reports cannot be kept on disk; they are sent all the same');
+      this.kept = false;
+    }
   }
 }
 

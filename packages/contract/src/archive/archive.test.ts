@@ -48,13 +48,15 @@ test('the same bytes in give the same digest out, whatever their order and times
   expect(await digest(one)).not.toBe(await digest(two));
 });
 
-test('what is packed faithfully comes back with modes, links and empty folders', async () => {
+test('what is packed faithfully comes back with modes, times, links and empty folders', async () => {
   const folder = makeTree('tree', ['a.txt', 'sub/b.txt']);
   chmodSync(join(folder, 'a.txt'), 0o750);
+  utimesSync(join(folder, 'a.txt'), 1_700_000_000, 1_700_000_000.125);
   const back = join(root, 'back');
   mkdirSync(back);
   await unpackFolder(packFolder(folder, { form: 'faithful' }), back);
   expect(lstatSync(join(back, 'a.txt')).mode & 0o777).toBe(0o750);
+  expect(lstatSync(join(back, 'a.txt')).mtimeMs).toBe(1_700_000_000_125);
   expect(readlinkSync(join(back, 'link'))).toBe('sub/b.txt');
   expect(lstatSync(join(back, 'sub', 'empty')).isDirectory()).toBe(true);
   expect(readFileSync(join(back, 'sub', 'b.txt'), 'utf8')).toBe('content of sub/b.txt');

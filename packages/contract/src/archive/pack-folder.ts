@@ -59,6 +59,8 @@ async function addEntry(
     name: stats.isDirectory() ? `${path}/` : path,
     mode: canonical ? (executable ? 0o755 : 0o644) : stats.mode & 0o7777,
     mtime: canonical ? new Date(0) : stats.mtime,
+    // The plain header has whole seconds, and make(1) compares what was built within one.
+    ...(!canonical && { pax: { mtime: (stats.mtimeMs / 1_000).toFixed(6) } }),
     uid: 0,
     gid: 0,
     uname: '',

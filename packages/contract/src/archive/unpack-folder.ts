@@ -37,8 +37,14 @@ export async function unpackFolder(archive: Readable, folder: string): Promise<v
   // Times and modes of folders last: writing into them changes the one and may need the other.
   for (const { path, header } of folders.reverse()) {
     await chmod(path, plainMode(header, 0o755));
-    if (header.mtime) await utimes(path, header.mtime, header.mtime);
+    const time = timeOf(header);
+    if (time) await utimes(path, time, time);
   }
+}
+
+function timeOf({ pax, mtime }: Header): Date | undefined {
+  const seconds = Number((pax as { readonly mtime?: string } | null)?.mtime ?? Number.NaN);
+  return Number.isFinite(seconds) ? new Date(seconds * 1_000) : mtime;
 }
 
 function safePath(name: string, links: ReadonlySet<string>): string {
@@ -71,7 +77,8 @@ async function place(path: string, entry: Readable & { readonly header: Header }
   if ((header.size ?? 0) <= SMALL_BYTES) return placeSmall(path, entry, mode);
   await pipeline(entry, createWriteStream(path, { mode, flags: 'wx' }));
   await chmod(path, mode);
-  if (header.mtime) await utimes(path, header.mtime, header.mtime);
+  const time = timeOf(header);
+  if (time) await utimes(path, time, time);
 }
 
 /** Synchronous on purpose: five waits a file would cost more than the file (fifty thousand of them took a minute). */
@@ -85,7 +92,8 @@ async function placeSmall(
   try {
     writeSync(handle, bytes);
     fchmodSync(handle, mode);
-    if (entry.header.mtime) futimesSync(handle, entry.header.mtime, entry.header.mtime);
+    const time = timeOf(entry.header);
+    if (time) futimesSync(handle, time, time);
   } finally {
     closeSync(handle);
   }

@@ -1,4 +1,5 @@
 import type { Exchange, ExchangeAnswer, InstanceObservation } from '@holdfast/contract/agent/protocol.ts';
+import type { LeaseKey } from '@holdfast/core/pipeline/ports.ts';
 import { hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { appendEvent } from '@holdfast/postgres/events/event-store.ts';
 import { noteStartTime } from '@holdfast/postgres/release/release-store.ts';
@@ -7,6 +8,7 @@ import type { Services } from '../services.ts';
 import { type ExchangeParts, exchange } from './exchange.ts';
 import { grantsOf } from './grants.ts';
 import { ordersOf } from './orders.ts';
+import { takeBack } from './take-back.ts';
 
 /** The whole of a round trip: leases by the pipeline, instances of releases beside it. */
 export async function answerExchange(
@@ -18,9 +20,20 @@ export async function answerExchange(
   const answer = { results: [...results], leases: [...leases], intent };
   if (message.bye) services.hints.send('jobs');
   if (!message.full || message.bye) return { ...answer, grants: [] };
-  const grants = [...(await grantsOf(services, granted))];
-  if (!host) return { ...answer, grants };
-  return { ...answer, grants, orders: await ordersOf(services, services.database, message.agentId) };
+  const { grants, broken } = await grantsOf(services, granted);
+  for (const { lease, error } of broken) await giveUp(services, lease, error);
+  const full = { ...answer, grants: [...grants] };
+  if (!host) return full;
+  return { ...full, orders: await ordersOf(services, services.database, message.agentId) };
+}
+
+/** Nobody can run it as it is: a loss, so that another controller may try, but not for ever. */
+async function giveUp(services: Services, seen: LeaseKey, error: Error): Promise<void> {
+  services.log.error({ err: error, job: seen.jobId }, 'no grant can be made');
+  const loss = { lost: true, spoilt: null, reason: error.message };
+  await services.pipeline
+    .transaction((tx) => takeBack(services, tx, { seen, loss }))
+    .catch((failure: unknown) => services.log.error({ err: failure, job: seen.jobId }, 'job not taken back'));
 }
 
 async function applyObservations(services: Services, message: Exchange): Promise<void> {

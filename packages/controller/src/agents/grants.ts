@@ -1,8 +1,9 @@
 import type { Grant } from '@holdfast/contract/agent/protocol.ts';
+import { isUnavailable } from '@holdfast/contract/errors.ts';
 import { jobValues } from '@holdfast/core/pipeline/decide.ts';
 import type { Job, JobDefinition, Run } from '@holdfast/core/pipeline/pipeline.ts';
 import type { LeaseKey } from '@holdfast/core/pipeline/ports.ts';
-import { currentSecrets } from '@holdfast/postgres/access/secret-store.ts';
+import { currentSecrets, type SecretRow } from '@holdfast/postgres/access/secret-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import {
   findJob,
@@ -16,22 +17,42 @@ import { secretNames } from '@holdfast/workflow/secret-names.ts';
 import type { Services } from '../services.ts';
 import { secretPurpose } from '../vault/secret-references.ts';
 
-/** Grants of leases that are still held as they were seen; a run of many jobs is read once. */
-export async function grantsOf(services: Services, leases: readonly LeaseKey[]): Promise<readonly Grant[]> {
+/**
+ * Grants of leases that are still held as they were seen; a run of many jobs is read once. One that
+ * cannot be made, for a secret that cannot be read or a definition that makes no sense, is told of,
+ * and the others are none the worse for it.
+ */
+export async function grantsOf(services: Services, leases: readonly LeaseKey[]): Promise<Grants> {
   const { database } = services;
   const runs = new Map<string, RunInGrants>();
   const grants: Grant[] = [];
+  const broken: BrokenGrant[] = [];
   for (const lease of leases) {
     const job = await findJob(database, lease.jobId);
     if (!job || job.epoch !== lease.epoch || job.ended_at !== null) continue;
-    const known = runs.get(job.run_id) ?? {
-      row: (await findRun(database, job.run_id)) as RunRow,
-      jobs: (await jobsOf(database, job.run_id)).map(jobOf),
-    };
-    runs.set(job.run_id, known);
-    grants.push(await grantOf(services, job, known));
+    try {
+      const known = runs.get(job.run_id) ?? {
+        row: (await findRun(database, job.run_id)) as RunRow,
+        jobs: (await jobsOf(database, job.run_id)).map(jobOf),
+      };
+      runs.set(job.run_id, known);
+      grants.push(await grantOf(services, job, known));
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      broken.push({ lease, error: error as Error });
+    }
   }
-  return grants;
+  return { grants, broken };
+}
+
+export interface Grants {
+  readonly grants: readonly Grant[];
+  readonly broken: readonly BrokenGrant[];
+}
+
+interface BrokenGrant {
+  readonly lease: LeaseKey;
+  readonly error: Error;
 }
 
 interface RunInGrants {
@@ -106,11 +127,17 @@ async function openSecrets(
   for (const name of wanted) {
     const secret = known.get(name);
     // GitHub: an unset secret is the empty string.
-    if (secret)
-      opened[name] = services.vault.open(
-        secretPurpose(secret.repository, secret.name, secret.version),
-        secret.sealed,
-      );
+    if (secret) opened[name] = openSecret(services, secret);
   }
   return opened;
+}
+
+function openSecret({ vault }: Services, { repository, name, version, sealed }: SecretRow): string {
+  try {
+    return vault.open(secretPurpose(repository, name, version), sealed);
+  } catch (error) {
+    throw new Error(`the secret ${name} cannot be read with this controller's keys; set it again`, {
+      cause: error,
+    });
+  }
 }

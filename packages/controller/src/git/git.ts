@@ -15,20 +15,26 @@ const ENVIRONMENT = {
   GIT_CONFIG_KEY_1: 'core.hooksPath',
   GIT_CONFIG_VALUE_1: '/dev/null',
 };
+/** Of a fetch of everything. */
 const TIMEOUT_MS = 120_000;
 
-export function git(folder: string | null, words: readonly string[]): Promise<string> {
+export function git(
+  folder: string | null,
+  words: readonly string[],
+  timeoutMs = TIMEOUT_MS,
+): Promise<string> {
   const where = folder === null ? [] : ['-C', folder];
   return new Promise((done, fail) => {
     execFile(
       'git',
       [...where, ...words],
-      { env: { ...process.env, ...ENVIRONMENT }, timeout: TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 },
+      { env: { ...process.env, ...ENVIRONMENT }, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
         if (!error) return done(stdout);
         const lines = stderr.trim().split('\n');
-        const said = lines.find((line) => /^(fatal|error): /.test(line)) ?? (lines.at(-1) || error.message);
-        // No cause: Node's error repeats the whole command line.
+        const late = error.killed ? `no answer within ${timeoutMs / 1_000} s` : `it ended with ${error.code}`;
+        // Node's error repeats the whole command line: neither its sentence nor itself as the cause.
+        const said = lines.find((line) => /^(fatal|error): /.test(line)) ?? (lines.at(-1) || late);
         fail(new HoldfastError('gitFailed', `git ${words[0]} failed: ${withoutPassword(said)}`));
       },
     );

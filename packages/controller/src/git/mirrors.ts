@@ -25,6 +25,8 @@ export interface Commit {
 }
 
 const DRAFT = 'source-';
+/** A list of refs is a page of text: a host that takes longer has hung, and is asked again. */
+const LIST_MS = 20_000;
 /** Many runs of one commit come in a burst; what a commit holds does not change. */
 const READS = { most: 500, forMs: 60_000 };
 const CAPTURES = { most: 50, forMs: 60_000 };
@@ -46,7 +48,7 @@ export class GitMirrors {
   /** Ref → commit at the host, branches and tags. */
   async refs(repository: Repository): Promise<Record<string, string>> {
     checkUrl(repository.url);
-    const listed = await git(null, ['ls-remote', '--heads', '--tags', '--', repository.url]);
+    const listed = await git(null, ['ls-remote', '--heads', '--tags', '--', repository.url], LIST_MS);
     const refs: Record<string, string> = {};
     for (const line of listed.split('\n')) {
       const [commit, ref] = line.split('\t');

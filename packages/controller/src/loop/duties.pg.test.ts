@@ -57,12 +57,40 @@ test.each([
   ['an outage', () => new HoldfastError('databaseUnavailable', 'away')],
   ['a full disk', () => Object.assign(new Error('no space'), { code: 'ENOSPC' })],
   ['a network', () => new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') })],
-  ['a kind that this version does not know', () => new Error('no handler for duty watch')],
+  ['an error of nobody knows what', () => new Error('watched in vain')],
   ['a lock that is not to be had', () => Object.assign(new Error('busy'), { code: '55P03' })],
 ])('%s never parks a duty', async (_, failure) => {
   const database = await server.database();
   expect(await perform(database, failure, 8)).toEqual({ poisoned: 8, sound: 8 });
   expect(await parkedReason(database, 'watch', 'poisoned')).toBeNull();
+});
+
+test('duties of a kind that hang leave those of another their places', async () => {
+  const database = await server.database();
+  const { promise: answer, resolve } = Promise.withResolvers<null>();
+  const begun: string[] = [];
+  const handler = (kind: string, work: () => Promise<null>) => {
+    return async () => {
+      begun.push(kind);
+      return work();
+    };
+  };
+  const duties = new Duties({
+    database,
+    holder: 'controller-1',
+    handlers: { poll: handler('poll', () => answer), watch: handler('watch', async () => null) },
+    log: pino({ level: 'silent' }),
+    ended: () => {},
+  });
+  for (let each = 0; each < 40; each += 1) await ensureDuty(database, 'poll', `of host ${each}`);
+  await ensureDuty(database, 'later version', 'unknown here');
+  await duties.look();
+  await duties.look();
+  await ensureDuty(database, 'watch', 'quick');
+  await duties.look();
+  resolve(null);
+  await duties.stop();
+  expect(begun).toEqual([...Array.from({ length: 8 }, () => 'poll'), 'watch']);
 });
 
 test('while its handler works, a duty is nobody else’s', async () => {

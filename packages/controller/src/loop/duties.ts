@@ -11,8 +11,8 @@ import type { Logger } from 'pino';
 import { isOwnFault, OWN_FAULTS_AT_MOST } from './own-fault.ts';
 
 /**
- * Claims due duties and performs each by its kind, side by side: a slow one (a git host that hangs)
- * delays no other. A handler says in how many milliseconds the duty is due again, or null when it
+ * Claims due duties and performs each by its kind, side by side: slow ones (of a git host that hangs)
+ * delay none of another kind, and of a kind that this version does not know none is taken. A handler says in how many milliseconds the duty is due again, or null when it
  * has removed it. While it works its lease is renewed. A fault of the program's own that returns
  * again and again parks its duty with the reason: one poisoned row stops one thing and no
  * controller. An outage never parks anything; it is tried again for ever.
@@ -28,13 +28,14 @@ export interface DutiesOptions {
   readonly ended: () => void;
 }
 
-const AT_ONCE = 24;
+/** Of one kind. */
+const AT_ONCE = 8;
 const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;
 
 export class Duties {
   private readonly options: DutiesOptions;
-  private readonly running = new Set<Promise<void>>();
+  private readonly running = new Map<Promise<void>, string>();
 
   constructor(options: DutiesOptions) {
     this.options = options;
@@ -43,27 +44,30 @@ export class Duties {
   /** Starts what is due and fits. */
   async look(): Promise<void> {
     const { database, holder, ended } = this.options;
-    const limit = AT_ONCE - this.running.size;
-    if (limit <= 0) return;
-    for (const duty of await claimDuties(database, holder, { limit, leaseMs: LEASE_MS })) {
+    for (const duty of await claimDuties(database, holder, { room: this.room(), leaseMs: LEASE_MS })) {
       const done: Promise<void> = this.perform(duty).finally(() => {
         this.running.delete(done);
         ended();
       });
-      this.running.add(done);
+      this.running.set(done, duty.kind);
     }
   }
 
   async stop(): Promise<void> {
-    await Promise.allSettled(this.running);
+    await Promise.allSettled(this.running.keys());
+  }
+
+  private room(): ReadonlyMap<string, number> {
+    const kinds = [...this.running.values()];
+    const places = (kind: string) => AT_ONCE - kinds.filter((one) => one === kind).length;
+    return new Map(Object.keys(this.options.handlers).map((kind) => [kind, places(kind)]));
   }
 
   private async perform(duty: Duty): Promise<void> {
     const { database, handlers } = this.options;
     const renewing = setInterval(() => void renewDuty(database, duty, LEASE_MS).catch(() => {}), RENEW_MS);
     try {
-      const handler = handlers[duty.kind];
-      if (!handler) throw new Error(`no handler for duty ${duty.kind}`);
+      const handler = handlers[duty.kind] as DutyHandler;
       const dueInMs = await handler(duty);
       clearInterval(renewing);
       if (dueInMs !== null) await releaseDuty(database, duty, dueInMs);

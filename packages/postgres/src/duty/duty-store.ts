@@ -56,21 +56,24 @@ export async function renewDuty(sql: Queryable, duty: Duty, leaseMs: number): Pr
 /** Times in such a row are of no use: they would keep everybody waiting until the clock is there again. */
 const CLOCK_WENT_BACK = `written_at > clock_timestamp() + interval '1 second'`;
 
+/** Of each kind at most as many as there is room for: those of one that hangs leave the others theirs. */
 export async function claimDuties(
   sql: Queryable,
   holder: string,
-  options: { readonly limit: number; readonly leaseMs: number },
+  options: { readonly room: ReadonlyMap<string, number>; readonly leaseMs: number },
 ): Promise<readonly Duty[]> {
   const claimed = await sql.query<Duty>(
-    `UPDATE duty SET holder = $1, epoch = epoch + 1, leased_until = clock_timestamp() + $3 * interval '1 millisecond',
+    `UPDATE duty SET holder = $1, epoch = epoch + 1, leased_until = clock_timestamp() + $4 * interval '1 millisecond',
        written_at = clock_timestamp()
      WHERE (kind, id) IN (
-       SELECT kind, id FROM duty
-       WHERE parked IS NULL AND ((due_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until <= clock_timestamp()))
-         OR ${CLOCK_WENT_BACK})
-       ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+       SELECT due.kind, due.id FROM unnest($2::text[], $3::int[]) AS room(kind, places) CROSS JOIN LATERAL (
+         SELECT kind, id FROM duty
+         WHERE duty.kind = room.kind AND parked IS NULL
+           AND ((due_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until <= clock_timestamp()))
+             OR ${CLOCK_WENT_BACK})
+         ORDER BY due_at LIMIT room.places FOR UPDATE SKIP LOCKED) AS due)
      RETURNING kind, id, epoch, failures`,
-    [holder, options.limit, options.leaseMs],
+    [holder, [...options.room.keys()], [...options.room.values()], options.leaseMs],
   );
   return claimed.rows;
 }
