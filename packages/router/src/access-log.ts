@@ -16,9 +16,11 @@ export class AccessLog {
 
   note(request: IncomingMessage, response: ServerResponse): void {
     const startedAt = performance.now();
+    // A request that is destroyed has no socket any more.
+    const client = request.socket.remoteAddress;
     response.once('close', () =>
       this.log.info({
-        client: request.socket.remoteAddress,
+        client,
         method: request.method,
         path: (request.url ?? '').split('?', 1)[0],
         status: response.headersSent ? response.statusCode : null,

@@ -5,6 +5,7 @@ import { createServer as createNetServer, type ListenOptions, type Server as Net
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Logger } from 'pino';
+import { sayLast } from './say-last.ts';
 
 /**
  * Where users' connections come in: HTTP/1.1, with TLS where a certificate is given. Slow clients
@@ -62,7 +63,10 @@ export class Front {
     const options = { ...LIMITS, shouldUpgradeCallback: isWebSocket };
     if (tls === null) this.server = createServer(options, onRequest);
     else {
-      const server = createSecureServer({ ...options, ...readPair(tls) }, onRequest);
+      const server = createSecureServer(
+        { ...options, handshakeTimeout: LIMITS.headersTimeout, ...readPair(tls) },
+        onRequest,
+      );
       this.server = server;
       this.watch = watchPair(tls, log, (pair) => server.setSecureContext(pair));
     }
@@ -166,12 +170,11 @@ function isWebSocket(request: IncomingMessage): boolean {
 }
 
 function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
-  if (!socket.writable) return void socket.destroy();
   const line =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? '431 Request Header Fields Too Large'
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? '408 Request Timeout'
         : '400 Bad Request';
-  socket.end(`HTTP/1.1 ${line}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+  sayLast(socket, `HTTP/1.1 ${line}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }

@@ -16,6 +16,7 @@ export class PreviewFront {
   private current: { readonly port: number; readonly front: Front } | null = null;
   private turn: Promise<void> = Promise.resolve();
   private wanted: number | null = null;
+  private leaving = false;
 
   constructor(open: () => Front, where: { readonly host: string; readonly log: Logger }) {
     this.open = open;
@@ -23,10 +24,17 @@ export class PreviewFront {
   }
 
   /** One change after the other; snapshots may come faster than ports open. */
-  follow(port: number | null): Promise<void> {
+  follow(named: number | null): Promise<void> {
+    const port = this.leaving ? null : named;
     this.wanted = port;
     this.turn = this.turn.then(() => this.change(port));
     return this.turn;
+  }
+
+  /** For good, whatever snapshots still come. */
+  close(): Promise<void> {
+    this.leaving = true;
+    return this.follow(null);
   }
 
   private async change(port: number | null): Promise<void> {
@@ -36,15 +44,17 @@ export class PreviewFront {
     await old?.front.close(CLOSE_LIMIT_MS);
     if (port === null) return;
     for (let tries = 0; this.wanted === port; tries += 1) {
-      const front = this.open();
+      let front: Front | null = null;
       try {
+        // Throws where the certificate on the disk does not fit just now.
+        front = this.open();
         await front.listen({ host: this.where.host, port });
         this.current = { port, front };
         return;
       } catch (error) {
         if (tries === 0)
           this.where.log.warn({ err: error, port }, 'the preview address cannot be opened yet');
-        await front.close(0);
+        await front?.close(0);
         await sleep(AGAIN_MS);
       }
     }

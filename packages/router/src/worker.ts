@@ -102,7 +102,7 @@ export async function startWorker(config: RouterConfig, identity: WorkerIdentity
       table.startClosing();
       // close() ends idle keep-alives at once, so it comes after the goodbye, not before.
       await sleep(GOODBYE_MS);
-      await Promise.all([front.close(DRAIN_LIMIT_MS), preview.follow(null)]);
+      await Promise.all([front.close(DRAIN_LIMIT_MS), preview.close()]);
       await link.stop();
       await table.close();
       accessLog?.close();

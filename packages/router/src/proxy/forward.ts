@@ -27,6 +27,13 @@ export interface Exchange {
 /** Node writes a string of this size and the head before it in one piece; for a buffer it gathers pieces (writev). */
 const SMALL_BYTES = 8 * 1024;
 const MALFORMED = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED']);
+/** For one buffer's worth: whoever stopped reading holds no instance. */
+const READ_PATIENCE_MS = 60_000;
+
+/** Nothing was sent: it cannot be passed on as it is. */
+export function isMalformed(error: Error): boolean {
+  return MALFORMED.has((error as { code?: string }).code ?? '');
+}
 
 export function forward(exchange: Exchange, instance: Instance): Promise<Outcome> {
   const { request, response } = exchange;
@@ -104,7 +111,11 @@ class Relay implements Dispatcher.DispatchHandler {
     this.passed = true;
     if (response.write(chunk)) return;
     controller.pause();
-    response.once('drain', () => controller.resume());
+    const late = setTimeout(() => response.destroy(), READ_PATIENCE_MS).unref();
+    response.once('drain', () => {
+      clearTimeout(late);
+      controller.resume();
+    });
   }
 
   onResponseEnd(): void {
@@ -115,13 +126,16 @@ class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.exchange.response.destroyed) return this.finish({ kind: 'clientGone' });
-    if (this.status > 0) {
+    const { status, firstByteMs } = this;
+    // Whoever closes a stream, or stops a download, had an answer.
+    if (this.exchange.response.destroyed)
+      return this.finish(status > 0 ? { kind: 'answered', status, firstByteMs } : { kind: 'clientGone' });
+    if (status > 0) {
       // Headers are out: the only honest end is a broken one.
       this.exchange.response.destroy();
       return this.finish({ kind: 'brokenAnswer', error });
     }
-    if (MALFORMED.has((error as { code?: string }).code ?? '')) return this.finish({ kind: 'badRequest' });
+    if (isMalformed(error)) return this.finish({ kind: 'badRequest' });
     this.finish({ kind: this.controller ? 'noAnswer' : 'nothingWritten', error });
   }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { WHOLE } from '@holdfast/core/traffic/traffic.ts';
 import type { Dispatcher } from 'undici';
 import type { Counter } from './counter.ts';
+import { isMalformed } from './forward.ts';
 import { forwardedHeaders } from './headers.ts';
 import type { RoutingTable } from './routing-table.ts';
 
@@ -39,9 +40,10 @@ export class Mirror {
     let status = 0;
     let firstByteMs = 0;
     let late: NodeJS.Timeout | undefined;
-    const end = (answered: boolean) => {
+    const end = (answered: boolean, counts = true) => {
       clearTimeout(late);
       claim.instance.end();
+      if (!counts) return;
       const failed = !answered || status >= 500;
       counter.count(claim.group, { failed, ms: answered ? firstByteMs : now() - startedAt, bucket });
     };
@@ -63,8 +65,9 @@ export class Mirror {
         },
         onResponseData: () => {},
         onResponseEnd: () => end(true),
-        // An answer that had begun and was cut for its length says nothing against the candidate.
-        onResponseError: () => end(status > 0),
+        // An answer that had begun and was cut for its length says nothing against the candidate,
+        // nor does a request that cannot be passed on.
+        onResponseError: (_controller, error) => end(status > 0, !isMalformed(error)),
       },
     );
   }

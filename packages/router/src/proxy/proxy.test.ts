@@ -227,6 +227,50 @@ test('a WebSocket handshake goes to another instance when one refuses the connec
   }
 });
 
+test('an application that refuses a handshake answers that one request, and the connection ends', async () => {
+  const asked: string[] = [];
+  const refusing = await instance((incoming, response) => {
+    asked.push(incoming.url ?? '');
+    response.writeHead(401, { 'x-why': 'nobody', connection: 'keep-alive' });
+    response.write('not ');
+    response.end('you');
+  });
+  const { port } = await router([refusing]);
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /ws HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n');
+  socket.write('GET /of-another-user HTTP/1.1\r\nhost: x\r\n\r\n');
+  const heard: Buffer[] = [];
+  socket.on('data', (chunk) => heard.push(chunk)).on('error', () => {});
+  await new Promise((done) => socket.once('close', done));
+  const text = Buffer.concat(heard).toString();
+  expect(text).toMatch(
+    /^HTTP\/1.1 401 Unauthorized\r\nx-why: nobody\r\n[\s\S]*connection: close\r\n\r\nnot you$/,
+  );
+  expect(asked).toEqual(['/ws']);
+});
+
+test('an upload that its instance cuts short costs that request, and a client that is refused early may send the rest', async () => {
+  const bytes = Buffer.alloc(4 * 1024 * 1024, 'x');
+  const refusing = await instance((incoming, response) => {
+    if (incoming.url === '/cut') return void incoming.once('data', () => incoming.socket.destroy());
+    response.writeHead(413);
+    response.end('too much');
+  });
+  const { port } = await router([refusing]);
+  // A client that reads nothing until everything is sent.
+  const send = async (path: string) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.on('error', () => {});
+    socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: ${bytes.length}\r\n\r\n`);
+    await new Promise((done) => socket.write(bytes, done));
+    const first = await new Promise<string>((done) => socket.once('data', (chunk) => done(String(chunk))));
+    socket.destroy();
+    return first;
+  };
+  expect(await send('/cut')).toMatch(/^HTTP\/1.1 502/);
+  expect(await send('/refused')).toMatch(/^HTTP\/1.1 413/);
+}, 20_000);
+
 /** Stable answers everybody; the candidate has no share and is reached by name, preview and copies. */
 async function canary(access: Partial<CandidateAccess>) {
   const mirrored: string[] = [];

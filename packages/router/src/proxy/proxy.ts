@@ -90,6 +90,8 @@ export class ReverseProxy {
       if (!claim) return refuse(response, 503, 'no instance of this application is ready');
       if (claim.instance.inFlight > limits.inFlightPerInstance) {
         claim.instance.end();
+        // Nobody else hears of an instance that hangs until it is full.
+        counter.count(claim.group, { failed: true, ms: 0, bucket: user.bucket });
         return refuse(response, 503, 'the application is overloaded');
       }
       if (tried === 1 && claim.group.name !== 'candidate') this.mirror.offer(request, user.bucket);
@@ -126,7 +128,9 @@ export class ReverseProxy {
     readonly counter: Counter;
   }): void {
     const { response, claim, outcome, user, startedAt, counter } = end;
-    if (outcome.kind === 'clientGone' && this.options.now() - startedAt < PATIENT_CLIENT_MS) return;
+    // One that left before all of its body was here waited for nobody but itself.
+    const isImpatient = !response.req.complete || this.options.now() - startedAt < PATIENT_CLIENT_MS;
+    if (outcome.kind === 'clientGone' && isImpatient) return;
     const answered = outcome.kind === 'answered';
     const ms = answered ? outcome.firstByteMs : this.options.now() - startedAt;
     counter.count(claim.group, { failed: !answered || outcome.status >= 500, ms, bucket: user.bucket });

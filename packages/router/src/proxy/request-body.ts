@@ -79,15 +79,22 @@ class StreamedBody implements RequestBody {
         const stop = () => request.destroy(new Error('the body came too slowly'));
         let late = setTimeout(stop, patienceMs);
         try {
-          for await (const chunk of request) {
+          for await (const chunk of request.iterator({ destroyOnReturn: false })) {
             clearTimeout(late);
             yield chunk as Buffer;
             late = setTimeout(stop, patienceMs);
           }
         } finally {
           clearTimeout(late);
+          if (!request.complete) discard(request, patienceMs);
         }
       },
     };
   }
+}
+
+/** An answer came before the whole body: a client that reads only when it has sent everything must get there. */
+function discard(request: IncomingMessage, patienceMs: number): void {
+  const late = setTimeout(() => request.destroy(), patienceMs).unref();
+  request.once('close', () => clearTimeout(late)).resume();
 }

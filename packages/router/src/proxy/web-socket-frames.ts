@@ -1,21 +1,18 @@
 /**
  * Follows the frames a server sends (RFC 6455 §5.2), so that a frame of our own can be put between
- * two of its. Counts only what is needed: the handshake's end, header lengths, payload to skip.
+ * two of its. Counts only what is needed: header lengths, payload to skip.
  */
 export class WebSocketFrames {
   closing = false;
-  private inHandshake = true;
-  private tail = '';
   private header: number[] = [];
   private payloadLeft = 0;
 
   get betweenFrames(): boolean {
-    return !this.inHandshake && this.header.length === 0 && this.payloadLeft === 0;
+    return this.header.length === 0 && this.payloadLeft === 0;
   }
 
   follow(chunk: Buffer): void {
-    let at = this.inHandshake ? this.skipHandshake(chunk) : 0;
-    while (at < chunk.length) {
+    for (let at = 0; at < chunk.length; ) {
       if (this.payloadLeft > 0) {
         const skipped = Math.min(this.payloadLeft, chunk.length - at);
         this.payloadLeft -= skipped;
@@ -26,17 +23,6 @@ export class WebSocketFrames {
         this.readHeader();
       }
     }
-  }
-
-  private skipHandshake(chunk: Buffer): number {
-    const text = this.tail + chunk.toString('latin1');
-    const end = text.indexOf('\r\n\r\n');
-    if (end < 0) {
-      this.tail = text.slice(-3);
-      return chunk.length;
-    }
-    this.inHandshake = false;
-    return end + 4 - this.tail.length;
   }
 
   private readHeader(): void {
