@@ -78,7 +78,7 @@ const at = (environment: Name) => ({ app: 'app', environment });
 const view = (name: Name): Promise<EnvironmentView> =>
   bench.machine.client('showEnvironment', { params: at(name) });
 const rolloutOf = async (name: Name): Promise<RolloutView> => (await view(name)).rollout as RolloutView;
-const steer = (id: string, verb: 'advance' | 'abort' | 'retry') =>
+const steer = (id: string, verb: 'advance' | 'abort' | 'retry' | 'pause' | 'resume') =>
   bench.machine.client('steerRollout', { params: { id, verb } });
 const reach = (name: Name, state: RolloutView['state']) =>
   until(`${name} to be ${state}`, async () => {
@@ -269,7 +269,16 @@ test('a frozen environment starts nothing but a way back; an aborted release is 
   expect(await bench.machine.client('why', { params: { id: rollout } })).toMatchObject({
     sentence: expect.stringContaining('the audit'),
   });
-  const back = await bench.machine.client('rollBack', { params: at('rolling'), body: {} });
+  await steer(rollout, 'pause');
+  await reach('rolling', 'paused');
+  await steer(rollout, 'resume');
+  await until('the freeze to hold who was resumed, too', async () => {
+    const seen = await rolloutOf('rolling');
+    return seen.state === 'planned' && seen.reason?.includes('the audit');
+  });
+  const goBack = () => bench.machine.client('rollBack', { params: at('rolling'), body: {} });
+  const [back, typedTwice] = await Promise.all([goBack(), goBack()]);
+  expect(typedTwice.rollout).toBe(back.rollout);
   await until('the way back', async () => {
     const seen = await bench.machine.client('showRollout', { params: { id: back.rollout } });
     return seen.state === 'rolledBack';

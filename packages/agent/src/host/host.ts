@@ -4,6 +4,8 @@ import type { InstanceObservation, Order } from '@holdfast/contract/agent/protoc
 import { killGroup } from '../shim/shim.ts';
 import { HostedInstance, type InstanceWorld } from './instance.ts';
 
+const UNKNOWN_GRACE_MS = 30_000;
+
 /**
  * The host role: makes this machine have exactly the instances that the controllers order. Orders
  * are complete, so an instance that is not among them is stopped; without any controller, all
@@ -13,6 +15,8 @@ export class Host {
   private readonly world: InstanceWorld;
   private readonly instances = new Map<string, HostedInstance>();
   private readonly told = new Set<string>();
+  /** Told to end, once: to many servers a second SIGTERM means at once. */
+  private readonly unknown = new Set<string>();
 
   constructor(world: InstanceWorld) {
     this.world = world;
@@ -64,7 +68,13 @@ export class Host {
     for (const id of readdirSync(this.world.root)) {
       if (wanted.has(id) || this.instances.has(id) || !HostedInstance.isLeftRunning(this.world.root, id))
         continue;
+      if (this.unknown.has(id)) continue;
+      this.unknown.add(id);
       killGroup(join(this.world.root, id, 'shim'), 'SIGTERM');
+      setTimeout(() => {
+        killGroup(join(this.world.root, id, 'shim'), 'SIGKILL');
+        this.unknown.delete(id);
+      }, UNKNOWN_GRACE_MS).unref();
     }
   }
 }

@@ -45,6 +45,8 @@ export class HostedInstance {
   private shallow: boolean | null = null;
   private stopping = false;
   private sessionGoesOn = false;
+  private sessionBroken: string | null = null;
+  private sessionAgainAt = 0;
   private ended = false;
 
   constructor(world: InstanceWorld, order: Order) {
@@ -213,23 +215,33 @@ export class HostedInstance {
     if (this.state === 'ready') this.world.changed();
   }
 
-  /** The session check is made once, before the first traffic: it costs a login. */
+  /** The session check is made until it holds once, before the first traffic, and not at every look: it costs a login. */
   private async askWhetherReady(): Promise<Readiness> {
     const port = this.port ?? 0;
     const answer = await askReadiness(port, this.order);
     if (!answer.ready || this.sessionGoesOn) return answer;
-    const broken = await askSession(port, this.order);
-    this.sessionGoesOn = broken === null;
-    return broken === null ? answer : { ready: false, reason: broken };
+    if (performance.now() >= this.sessionAgainAt) {
+      this.sessionBroken = await askSession(port, this.order);
+      this.sessionGoesOn = this.sessionBroken === null;
+      this.sessionAgainAt = performance.now() + SESSION_AGAIN_MS;
+    }
+    return this.sessionBroken === null ? answer : { ready: false, reason: this.sessionBroken };
   }
 
   private become(state: InstanceObservation['state'], reason: string | null): void {
     if (this.state === state && this.reason === reason) return;
-    if (state === 'ready') writeFileSync(this.readyMark, '');
+    if (state === 'ready') this.mark();
     else if (this.state === 'ready') rmSync(this.readyMark, { force: true });
     this.state = state;
     this.reason = reason;
     this.world.changed();
+  }
+
+  /** A full disk costs the mark, which only the agent's next process asks for. */
+  private mark(): void {
+    try {
+      writeFileSync(this.readyMark, '');
+    } catch {}
   }
 
   /** How it ended and the last thing it said. */
@@ -250,6 +262,8 @@ export class HostedInstance {
   }
 }
 
+/** Logins that fail are counted against their user somewhere. */
+const SESSION_AGAIN_MS = 5_000;
 const OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** The shim appends, so what was copied can be cut off: one older part is kept. */
@@ -259,8 +273,9 @@ async function rotate(file: string): Promise<void> {
     () => 0,
   );
   if (size < OUTPUT_BYTES) return;
-  await copyFile(file, `${file}.1`);
-  await truncate(file);
+  // Where there is no room for an older part, there is all the more reason to cut.
+  await copyFile(file, `${file}.1`).catch(() => {});
+  await truncate(file).catch(() => {});
 }
 
 async function readTail(file: string): Promise<string> {

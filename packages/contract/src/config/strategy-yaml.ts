@@ -52,7 +52,7 @@ const metric = z
       .url({ protocol: /^https?$/ })
       .optional()
       .describe(
-        'prometheus: its address, by default the first that the controllers may ask; json: what is asked, with {{release}} in it.',
+        'prometheus: its address, by default the first that the controllers may ask; json: what is asked, with {{release}} or {{releaseNumber}} in it.',
       ),
     query: z
       .string()
@@ -64,9 +64,10 @@ const metric = z
     interval: duration.prefault('30s').describe('Between two samples.'),
   })
   .refine(
-    ({ provider, url }) => provider === 'prometheus' || /\{\{release\}\}|%7B%7Brelease%7D%7D/.test(url ?? ''),
+    ({ provider, url }) =>
+      provider === 'prometheus' || /(\{\{|%7B%7B)release(Number)?(\}\}|%7D%7D)/.test(url ?? ''),
     {
-      error: 'a json metric has no past to compare with: its url needs {{release}}',
+      error: 'a json metric has no past to compare with: its url needs {{release}} or {{releaseNumber}}',
       path: ['url'],
     },
   );

@@ -65,7 +65,10 @@ export async function wantedNow(
   const { stable, previous, config } = environment;
   const release = stable ? await findRelease(sql, stable) : null;
   const replicas = release?.config.target.replicas ?? config.target.replicas;
-  return desire({ stable, previous, replicas, keepHot: keepsHot(release?.config ?? config) }, rollout);
+  const former = previous ? await findRelease(sql, previous) : null;
+  const previousReplicas = former?.config.target.replicas ?? replicas;
+  const keepHot = keepsHot(release?.config ?? config);
+  return desire({ stable, previous, replicas, previousReplicas, keepHot }, rollout);
 }
 
 /** Rolling spares the second fleet, unless it is asked for one. */

@@ -108,7 +108,10 @@ interface Deciding {
   readonly view: FleetView;
 }
 
-/** First what people asked, then the tick. A refused request was answered when it was asked. */
+/**
+ * What people asked, or else the tick, which looks again in a moment: circumstances are those of the state
+ * before, and a rollout that was resumed may find a freeze. A refused request was answered when it was asked.
+ */
 async function decideAll(
   sql: Queryable,
   { environment, rollout, view }: Deciding,
@@ -117,11 +120,8 @@ async function decideAll(
   const world = { now: view.now, special: specialFunctions };
   const requests: readonly RolloutEvent[] = await takeRequests(sql, rollout.id);
   const circumstances = await circumstancesOf(sql, environment, { rollout, now: view.now });
-  const seen = { ...circumstances, published: published && requests.length === 0 };
-  const events: readonly RolloutEvent[] = [
-    ...requests,
-    { kind: 'tick', observation: observe(rollout, view, seen) },
-  ];
+  const observation = observe(rollout, view, { ...circumstances, published });
+  const events: readonly RolloutEvent[] = requests.length > 0 ? requests : [{ kind: 'tick', observation }];
   let current = rollout;
   const effects: RolloutEffect[] = [];
   for (const event of events) {

@@ -137,10 +137,14 @@ async function checkHold(sql: Queryable, environment: EnvironmentRow, request: D
   await setHold(sql, environment.id, null);
 }
 
-/** Whether a release that was rolled back from is of these bytes. */
+/** Whether a release that was rolled back from, or is being, is of these bytes. */
 async function wasLeft(sql: Queryable, { id, stable }: EnvironmentRow, digest: string): Promise<boolean> {
   const releases = await listReleases(sql, id, 200);
-  const now = releases.find((release) => release.id === stable)?.number ?? 0;
+  const live = await liveRollouts(sql, id);
+  const serving = releases.filter(
+    (release) => release.id === stable || live.some(({ data }) => isOnItsWay(data, release.id)),
+  );
+  const now = Math.min(...serving.map(({ number }) => number));
   return releases.some(({ number, artifact_digest }) => number > now && artifact_digest === digest);
 }
 
@@ -178,10 +182,17 @@ export async function startRollback(
     return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
   const environment = (await lockEnvironment(sql, request.environment.id)) as EnvironmentRow;
   const { target, kind } = await rollbackTarget(sql, environment, request.to);
+  // Typed twice: it is on its way.
+  const live = (await liveRollouts(sql, environment.id)).find(({ data }) => isOnItsWay(data, target.id));
+  if (live) return { id: live.id, number: target.number };
   await checkSchema(sql, environment.id, target);
   const id = await begin(sql, { environment, kind, release: target, askedBy: request.askedBy, token: null });
   await setHold(sql, environment.id, `rolled back to release ${target.number} by hand`);
   return { id, number: target.number };
+}
+
+function isOnItsWay({ candidate, state, supersededBy }: Rollout, release: string): boolean {
+  return candidate === release && state !== 'aborting' && supersededBy === null;
 }
 
 const RETRIABLE: readonly RolloutState[] = ['aborted', 'failed', 'superseded'];

@@ -435,10 +435,22 @@ test('harm seen while a batch starts is held without stopping more of stable, an
 
 test('the former fleet stays until the rollout is done, whatever is kept afterwards', () => {
   const run = new Driver().until('soaking');
-  const after = { stable: 'r2', previous: 'r1', replicas: 4, keepHot: false };
+  const after = { stable: 'r2', previous: 'r1', replicas: 4, previousReplicas: 6, keepHot: false };
   expect(desire(after, run.rollout).groups.map(({ name }) => name)).toEqual(['candidate', 'previous']);
+  expect(desire(after, run.rollout).groups[1]).toMatchObject({ release: 'r1', replicas: 6 });
   run.until('done');
   expect(desire(after, run.rollout).groups.map(({ name }) => name)).toEqual(['stable']);
+});
+
+test('a rollout that is aborted while it waits starts nothing to abort it', () => {
+  for (const paused of [false, true]) {
+    const run = new Driver();
+    expect(run.rollout.state).toBe('planned');
+    if (paused) run.do({ kind: 'pause' });
+    run.do({ kind: 'abort', reason: 'not now' });
+    expect(run.rollout).toMatchObject({ state: 'aborted', reason: 'not now' });
+    expect(desire(ENVIRONMENT, run.rollout).groups.map(({ name }) => name)).toEqual(['stable', 'previous']);
+  }
 });
 
 test('what a controller of 0.2 dropped is gathered anew', () => {

@@ -30,6 +30,7 @@ import { advance, pause, resume, supersede } from './steer.ts';
 
 /** An abort does not wait longer than this for a mute router: it fails over to stable by itself. */
 const ABORT_PATIENCE_MS = 2_000;
+const WAITING: readonly RolloutState[] = ['planned', 'awaitingApproval', 'expanding'];
 const CRASHES_TOLERATED = 3;
 /** With fewer than half of its instances ready for so long, a candidate has failed its probes. */
 const UNREADY_MS = 5_000;
@@ -51,6 +52,9 @@ export function decide(
       if (rollout.state === 'aborting') return stay(rollout);
       if (rollout.promoted && rollout.heldFor !== 'harm')
         return unfit(rollout, 'aborted; roll back instead: the release is stable already');
+      // Nothing of it runs yet, and nothing of it is started to be ended.
+      if (WAITING.includes(rollout.pausedFrom ?? rollout.state))
+        return to(rollout, 'aborted', { now: world.now, reason: event.reason });
       return abort(rollout, event.reason, world.now);
     case 'reject':
       if (rollout.state !== 'awaitingApproval') return unfit(rollout, 'rejected');

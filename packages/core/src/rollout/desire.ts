@@ -13,6 +13,8 @@ export interface EnvironmentView {
   readonly stable: string | null;
   readonly previous: string | null;
   readonly replicas: number;
+  /** Whoever goes back finds as many as it had. */
+  readonly previousReplicas: number;
   /** The former release keeps running without traffic. */
   readonly keepHot: boolean;
 }
@@ -25,7 +27,7 @@ export interface Desire {
 }
 
 export function desire(environment: EnvironmentView, rollout: Rollout | null): Desire {
-  const { stable, previous, replicas } = environment;
+  const { stable, previous, replicas, previousReplicas } = environment;
   const live = rollout !== null && !isFinal(rollout.state) ? rollout : null;
   const arms = live ? armsOf(live, replicas) : { ...NO_ARMS, stable: replicas };
   const candidate = rollout?.candidate ?? null;
@@ -43,7 +45,7 @@ export function desire(environment: EnvironmentView, rollout: Rollout | null): D
   const needed = live?.promoted === true && live.plan.strategy !== 'rolling';
   const kept = previous !== null && previous !== stable && (environment.keepHot || needed);
   if (kept && !groups.some((group) => group.release === previous))
-    groups.push({ name: 'previous', release: previous, replicas, share: 0 });
+    groups.push({ name: 'previous', release: previous, replicas: previousReplicas, share: 0 });
   return {
     groups,
     access: live ? accessOf(live) : NO_ACCESS,

@@ -83,7 +83,13 @@ export const ALL_READY: Observation = {
   routers: { published: true, acknowledged: true, mute: [], count: 2 },
 };
 
-export const ENVIRONMENT: EnvironmentView = { stable: 'r1', previous: 'r0', replicas: 4, keepHot: true };
+export const ENVIRONMENT: EnvironmentView = {
+  stable: 'r1',
+  previous: 'r0',
+  replicas: 4,
+  previousReplicas: 4,
+  keepHot: true,
+};
 
 export class Driver {
   rollout: Rollout;

@@ -1,6 +1,6 @@
 import { type MigrationPlan, type Step, statement } from '../plan/step.ts';
 import { quoteName, quoteRelation } from '../sql/names.ts';
-import { BACKFILL_SETTING, ofNewRow, triggerFunction, triggerName } from './mirror.ts';
+import { notFilling, ofNewRow, triggerFunction, triggerName } from './mirror.ts';
 import type { Planning } from './planned-change.ts';
 import { rehearsal } from './rehearsal.ts';
 
@@ -37,7 +37,7 @@ BEGIN
   RETURN NEW;
 END $holdfast$`),
       statement(
-        `CREATE TRIGGER ${trigger} BEFORE INSERT${of === 'all' ? ' OR UPDATE' : ''} ON ${relation} FOR EACH ROW WHEN (NEW.${name} IS NULL AND current_setting('${BACKFILL_SETTING}', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION ${made}()`,
+        `CREATE TRIGGER ${trigger} BEFORE INSERT${of === 'all' ? ' OR UPDATE' : ''} ON ${relation} FOR EACH ROW WHEN (NEW.${name} IS NULL AND ${notFilling(planning)}) EXECUTE FUNCTION ${made}()`,
       ),
     ],
     undo: [`DROP TRIGGER IF EXISTS ${trigger} ON ${relation}`, `DROP FUNCTION IF EXISTS ${made}()`],

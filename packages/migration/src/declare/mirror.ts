@@ -31,8 +31,8 @@ export interface MirroredColumn {
   readonly from: string;
 }
 
-/** Set by the executor while it fills rows. */
-export const BACKFILL_SETTING = 'holdfast.backfill';
+/** Set by the executor while it fills rows, to the change whose backfill it is. */
+export const BACKFILL_SETTING = 'holdfast.backfill_of';
 const VERSION_SETTING = 'holdfast.schema_version';
 
 export function mirrorSteps(
@@ -58,7 +58,7 @@ export function mirrorSteps(
     expand: [
       statement(functionText(mirror, planning)),
       statement(
-        `CREATE TRIGGER ${name} BEFORE INSERT OR UPDATE${narrow ? ` OF ${columns}` : ''} ON ${relation} FOR EACH ROW WHEN (current_setting('${BACKFILL_SETTING}', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION ${made}()`,
+        `CREATE TRIGGER ${name} BEFORE INSERT OR UPDATE${narrow ? ` OF ${columns}` : ''} ON ${relation} FOR EACH ROW WHEN (${notFilling(planning)}) EXECUTE FUNCTION ${made}()`,
       ),
     ],
     backfill: [
@@ -108,9 +108,18 @@ export function triggerFunction(planning: Planning): string {
   return `holdfast.keep_${labelOf(planning)}`;
 }
 
+/** Of its own backfill; what another change's backfill writes is followed like anybody's. */
+export function notFilling(planning: Planning): string {
+  return `current_setting('${BACKFILL_SETTING}', true) IS DISTINCT FROM '${changeOf(planning)}'`;
+}
+
 /** Several apps may share a database, and count their versions each for itself. */
-function labelOf({ scope, version, place }: Planning): string {
-  return `${createHash('sha256').update(scope).digest('hex').slice(0, 8)}_${version}_${place}`;
+export function changeOf({ scope, version }: Pick<Planning, 'scope' | 'version'>): string {
+  return `${createHash('sha256').update(scope).digest('hex').slice(0, 8)}_${version}`;
+}
+
+function labelOf(planning: Planning): string {
+  return `${changeOf(planning)}_${planning.place}`;
 }
 
 function functionText(mirror: Mirror, planning: Planning): string {

@@ -174,7 +174,7 @@ export async function doneSteps(
   return new Set(rows.map(({ place }) => place));
 }
 
-/** From the first row again: what is right by now is only read. */
+/** From the first row again: what is right by now is only read. That they are there and not done says so to others. */
 export async function beginAgain(
   sql: Sql,
   { scope, version }: Marked,
@@ -182,9 +182,19 @@ export async function beginAgain(
 ): Promise<void> {
   for (const { phase, place } of steps)
     await sql.query(
-      'DELETE FROM holdfast.step WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4',
+      `UPDATE holdfast.step SET done = false, cursor = NULL, high = NULL, rows = 0, found = 0, at = clock_timestamp()
+       WHERE scope = $1 AND version = $2 AND phase = $3 AND place = $4`,
       [scope, version, phase, place],
     );
+}
+
+/** Whether rows that were filled are to be filled once more. */
+export async function beginsAgain(sql: Sql, { scope, version }: Marked): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    "SELECT 1 FROM holdfast.step WHERE scope = $1 AND version = $2 AND phase = 'backfill' AND NOT done LIMIT 1",
+    [scope, version],
+  );
+  return (rowCount ?? 0) > 0;
 }
 
 /** Nothing of it is left but its fence: wanted again, it begins anew, and whoever is late stays out. */

@@ -6,6 +6,7 @@ import {
   FIRST_BATCH,
 } from '@holdfast/core/migration/batch-size.ts';
 import type { Sql } from '../catalog/read-catalog.ts';
+import { changeOf } from '../declare/mirror.ts';
 import type { BackfillStep } from '../plan/step.ts';
 import { quoteRelation } from '../sql/names.ts';
 import { nextEnd } from './batches.ts';
@@ -59,7 +60,7 @@ export async function nextBatch(session: Session, filling: Backfilling): Promise
   const began = performance.now();
   try {
     const changed = await session.transaction(
-      { lockMs: LOCK_MS, statementMs: STATEMENT_MS, hasty: end !== null },
+      { lockMs: LOCK_MS, statementMs: STATEMENT_MS, hasty: end !== null, fills: changeOf(at) },
       (sql) => (end === null ? finish(sql, at) : change(sql, filling, end)),
     );
     if (end === null) return { ...filling, row: { ...row, done: true } };

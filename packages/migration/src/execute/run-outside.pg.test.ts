@@ -25,6 +25,21 @@ test('a statement that fails for good says so, and a leftover index of a failed 
   await through(source, 'expand');
 });
 
+test('an index whose name another table has is refused, and the other one stays', async () => {
+  await customers(10);
+  await app.query('CREATE TABLE users (mail text); CREATE INDEX by_mail ON users (mail)');
+  const source = sql({ expand: 'CREATE INDEX CONCURRENTLY by_mail ON customers (mail);' });
+  expect(await run(source, 'expand')).toMatchObject({
+    kind: 'failed',
+    reason: expect.stringContaining('by_mail is not an index of customers'),
+  });
+  expect(
+    await rows(
+      "SELECT 'users'::regclass = indrelid AS there FROM pg_index WHERE indexrelid = 'by_mail'::regclass",
+    ),
+  ).toEqual([{ there: true }]);
+});
+
 test('an index without a name is made once, and a leftover of it is cleared away', async () => {
   await customers(10);
   await app.query("ALTER TABLE customers ADD COLUMN code text DEFAULT 'same'");

@@ -22,6 +22,11 @@ export async function runIndex(
     await isMine();
     const there = await stateOf(session, table, index);
     if (there === 'valid') return;
+    if (there === 'elsewhere')
+      throw new HoldfastError(
+        'migrationInvalid',
+        `${nameOf(table, index)} is not an index of ${table}, and the name can be had only once; choose another`,
+      );
     if (there === 'invalid') await session.script(dropText(table, index));
     try {
       await session.script(sql);
@@ -119,10 +124,16 @@ async function stateOf(
   session: Session,
   table: string,
   index: string,
-): Promise<'none' | 'valid' | 'invalid'> {
-  const { rows } = await session.query<{ valid: boolean }>(
-    'SELECT i.indisvalid AS valid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = to_regclass($1) AND c.relname = $2',
+): Promise<'none' | 'valid' | 'invalid' | 'elsewhere'> {
+  // Names are a schema's: what is called so may belong to another table, and be in use.
+  const { rows } = await session.query<{ own: boolean; valid: boolean }>(
+    `SELECT coalesce(i.indrelid = t.oid, false) AS own, coalesce(i.indisvalid, false) AS valid
+     FROM pg_class t JOIN pg_class c ON c.relnamespace = t.relnamespace AND c.relname = $2
+       LEFT JOIN pg_index i ON i.indexrelid = c.oid
+     WHERE t.oid = to_regclass($1)`,
     [quoteRelation(table), index],
   );
-  return rows[0] === undefined ? 'none' : rows[0].valid ? 'valid' : 'invalid';
+  const [there] = rows;
+  if (there === undefined) return 'none';
+  return there.own ? (there.valid ? 'valid' : 'invalid') : 'elsewhere';
 }

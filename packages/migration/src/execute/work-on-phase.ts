@@ -21,6 +21,7 @@ import { blockersOf, PATIENCE_MS } from './blockers.ts';
 import { failureOf, isLockTimeout, isTooLong } from './failure.ts';
 import {
   beginAgain,
+  beginsAgain,
   doneSteps,
   ensureLedger,
   enter,
@@ -103,6 +104,9 @@ async function perform(session: Session, work: Work, plan: MigrationPlan): Promi
   const until = performance.now() + work.budgetMs;
   const lost = await lostPhase(session, work, plan);
   if (lost !== null) return { kind: 'failed', reason: lost };
+  // Whoever found that was killed before it could say so.
+  if (work.phase === 'verify' && (await beginsAgain(session, work)))
+    return { kind: 'differs', reason: 'rows differed, and are filled again' };
   const done = await doneSteps(session, work, work.phase);
   let progress: Progress | null = null;
   for (const [place, step] of plan[work.phase].entries()) {
@@ -129,6 +133,7 @@ const BEFORE: Record<MigrationPhase, readonly (keyof MigrationPlan)[]> = {
 async function lostPhase(session: Session, work: Work, plan: MigrationPlan): Promise<string | null> {
   for (const phase of BEFORE[work.phase]) {
     if ((await doneSteps(session, work, phase)).size >= plan[phase].length) continue;
+    if (phase === 'backfill' && work.phase === 'verify' && (await beginsAgain(session, work))) continue;
     return `the database has lost what was done of the ${phase} phase: it was restored, or failed over to a replica that was behind; abort it and let it begin again`;
   }
   return null;
@@ -233,7 +238,9 @@ async function compare(
       await holdFence(sql, work);
       await beginAgain(sql, work, [
         at,
-        ...plan.backfill.map((_, place): StepAt => ({ ...work, phase: 'backfill', place })),
+        ...plan.backfill
+          .map((_, place): StepAt => ({ ...work, phase: 'backfill', place }))
+          .filter(({ place }) => (step.filledBy ?? place) === place),
       ]);
     });
     return { kind: 'differs', reason: `${found.toLocaleString('en')} ${step.sentence}` };

@@ -33,7 +33,10 @@ export function planOfSql(files: readonly PhaseFile[], catalog: Catalog): Migrat
     verify: files
       .filter(({ phase }) => phase === 'backfill')
       .flatMap(({ path, text }) => parseSql(path, text))
-      .flatMap((one) => comparisonOf(one) ?? []),
+      .flatMap((one, filledBy) => {
+        const step = comparisonOf(one);
+        return step ? { ...step, filledBy } : [];
+      }),
     contract: steps('contract'),
     abort: steps('abort'),
   };

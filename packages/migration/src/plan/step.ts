@@ -53,6 +53,8 @@ export interface CompareStep {
   readonly alias: string;
   readonly where: string;
   readonly sentence: string;
+  /** The step of the backfill that fills these rows; absent: any may, and filling them again changes nothing else. */
+  readonly filledBy?: number;
 }
 
 export interface MigrationPlan {

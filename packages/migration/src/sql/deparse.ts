@@ -2,9 +2,16 @@ import type { ColumnDef, Node } from '@pgsql/types';
 import { deparseSync } from 'pgsql-deparser';
 import { typeText } from './names.ts';
 
+/** Spaces within quotes mean something. */
+const QUOTED_OR_SPACE =
+  /([eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\2\$)|\s+/g;
+
 /** From the grammar's tree back to SQL, for the rewrites. */
 export function statementText(node: Node): string {
-  return deparseSync(node).replaceAll(/\s+/g, ' ').replace(/;\s*$/, '').trim();
+  return deparseSync(node)
+    .replaceAll(QUOTED_OR_SPACE, (_, quoted?: string) => quoted ?? ' ')
+    .replace(/;\s*$/, '')
+    .trim();
 }
 
 export function expressionText(node: Node | undefined): string {

@@ -86,14 +86,19 @@ export async function makeStable(sql: Queryable, id: string, release: string): P
   );
 }
 
-/** Back from a release that was stable for moments; it is not kept as one to return to. */
+/** Back from a release that was stable for moments: one may return to what served before, and not to it. */
 export async function restoreStable(
   sql: Queryable,
   id: string,
   change: { readonly release: string; readonly instead: string },
 ): Promise<void> {
-  await sql.query('UPDATE environment SET stable = $2, previous = NULL WHERE id = $1', [id, change.release]);
   await sql.query('UPDATE release SET served_at = NULL WHERE id = $1', [change.instead]);
+  await sql.query(
+    `UPDATE environment SET stable = $2, previous = (
+       SELECT id FROM release WHERE environment_id = $1 AND served_at IS NOT NULL AND id <> $2
+       ORDER BY served_at DESC LIMIT 1) WHERE id = $1`,
+    [id, change.release],
+  );
 }
 
 export async function setHold(sql: Queryable, id: string, hold: string | null): Promise<void> {

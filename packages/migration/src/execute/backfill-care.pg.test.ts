@@ -1,0 +1,94 @@
+import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { app, customers, declared, openDatabase, rows, run, sql, through, url, work } from './phase-bench.ts';
+import { openSession } from './session.ts';
+import { workOnPhase } from './work-on-phase.ts';
+
+/** Whose rows a backfill leaves alone, and which it does not miss. */
+let server: TestServer;
+let close: () => Promise<void>;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  close = await openDatabase(server);
+});
+afterEach(() => close());
+
+const RENAME = declared('changes:\n  - rename: { table: customers, column: mail, to: email }');
+
+test('what the backfill of another change writes is followed by the columns that are kept twice', async () => {
+  await customers(10);
+  await through(RENAME, 'expand', 'backfill', 'verify');
+  const other = { ...sql({ backfill: 'UPDATE customers SET mail = upper(mail) WHERE id <= 3' }), version: 8 };
+  await through(other, 'expand', 'backfill', 'verify');
+  expect(await rows('SELECT count(*)::int AS differ FROM customers WHERE mail <> email')).toEqual([
+    { differ: 0 },
+  ]);
+});
+
+test('a text keeps its spaces and line ends on the way through the grammar', async () => {
+  await customers(1);
+  await app.query("UPDATE customers SET mail = E'a\\nb  c'");
+  await through(
+    sql({ backfill: "UPDATE customers SET mail = replace(mail, E'\\n', '   ') WHERE mail LIKE E'%\\n%'" }),
+    'expand',
+    'backfill',
+  );
+  expect(await rows('SELECT mail FROM customers')).toEqual([{ mail: 'a   b  c' }]);
+});
+
+test('only what fills the rows that came back is run again', async () => {
+  await customers(10);
+  await app.query('ALTER TABLE customers ADD COLUMN cents int NOT NULL DEFAULT 1, ADD COLUMN email text');
+  const source = sql({
+    backfill:
+      'UPDATE customers SET cents = cents * 100 WHERE id > 0; UPDATE customers SET email = mail WHERE email IS NULL',
+  });
+  await through(source, 'expand', 'backfill');
+  await app.query("INSERT INTO customers (mail) VALUES ('late')");
+  expect(await run(source, 'verify')).toMatchObject({ kind: 'differs' });
+  await through(source, 'backfill', 'verify');
+  expect(await rows('SELECT DISTINCT cents FROM customers WHERE id <= 10')).toEqual([{ cents: 100 }]);
+  expect(await rows("SELECT email FROM customers WHERE mail = 'late'")).toEqual([{ email: 'late' }]);
+});
+
+test('who is killed between finding that rows differ and saying so is followed by one who says it', async () => {
+  await customers(10);
+  await through(RENAME, 'expand', 'backfill');
+  await app.query(
+    "SET holdfast.backfill_of = 'nobody'; ALTER TABLE customers DISABLE TRIGGER USER; UPDATE customers SET mail = 'old' WHERE id = 1; ALTER TABLE customers ENABLE TRIGGER USER",
+  );
+  expect(await run(RENAME, 'verify')).toMatchObject({ kind: 'differs' });
+  // The controller did not hear that.
+  expect(await run(RENAME, 'verify')).toMatchObject({ kind: 'differs' });
+  await through(RENAME, 'backfill', 'verify', 'contract');
+  expect(await rows('SELECT email FROM customers WHERE id = 1')).toEqual([{ email: 'old' }]);
+});
+
+test('a table whose rows the role may not all see is an error, not an empty table', async () => {
+  await customers(10);
+  const [{ database = '' } = {}] = (await rows('SELECT current_database() AS database')) as {
+    database?: string;
+  }[];
+  const role = `owner_of_${database}`;
+  await app.query(`CREATE ROLE "${role}" LOGIN;
+    GRANT CREATE ON DATABASE "${database}" TO "${role}"; GRANT ALL ON SCHEMA public TO "${role}";
+    ALTER TABLE customers OWNER TO "${role}"; ALTER TABLE customers ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE customers FORCE ROW LEVEL SECURITY; CREATE POLICY nobody ON customers USING (false)`);
+  const limited = await openSession([url.replace(/\/\/[^@]*@/, `//${role}@`)], 'limited');
+  try {
+    const source = sql({ backfill: "UPDATE customers SET mail = 'x' WHERE mail <> 'x'" });
+    const outcomes = [];
+    for (const phase of ['expand', 'backfill'] as const)
+      outcomes.push(await workOnPhase(limited, work(source, phase)));
+    expect(outcomes.at(-1)).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringContaining('row-level security'),
+    });
+  } finally {
+    await limited.close();
+  }
+  expect(await rows("SELECT 1 FROM customers WHERE mail = 'x'")).toEqual([]);
+});
