@@ -19,6 +19,7 @@ import { isDuplicate } from './failures.ts';
 import { takeGeneration } from './generation.ts';
 import { migrate } from './migrate.ts';
 import { findPrimary, hostUrls } from './primary.ts';
+import { lockEnvironment, noteLook, upsertEnvironment } from './rollout/environment-store.ts';
 import { attemptsOfJob, startAttempt } from './run/attempt-store.ts';
 import { receiveTrigger } from './run/inbox-store.ts';
 import { appendLog, readLog } from './run/log-store.ts';
@@ -110,6 +111,27 @@ test('several hosts: those that refuse, are silent or do not exist are passed ov
   const urls = ['postgresql://u@127.0.0.1:1/db', 'postgresql://u@no-such-host.invalid/db', database.url];
   expect((await findPrimary(urls)).url).toBe(database.url);
   await expect(findPrimary(urls.slice(0, 2))).rejects.toThrow('none of the 2 database hosts takes writes');
+});
+
+test('a minute in which nobody looked at an environment is a gap', async () => {
+  const { id } = await upsertEnvironment(database, {
+    id: newId(),
+    app: 'watched',
+    name: 'production',
+    config: {} as never,
+    generation: 1,
+  });
+  const look = async () => {
+    await noteLook(database, id);
+    return (await lockEnvironment(database, id))?.watched_since?.getTime() ?? 0;
+  };
+  const age = (text: string) =>
+    database.query('UPDATE environment SET looked_at = looked_at - $2::interval WHERE id = $1', [id, text]);
+  const since = await look();
+  await age('40 seconds');
+  expect(await look()).toBe(since);
+  await age('2 minutes');
+  expect(await look()).toBeGreaterThan(since);
 });
 
 test('a duty is held by one, and who was overtaken saves nothing', async () => {

@@ -35,6 +35,7 @@ export async function gather(
   environment: EnvironmentRow,
   rollout: Rollout | null,
 ): Promise<FleetView> {
+  const now = await databaseNow(sql);
   const yielding = rollout !== null && waits(rollout) ? environment.stable : null;
   const servedId = yielding ?? rollout?.candidate ?? environment.stable;
   const served = servedId ? await findRelease(sql, servedId) : null;
@@ -47,13 +48,13 @@ export async function gather(
     ceiling: wanted.ceiling,
     instances: (await instancesOf(sql, environment.id)).map(instanceOf),
     hosts: hosts.map((host) => ({ agent: host.id, zone: host.zone, address: host.address })),
-    workers: await countedWorkers(sql, environment),
+    workers: await countedWorkers(sql, environment, now),
     snapshot: environment.snapshot,
     sticky: stickinessOf(config),
     drainDeadlineMs: config.drain.deadline,
     abandonAfterMs: ABANDON_AFTER_MS,
     routerLostMs: ROUTER_LOST_MS,
-    now: await databaseNow(sql),
+    now,
   };
 }
 
@@ -79,9 +80,20 @@ export function keepsHot({
   return rollback.hot ?? strategy.kind !== 'rolling';
 }
 
-/** A worker that is silent for minutes no longer counts, and that is told. */
-async function countedWorkers(sql: Queryable, environment: EnvironmentRow): Promise<FleetView['workers']> {
-  const workers = await workersOf(sql, nameOf(environment));
+/**
+ * A worker that is silent for minutes no longer counts, and that is told. While nobody looked, nobody could
+ * hear it either: after an outage all of them routed on, and each has its time to say so.
+ */
+async function countedWorkers(
+  sql: Queryable,
+  environment: EnvironmentRow,
+  now: number,
+): Promise<FleetView['workers']> {
+  const watchedMs = Math.max(0, now - (environment.watched_since?.getTime() ?? now));
+  const workers = (await workersOf(sql, nameOf(environment))).map((worker) => ({
+    ...worker,
+    silenceMs: Math.min(worker.silenceMs, watchedMs),
+  }));
   for (const worker of workers) {
     if (worker.silenceMs < ROUTER_LOST_MS) continue;
     await forgetWorker(sql, worker.id);

@@ -19,6 +19,7 @@ import {
   type EnvironmentRow,
   lockEnvironment,
   makeStable,
+  noteLook,
   restoreStable,
   saveSnapshot,
 } from '@holdfast/postgres/rollout/environment-store.ts';
@@ -49,6 +50,7 @@ import { specialFunctions } from './special-functions.ts';
 export async function watchEnvironment(services: Services, duty: Duty): Promise<number | null> {
   const looked = await services.database.transaction(async (sql) => {
     if (!(await holdDuty(sql, duty))) return { dueInMs: 0, published: false, ordered: false };
+    await noteLook(sql, duty.id);
     const environment = await lockEnvironment(sql, duty.id);
     if (!environment) {
       await dropDuty(sql, duty.kind, duty.id);

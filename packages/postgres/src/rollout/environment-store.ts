@@ -15,6 +15,8 @@ export interface EnvironmentRow {
   readonly config: EnvironmentConfig;
   readonly snapshot: Snapshot;
   readonly revision: number;
+  /** Since when it was looked at without a gap. */
+  readonly watched_since: Date | null;
 }
 
 export async function upsertEnvironment(
@@ -63,6 +65,16 @@ export async function lockEnvironment(sql: Queryable, id: string): Promise<Envir
   return (
     (await sql.query<EnvironmentRow>('SELECT * FROM environment WHERE id = $1 FOR UPDATE', [id])).rows[0] ??
     null
+  );
+}
+
+/** Notes that it is looked at; a minute in which nobody did is a gap. */
+export async function noteLook(sql: Queryable, id: string): Promise<void> {
+  await sql.query(
+    `UPDATE environment SET looked_at = clock_timestamp(), watched_since =
+       CASE WHEN looked_at > clock_timestamp() - interval '1 minute' THEN watched_since ELSE clock_timestamp() END
+     WHERE id = $1 AND (looked_at IS NULL OR looked_at < clock_timestamp() - interval '10 seconds')`,
+    [id],
   );
 }
 
