@@ -52,7 +52,11 @@ interface ReplyLike {
 
 export type FastifyPlugin = (app: FastifyLike) => Promise<void>;
 
-const DRAIN_MS = 30_000;
+/** Under Holdfast as long as it waits until SIGKILL, less the time to close what is open. */
+const DRAIN_MS = Math.min(
+  30_000,
+  Math.max(0, Number(process.env.HOLDFAST_GRACE_MS ?? 31_000) - 1_000) || 30_000,
+);
 const LINGER_MS = 5_000;
 
 export function createHoldfast(options: HoldfastOptions = {}): Holdfast {

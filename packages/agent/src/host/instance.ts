@@ -160,7 +160,7 @@ export class HostedInstance {
     await startShim(this.dir, {
       words: order.command,
       cwd,
-      env: { ...base, ...order.env, PORT: String(this.port) },
+      env: { ...base, HOLDFAST_GRACE_MS: String(order.graceMs), ...order.env, PORT: String(this.port) },
       patienceSeconds: 0,
       identityFile: world.identityFile,
       user: world.user,

@@ -167,6 +167,13 @@ test('a rollback skips analysis, never readiness', () => {
   expect(run.effects).toEqual(['starting', 'ready', 'rollingBack', 'makeStable', 'rolledBack']);
 });
 
+test('a rollback is not over while the release that it returns to serves nobody', () => {
+  const run = new Driver({ kind: 'rollback' }).until('rollingBack');
+  run.tick({ candidate: fleet(0) }, PLAN.readinessDeadlineMs + 1);
+  expect(run.rollout.state).toBe('rollingBack');
+  expect(run.tick({ candidate: fleet(1) }).rollout.state).toBe('rolledBack');
+});
+
 test('an abort does not wait for a mute router for longer than two seconds', () => {
   const run = new Driver().until('analysing').do({ kind: 'abort', reason: 'by hand' });
   const mute = { routers: { ...ALL_READY.routers, acknowledged: false } };
@@ -218,6 +225,20 @@ test('rolling never has more than the ceiling nor fewer than the promised instan
   expect([...seen]).toEqual(
     expect.arrayContaining(['4/1 0', '3/1 2500', '3/2 2500', '2/2 5000', '2/3 5000', '1/3 7500', '1/4 7500']),
   );
+});
+
+test('a rolling update gives what is left of stable no more than its part while it promotes', () => {
+  const steps = rollingSteps({ batch: 5, surge: 1, minAvailable: 6, dwellMs: 500 }, 10);
+  const run = new Driver({ plan: { ...ROLLING_PLAN, replicas: 10, ceiling: 11, steps } });
+  const whole = { candidate: fleet(10), stable: fleet(10), stableReplicas: 10 };
+  for (let ticks = 0; run.rollout.state !== 'promoting' && ticks < 200; ticks += 1) run.tick(whole);
+  expect(run.rollout.state).toBe('promoting');
+  const { groups } = desire({ ...ENVIRONMENT, replicas: 10 }, run.rollout);
+  const stable = groups.find(({ name }) => name === 'stable');
+  const serving = Math.round((run.rollout.weight * 10) / 10_000);
+  const left = stable?.replicas ?? 0;
+  expect(left).toBeGreaterThan(0);
+  expect(stable?.share).toBeLessThanOrEqual(Math.ceil((10_000 * left) / (left + serving)));
 });
 
 test('an aborted rolling update gives traffic back only when stable is whole again', () => {

@@ -108,7 +108,9 @@ function tick(
     case 'promoting':
       return promotingTick(rollout, seen, now);
     case 'rollingBack':
-      return routersFollow(seen) ? finish(rollout, 'rolledBack', now) : stay(rollout);
+      return routersFollow(seen) && serves(rollout, seen, now)
+        ? finish(rollout, 'rolledBack', now)
+        : stay(rollout);
     case 'soaking':
       return soakingTick(rollout, now);
     case 'aborting':
@@ -116,6 +118,12 @@ function tick(
     default:
       return stay(rollout);
   }
+}
+
+/** Whole, or for so long not that some must do: with none at all the routers serve the release that was left. */
+function serves({ plan, stateSince }: Rollout, { candidate }: Observation, now: number): boolean {
+  const late = now - stateSince >= plan.readinessDeadlineMs;
+  return candidate.ready >= (late ? 1 : plan.replicas);
 }
 
 /** What is wanted is published, and every router that counts acts on it. */

@@ -82,12 +82,15 @@ function armsOf(rollout: Rollout, replicas: number): Arms {
       return stepArms(rollout, replicas);
     case 'promoting':
     case 'rollingBack':
-    case 'soaking':
+    case 'soaking': {
+      const stable = stableIn(rollout, replicas);
+      // A few of stable that are left do not carry the share of the many they were.
       return {
-        candidate: { replicas: plan.replicas, share: rollout.weight },
+        candidate: { replicas: plan.replicas, share: shareIn(rollout, stable) },
         baseline: NO_ARM,
-        stable: stableIn(rollout, replicas),
+        stable,
       };
+    }
     case 'aborting':
       // The candidate keeps its instances until stable is whole and every router has let go of them.
       return {

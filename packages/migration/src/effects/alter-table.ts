@@ -50,7 +50,10 @@ export function altered({ cmds }: AlterTableStmt): readonly AlterTableCmd[] {
 
 function effectsOnIndex(statement: AlterTableStmt, catalog: Catalog): Effects {
   const index = relationName(statement.relation);
-  const attaches = altered(statement).some(({ subtype }) => subtype === 'AT_AttachPartition');
+  const subtypes = altered(statement).map(({ subtype }) => subtype);
+  // It is copied while nobody who reads the table may look at it; the table itself is not locked.
+  if (subtypes.includes('AT_SetTableSpace')) return { ...effects([]), known: false };
+  const attaches = subtypes.includes('AT_AttachPartition');
   // The table itself is only looked at; what reads it by this index waits.
   return attaches
     ? effects([lock(catalog.indexTable(index) ?? index, 'ACCESS SHARE', { alone: true })])

@@ -11,7 +11,7 @@ function namesOf(statement: Statement): readonly string[] {
   // IF NOT EXISTS may find one that is in use.
   if (created) return created.if_not_exists ? [] : [relationName(created.relation)];
   const selected = statementAs(statement, 'CreateTableAsStmt');
-  if (selected) return [relationName(selected.into?.rel)];
+  if (selected) return selected.if_not_exists ? [] : [relationName(selected.into?.rel)];
   const view = statementAs(statement, 'ViewStmt');
   if (view) return view.replace ? [] : [relationName(view.view)];
   const index = statementAs(statement, 'IndexStmt');

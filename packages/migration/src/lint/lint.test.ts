@@ -124,6 +124,18 @@ test('what the file itself creates nobody uses yet', () => {
   expect(lint(file(text), unknownCatalog())).toEqual([]);
 });
 
+test('what was checked of one table proves nothing of another, and a moved index is not known', () => {
+  const check = 'ADD CONSTRAINT c CHECK (email IS NOT NULL) NOT VALID';
+  const text = `ALTER TABLE a ${check}; ALTER TABLE a VALIDATE CONSTRAINT c; ALTER TABLE b ALTER COLUMN email SET NOT NULL`;
+  const rules = (sql: string) => lint(file(sql), unknownCatalog()).map(({ rule }) => rule);
+  expect(rules(text)).toContain('set-not-null');
+  expect(rules(text.replaceAll('TABLE b', 'TABLE a'))).not.toContain('set-not-null');
+  expect(lint(file('ALTER INDEX i SET TABLESPACE fast'), unknownCatalog()).some(hinders)).toBe(true);
+  expect(rules('CREATE TABLE IF NOT EXISTS a AS SELECT 1 AS id; CREATE INDEX i ON a (id)')).toContain(
+    'create-index',
+  );
+});
+
 test('a table that may have been there before is not new', () => {
   const text = 'CREATE TABLE IF NOT EXISTS a (id bigint); CREATE INDEX i ON a (id);';
   expect(lint(file(text), unknownCatalog()).map(({ rule }) => rule)).toEqual(['create-index']);

@@ -10,8 +10,12 @@ import type { TrafficGroup } from '@holdfast/core/traffic/traffic.ts';
 interface Open {
   requests: number;
   failed: number;
-  units: Set<number> | null;
-  failedUnits: Set<number> | null;
+  /** Of users who are known; null: nobody is. */
+  users: Set<number> | null;
+  failedUsers: Set<number> | null;
+  /** Requests of nobody that is known: each is a unit. */
+  anonymous: number;
+  failedAnonymous: number;
   readonly latency: Map<number, number>;
   readonly group: Pick<TrafficGroup, 'name' | 'release'>;
 }
@@ -40,12 +44,18 @@ export class Counter {
     answer: { readonly failed: boolean; readonly ms: number; readonly bucket: number | null },
   ): void {
     this.turn();
-    const entry = this.entryOf(group, answer.bucket !== null);
+    const entry = this.entryOf(group);
+    const failed = answer.failed ? 1 : 0;
     entry.requests += 1;
-    if (answer.failed) entry.failed += 1;
-    if (answer.bucket !== null) {
-      entry.units?.add(answer.bucket);
-      if (answer.failed) entry.failedUnits?.add(answer.bucket);
+    entry.failed += failed;
+    if (answer.bucket === null) {
+      entry.anonymous += 1;
+      entry.failedAnonymous += failed;
+    } else {
+      entry.users ??= new Set();
+      entry.users.add(answer.bucket);
+      entry.failedUsers ??= new Set();
+      if (answer.failed) entry.failedUsers.add(answer.bucket);
     }
     const bucket = bucketOf(answer.ms);
     entry.latency.set(bucket, (entry.latency.get(bucket) ?? 0) + 1);
@@ -74,7 +84,7 @@ export class Counter {
     this.second = now;
   }
 
-  private entryOf(group: Pick<TrafficGroup, 'name' | 'release'>, sticky: boolean): Open {
+  private entryOf(group: Pick<TrafficGroup, 'name' | 'release'>): Open {
     if (this.last?.group === group) return this.last;
     const key = `${group.name} ${group.release}`;
     const known = this.open.get(key);
@@ -85,8 +95,10 @@ export class Counter {
     const made: Open = {
       requests: 0,
       failed: 0,
-      units: sticky ? new Set() : null,
-      failedUnits: sticky ? new Set() : null,
+      users: null,
+      failedUsers: null,
+      anonymous: 0,
+      failedAnonymous: 0,
       latency: new Map(),
       group,
     };
@@ -102,9 +114,9 @@ function close(open: Open): GroupCounts {
     release: open.group.release,
     requests: open.requests,
     failed: open.failed,
-    units: open.units?.size ?? open.requests,
-    failedUnits: open.failedUnits?.size ?? open.failed,
-    failedUsers: open.failedUnits ? [...open.failedUnits] : null,
+    units: (open.users?.size ?? 0) + open.anonymous,
+    failedUnits: (open.failedUsers?.size ?? 0) + open.failedAnonymous,
+    failedUsers: open.failedUsers && [...open.failedUsers],
     latency: Object.fromEntries(open.latency),
   };
 }

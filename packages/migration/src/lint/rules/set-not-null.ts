@@ -1,6 +1,7 @@
 import { altered } from '../../effects/alter-table.ts';
 import { constraintDefinition } from '../../effects/column-definition.ts';
 import { isProvedNotNull } from '../../effects/proofs.ts';
+import { relationName } from '../../sql/names.ts';
 import { statementAs } from '../../sql/statement.ts';
 import { notNullLater } from '../not-null-later.ts';
 import { inAlterTable, type Rule, type RuleContext } from '../rule.ts';
@@ -16,7 +17,8 @@ ALTER TABLE orders VALIDATE CONSTRAINT has_email;
 ALTER TABLE orders ALTER COLUMN email SET NOT NULL;`,
   find: (context) =>
     inAlterTable(context, 'AT_SetNotNull', ({ name = '' }, table) => {
-      if (isProvedNotNull(context.catalog.table(table), name) || isCheckedBefore(context, name)) return null;
+      if (isProvedNotNull(context.catalog.table(table), name) || isCheckedBefore(context, table, name))
+        return null;
       return {
         message: `${table} is read from end to end to see that ${name} is never null`,
         relation: table,
@@ -25,11 +27,11 @@ ALTER TABLE orders ALTER COLUMN email SET NOT NULL;`,
     }),
 };
 
-/** In the same file: a CHECK that was added and validated. The executor runs each in its own transaction. */
-function isCheckedBefore({ before }: RuleContext, column: string): boolean {
+/** In the same file: a CHECK of that table that was added and validated. The executor runs each in its own transaction. */
+function isCheckedBefore({ before }: RuleContext, table: string, column: string): boolean {
   const commands = before.flatMap((statement) => {
     const alters = statementAs(statement, 'AlterTableStmt');
-    return alters ? altered(alters) : [];
+    return alters && relationName(alters.relation) === table ? altered(alters) : [];
   });
   const names = commands.flatMap((command) => {
     const constraint = constraintDefinition(command);
