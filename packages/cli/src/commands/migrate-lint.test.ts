@@ -46,6 +46,21 @@ test('what is safe, or accepted with a reason, passes; without a reason it does 
   expect((await lint('--since', '2')).err).toBe('');
 });
 
+test('a declared change that is not one is an error with its place, also without a database', async () => {
+  write(
+    'db/migrations/0001_rename/migration.yaml',
+    'changes:\n  - rename: { table: users, colum: mail, to: email }\n',
+  );
+  const wrong = await lint();
+  expect(wrong.code).not.toBe(0);
+  expect(wrong.err).toContain('db/migrations/0001_rename/migration.yaml:2');
+  write(
+    'db/migrations/0001_rename/migration.yaml',
+    'changes:\n  - rename: { table: users, column: mail, to: email }\n',
+  );
+  expect(await lint()).toMatchObject({ code: 0, out: '1 schema change, 0 findings, 0 of them errors\n' });
+});
+
 test('JSON and SARIF say the same as the text', async () => {
   write('db/migrations/0001_index.sql', INDEX);
   const json = await lint('--format', 'json');

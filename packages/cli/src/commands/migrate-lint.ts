@@ -4,16 +4,17 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { MigrationSource } from '@holdfast/core/migration/source.ts';
 import { unknownCatalog } from '@holdfast/migration/catalog/catalog.ts';
 import { readCatalog } from '@holdfast/migration/catalog/read-catalog.ts';
-import { planOfChanges } from '@holdfast/migration/declare/plan-of-changes.ts';
+import { readDeclaration } from '@holdfast/migration/declare/plan-of-changes.ts';
 import { openSession, type Session } from '@holdfast/migration/execute/session.ts';
 import { readMigrations } from '@holdfast/migration/files/read-migrations.ts';
 import { type Finding, hinders } from '@holdfast/migration/lint/finding.ts';
-import { lintSource } from '@holdfast/migration/lint/lint-source.ts';
+import { lintPlan, lintSource } from '@holdfast/migration/lint/lint-source.ts';
 import { sarifReport } from '@holdfast/migration/lint/report/sarif.ts';
 import { textReport } from '@holdfast/migration/lint/report/text.ts';
 import { type TracedLock, trace } from '@holdfast/migration/lint/trace.ts';
 import { isMysqlUrl } from '@holdfast/migration/mysql/mysql-session.ts';
 import { lintMysql } from '@holdfast/migration/mysql/plan-of-mysql.ts';
+import { planMigration } from '@holdfast/migration/plan/plan-migration.ts';
 import { loadParser, parseSql } from '@holdfast/migration/sql/parse-sql.ts';
 import { type Command, Option } from 'commander';
 import { globals } from '../connection.ts';
@@ -81,12 +82,12 @@ async function lintAll(
   const catalog = session
     ? await readCatalog(session)
     : unknownCatalog(wholeNumber('server', options.server));
-  // Declared changes have no SQL to find anything in, but they must be readable and fit the tables.
-  for (const source of sources)
-    if (source.form === 'declared' && session)
-      for (const file of source.files)
-        planOfChanges({ ...file, version: source.version, scope: 'lint' }, catalog);
-  const findings = sources.flatMap((source) => lintSource(source, catalog));
+  // Declared changes become SQL by the tables there are; without them they must be readable at least.
+  const findings = sources.flatMap((source) => {
+    if (source.form !== 'declared') return lintSource(source, catalog);
+    for (const file of source.files) readDeclaration(file);
+    return session ? lintPlan(source, planMigration(source, catalog, 'lint'), catalog) : [];
+  });
   report(findings, { sources, options, json });
   // A document stays one: what was traced is told beside it.
   const tell = json || options.format !== 'text' ? (line: string) => process.stderr.write(`${line}\n`) : say;

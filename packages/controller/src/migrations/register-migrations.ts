@@ -3,6 +3,7 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { isBegun, labelOf, planned } from '@holdfast/core/migration/migration.ts';
 import { rangeOf } from '@holdfast/core/migration/schema-range.ts';
 import type { MigrationSource } from '@holdfast/core/migration/source.ts';
+import { hasContract, readDeclaration } from '@holdfast/migration/declare/plan-of-changes.ts';
 import { readMigrations } from '@holdfast/migration/files/read-migrations.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
 import { ensureDuty, hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
@@ -53,7 +54,9 @@ export async function registerMigrations(
 
 /** Files of other tools have no contract phase; what is declared may. */
 function contracts({ form, files }: MigrationSource): boolean {
-  return form === 'declared' || files.some(({ phase }) => phase === 'contract');
+  return form === 'declared'
+    ? files.some((file) => hasContract(readDeclaration(file)))
+    : files.some(({ phase }) => phase === 'contract');
 }
 
 function changed({ files }: MigrationSource, label: string): HoldfastError {

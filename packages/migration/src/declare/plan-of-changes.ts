@@ -3,7 +3,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { type MigrationPlan, NO_STEPS } from '../plan/step.ts';
 import * as columns from './changes/column-changes.ts';
 import * as tables from './changes/table-changes.ts';
-import { CHANGES, type ChangeKind, type ChangeOf, declaration } from './changes-yaml.ts';
+import { CHANGES, type ChangeKind, type ChangeOf, type Declaration, declaration } from './changes-yaml.ts';
 import type { Planner, Planning } from './planned-change.ts';
 
 const PLANNERS: { readonly [Kind in ChangeKind]: Planner<ChangeOf<Kind>> } = {
@@ -24,6 +24,27 @@ const PLANNERS: { readonly [Kind in ChangeKind]: Planner<ChangeOf<Kind>> } = {
   dropTable: tables.dropTable,
 };
 
+/** Throws with its place where migration.yaml is not what it should be. */
+export function readDeclaration({
+  path,
+  text,
+}: {
+  readonly path: string;
+  readonly text: string;
+}): Declaration {
+  return validateYaml(readYaml(path, text), declaration);
+}
+
+/** Whether a release of before is in the way of some of it: what only adds is done when it is there. */
+export function hasContract({ changes }: Declaration): boolean {
+  return !changes.every(({ addIndex, addColumn, addCheck, addForeignKey, addUnique, dropConstraint }) => {
+    const bound = addCheck ?? addForeignKey ?? addUnique ?? dropConstraint;
+    const plain =
+      addColumn && !addColumn.notNull && addColumn.value === undefined && addColumn.default === undefined;
+    return addIndex !== undefined || bound?.when === 'expand' || plain === true;
+  });
+}
+
 /** migration.yaml as steps, by what the database has now. Changes of one file follow each other. */
 export function planOfChanges(
   {
@@ -34,7 +55,7 @@ export function planOfChanges(
   }: { readonly path: string; readonly text: string; readonly version: number; readonly scope: string },
   catalog: Catalog,
 ): MigrationPlan {
-  const { changes } = validateYaml(readYaml(path, text), declaration);
+  const { changes } = readDeclaration({ path, text });
   const plans = changes.map((change, place) =>
     planOne(change, { catalog, scope, version, place, file: path }),
   );

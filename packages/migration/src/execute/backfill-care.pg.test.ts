@@ -92,3 +92,15 @@ test('a table whose rows the role may not all see is an error, not an empty tabl
   }
   expect(await rows("SELECT 1 FROM customers WHERE mail = 'x'")).toEqual([]);
 });
+
+test('an abort drops the view that the change made, and none that was there before', async () => {
+  await customers(1);
+  await app.query('CREATE SCHEMA app_7; CREATE VIEW app_7.customers AS SELECT id FROM customers');
+  const views = declared('changes:\n  - rename: { table: customers, column: mail, to: email, views: app_7 }');
+  expect(await run(views, 'expand')).toMatchObject({ kind: 'failed' });
+  await through(views, 'abort');
+  expect(await rows('SELECT id FROM app_7.customers')).toHaveLength(1);
+  await app.query('DROP VIEW app_7.customers');
+  await through(views, 'expand', 'abort');
+  expect(await rows("SELECT to_regclass('app_7.customers') AS view")).toEqual([{ view: null }]);
+});

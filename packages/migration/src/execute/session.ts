@@ -2,6 +2,7 @@ import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import pg from 'pg';
 import type { Sql } from '../catalog/read-catalog.ts';
 import { BACKFILL_SETTING } from '../declare/mirror.ts';
+import { quoteText } from '../sql/names.ts';
 
 /**
  * The one connection through which a migration talks to a user's database. Nobody else opens
@@ -104,7 +105,7 @@ function settingsText({ lockMs, statementMs, hasty, fills }: Settings): string {
   const fast = hasty ? ' SET LOCAL synchronous_commit = off;' : '';
   // Triggers made by version 0.2 heed the first and mean every backfill, the others the second.
   const own = fills
-    ? ` SET LOCAL holdfast.backfill = 'on'; SET LOCAL ${BACKFILL_SETTING} = ${pg.escapeLiteral(fills)};`
+    ? ` SET LOCAL holdfast.backfill = 'on'; SET LOCAL ${BACKFILL_SETTING} = ${quoteText(fills)};`
     : '';
   return `SET LOCAL lock_timeout = ${Math.round(lockMs)}; SET LOCAL statement_timeout = ${Math.round(statementMs)}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS};${fast}${own}`;
 }

@@ -14,7 +14,7 @@ import {
   movableColumn,
   newColumn,
 } from '../known-column.ts';
-import { type MirroredColumn, mirrorSteps } from '../mirror.ts';
+import { changeOf, type MirroredColumn, mirrorSteps } from '../mirror.ts';
 import { notNullSteps } from '../not-null-steps.ts';
 import type { Planner, Planning } from '../planned-change.ts';
 import { rehearsal } from '../rehearsal.ts';
@@ -116,6 +116,7 @@ function renameByViews(change: ChangeOf<'rename'> & { readonly views: string }, 
   knownColumn(change.table, change.column, planning);
   const [schema, relation] = [quoteName(change.views), quoteRelation(change.table)];
   const view = `${schema}.${quoteName(change.table.split('.').at(-1) ?? '')}`;
+  const mark = quoteText(`holdfast ${changeOf(planning)}`);
   const columns = table.columns.map(({ name }) =>
     name === change.column ? `${quoteName(name)} AS ${quoteName(change.to)}` : quoteName(name),
   );
@@ -124,6 +125,7 @@ function renameByViews(change: ChangeOf<'rename'> & { readonly views: string }, 
       statement(
         `CREATE SCHEMA IF NOT EXISTS ${schema}`,
         `CREATE VIEW ${view} WITH (security_invoker = true) AS SELECT ${columns.join(', ')} FROM ${relation}`,
+        `COMMENT ON VIEW ${view} IS ${mark}`,
         `GRANT USAGE ON SCHEMA ${schema} TO PUBLIC`,
         `GRANT SELECT, INSERT, UPDATE, DELETE ON ${view} TO PUBLIC`,
       ),
@@ -134,7 +136,12 @@ function renameByViews(change: ChangeOf<'rename'> & { readonly views: string }, 
         `ALTER TABLE ${relation} RENAME COLUMN ${quoteName(change.column)} TO ${quoteName(change.to)}`,
       ),
     ],
-    abort: [statement(`DROP VIEW IF EXISTS ${view}`)],
+    // Of that name there may be one of another change, in use.
+    abort: [
+      statement(`DO $holdfast$ BEGIN
+  IF obj_description(to_regclass(${quoteText(view)}), 'pg_class') = ${mark} THEN DROP VIEW ${view}; END IF;
+END $holdfast$`),
+    ],
   };
 }
 
