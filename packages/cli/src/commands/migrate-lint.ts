@@ -151,7 +151,8 @@ async function tellTrace(
   return traced.filter(({ agrees }) => !agrees).length;
 }
 
-function readSources(path: string, { since }: LintOptions): readonly MigrationSource[] {
+/** Of a folder, of one change's folder, or of one file. */
+export function readSources(path: string, { since }: Pick<LintOptions, 'since'>): readonly MigrationSource[] {
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
   if (isFolder === undefined)
     throw new HoldfastError('usageInvalid', `there is no ${path}; name the folder of your schema changes`);

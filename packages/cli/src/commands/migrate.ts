@@ -2,10 +2,14 @@ import type { Client } from '@holdfast/contract/api/client.ts';
 import type { MigrationPlanView, MigrationView } from '@holdfast/contract/api/resources.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { formatDuration } from '@holdfast/core/kernel/quantity.ts';
+import { openSession } from '@holdfast/migration/execute/session.ts';
+import { isMysqlUrl } from '@holdfast/migration/mysql/mysql-session.ts';
+import { describePlan } from '@holdfast/migration/plan/describe-plan.ts';
+import { rehearse } from '@holdfast/migration/plan/rehearse.ts';
 import type { Command } from 'commander';
 import { connect, globals } from '../connection.ts';
 import { ago, paint, printJson, say, state, table } from '../terminal/output.ts';
-import { addMigrateLint } from './migrate-lint.ts';
+import { addMigrateLint, readSources } from './migrate-lint.ts';
 import { environmentNamed } from './names.ts';
 
 export function addMigrate(program: Command): void {
@@ -24,12 +28,15 @@ export function addMigrate(program: Command): void {
     });
   migrate
     .command('plan')
-    .argument('<environment>')
-    .description('what the changes that are not done would do: phases, locks, rows, point of no return')
-    .action(async (name: string, _options: unknown, command: Command) => {
-      const client = connect(command);
-      const { app, environment } = await environmentNamed(client, name);
-      const { items } = await client('planMigrations', { params: { app, environment } });
+    .argument('[environment]', 'its changes that were pushed and are not done')
+    .option('--database <url>', 'of files that were not pushed yet: what they would do to this database')
+    .option('--path <folder>', 'where they are', 'db/migrations')
+    .option('--since <version>', 'only changes after this version')
+    .description('what schema changes would do: phases, locks, rows, point of no return')
+    .action(async (name: string | undefined, options: PlanOptions, command: Command) => {
+      const items = options.database
+        ? await planFiles(options.database, options)
+        : await planPushed(connect(command), name);
       if (globals(command).json) printJson(items);
       else say(items.map(planText).join('\n\n') || 'every schema change is done');
     });
@@ -44,6 +51,40 @@ export function addMigrate(program: Command): void {
         if (globals(command).json) printJson(done);
         else say(done.did);
       });
+  }
+}
+
+interface PlanOptions {
+  readonly database?: string;
+  readonly path: string;
+  readonly since?: string;
+}
+
+async function planPushed(client: Client, name: string | undefined): Promise<readonly MigrationPlanView[]> {
+  if (name === undefined)
+    throw new HoldfastError(
+      'usageInvalid',
+      'name an environment, whose changes were pushed, or --database URL for the files here',
+    );
+  const { app, environment } = await environmentNamed(client, name);
+  return (await client('planMigrations', { params: { app, environment } })).items;
+}
+
+/** Needs no controller, and changes nothing. */
+async function planFiles(url: string, options: PlanOptions): Promise<readonly MigrationPlanView[]> {
+  if (isMysqlUrl(url))
+    throw new HoldfastError(
+      'usageInvalid',
+      '--database asks a PostgreSQL; changes of MySQL and MariaDB are planned once they are pushed',
+    );
+  const sources = readSources(options.path, options);
+  const session = await openSession([url], 'holdfast migrate plan');
+  try {
+    const plans: MigrationPlanView[] = [];
+    for (const source of sources) plans.push(describePlan(source, await rehearse(session, source), null));
+    return plans;
+  } finally {
+    await session.close();
   }
 }
 

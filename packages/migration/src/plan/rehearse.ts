@@ -6,7 +6,7 @@ import { readCatalog, type Sql } from '../catalog/read-catalog.ts';
 import { blockedBy, type LockMode } from '../effects/effect.ts';
 import { effectsOf } from '../effects/effects-of.ts';
 import type { Finding } from '../lint/finding.ts';
-import { lintSource } from '../lint/lint-source.ts';
+import { lintPlan, lintSource } from '../lint/lint-source.ts';
 import { loadParser, parseSql } from '../sql/parse-sql.ts';
 import { planMigration } from './plan-migration.ts';
 import { type MigrationPlan, type Step, sqlOf } from './step.ts';
@@ -45,14 +45,15 @@ const PHASES = [
 export async function rehearse(sql: Sql, source: MigrationSource): Promise<Rehearsal> {
   await loadParser();
   const catalog = await readCatalog(sql);
-  const findings = lintSource(source, catalog);
+  const written = source.form === 'declared' ? [] : lintSource(source, catalog);
   try {
     const plan = planMigration(source, catalog, 'rehearsal');
+    const findings = source.form === 'declared' ? lintPlan(source, plan, catalog) : written;
     const steps = PHASES.flatMap((phase) => plan[phase].map((step) => rehearseStep(phase, step, catalog)));
     return { steps, findings, problem: null };
   } catch (error) {
     // A later change is written for the shape that an earlier one leaves.
-    if (error instanceof HoldfastError) return { steps: [], findings, problem: error.message };
+    if (error instanceof HoldfastError) return { steps: [], findings: written, problem: error.message };
     throw error;
   }
 }
