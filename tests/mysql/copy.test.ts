@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openMysql } from '@holdfast/migration/mysql/mysql-session.ts';
+import { planOfMysql } from '@holdfast/migration/mysql/plan-of-mysql.ts';
 import { Copies } from '@holdfast/migration/mysql/run-copy.ts';
 import type mysql from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -272,6 +273,27 @@ test('a controller that was asleep cannot begin again what was aborted', async (
   expect(await through(working, 'abort', { fence: 3 })).toEqual({ kind: 'done' });
   expect(await look(working, 'expand', { fence: 1 })).toMatchObject({ kind: 'waits' });
   expect(await one(sql, 'SELECT fence FROM holdfast_schema_change')).toBe(3);
+});
+
+test('a controller that was asleep right before a copy finds the lock free, and copies nothing', async () => {
+  const { sql, ...working } = await bench(WIDER, 5_000);
+  const { place, source, folder: work } = working;
+  const [statement] = planOfMysql(source).expand;
+  if (!statement) throw new Error('no statement');
+  const key = {
+    scope: 'shop/production',
+    version: source.version,
+    fence: 1,
+    phase: 'expand',
+    place: 0,
+  } as const;
+  const asleep = { place, key, statement, work, batchMs: 50, nice: 0, detail: {} };
+  expect(await through(working, 'expand', { fence: 1 })).toEqual({ kind: 'done' });
+  expect(await working.copies.begin(asleep)).toBe(false);
+  expect(await through(working, 'abort', { fence: 2 })).toEqual({ kind: 'done' });
+  expect(await working.copies.begin(asleep)).toBe(false);
+  expect(await working.copies.begin({ ...asleep, key: { ...key, fence: 2 } })).toBe(false);
+  expect(await leftovers(sql)).toEqual([]);
 });
 
 test('a copy by a key of bytes is compared to its end', async () => {

@@ -143,6 +143,28 @@ export async function writeStep(
   );
 }
 
+/**
+ * By whoever holds the copy's lock, before it copies. False: somebody has taken the change over, ended or aborted it
+ * since this was decided: a controller that was asleep finds the lock free then.
+ */
+export async function claimCopy(sql: MysqlSession, key: StepKey, detail: StepDetail): Promise<boolean> {
+  const { scope, version, fence } = key;
+  // `detail` first: MySQL assigns from left to right, and both look at the state that was.
+  await sql.query(
+    `INSERT INTO holdfast_schema_step (scope, version, phase, place, state, detail)
+     SELECT ?, ?, ?, ?, 'copying', ? FROM holdfast_schema_change WHERE scope = ? AND version = ? AND fence = ? AND digest <> ''
+     ON DUPLICATE KEY UPDATE
+       detail = IF(holdfast_schema_step.state IN ('begun', 'copying'), VALUES(detail), holdfast_schema_step.detail),
+       state = IF(holdfast_schema_step.state IN ('begun', 'copying'), 'copying', holdfast_schema_step.state)`,
+    [...placeOf(key), JSON.stringify(detail), scope, version, fence],
+  );
+  return isCopiedBy(await readStep(sql, key), 'copying', detail);
+}
+
+function isCopiedBy(row: StepRow | null, state: StepState, { token }: StepDetail): boolean {
+  return row?.state === state && row.detail.token === token;
+}
+
 /** By the session that copies, for as long as nobody has decided otherwise. False: somebody has. */
 export async function reportCopy(
   sql: MysqlSession,
@@ -153,8 +175,7 @@ export async function reportCopy(
     `UPDATE holdfast_schema_step SET state = ?, detail = ? ${WHERE} AND state = 'copying' AND JSON_VALUE(detail, '$.token') = ?`,
     [state, JSON.stringify(detail), ...placeOf(key), detail.token ?? ''],
   );
-  const now = await readStep(sql, key);
-  return now?.state === state && now.detail.token === detail.token;
+  return isCopiedBy(await readStep(sql, key), state, detail);
 }
 
 export async function holdStep(sql: MysqlSession, key: StepKey, hold: string | null): Promise<void> {

@@ -3,13 +3,13 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { clearCopy, endTool } from './clear-copy.ts';
 import {
+  claimCopy,
   copyLock,
   lockByName,
   readStep,
   reportCopy,
   type StepDetail,
   type StepKey,
-  writeStep,
 } from './mysql-ledger.ts';
 import { type MysqlPlace, type MysqlSession, openMysql } from './mysql-session.ts';
 import { isOscInstalled, type OscAsked, type OscEnd, OscProcess } from './pt-osc.ts';
@@ -46,25 +46,19 @@ export class Copies {
     return this.installed;
   }
 
-  /** False: another controller, or this one, is at it. */
+  /** False: another controller, or this one, is at it, or it is nobody's any more. */
   async begin(asked: CopyAsked): Promise<boolean> {
     this.sweep(asked.work);
     const sql = await openMysql(asked.place);
     try {
-      if (!(await lockByName(sql, copyLock(asked.key)))) {
-        await sql.close();
-        return false;
-      }
-      const left = await readStep(sql, asked.key);
-      if (left?.state === 'copying') {
-        await endTool(sql, left.detail.token);
-        await clearCopy(sql, asked.statement.table, left.detail.shadow ?? null);
-      }
       const mark = randomBytes(6).toString('hex');
       const [shadow, token] = [`_holdfast_new_${mark}`, `holdfast osc ${mark}`];
       const { before, wanted } = asked.detail;
       const detail: StepDetail = { before: before ?? null, wanted: wanted ?? null, shadow, token };
-      await writeStep(sql, asked.key, { state: 'copying', detail });
+      if (!(await lockByName(sql, copyLock(asked.key))) || !(await takeCopy(sql, asked, detail))) {
+        await sql.close();
+        return false;
+      }
       const tool = new OscProcess({ ...asked, shadow, token });
       const running: Running = { tool, watched: watch(sql, { asked, tool, detail }) };
       this.running.add(running);
@@ -96,6 +90,16 @@ export class Copies {
       // There are none.
     }
   }
+}
+
+/** What the one before has left goes first, for as long as the ledger knows its names. */
+async function takeCopy(sql: MysqlSession, { key, statement }: CopyAsked, detail: StepDetail) {
+  const left = await readStep(sql, key);
+  if (left?.state === 'copying') {
+    await endTool(sql, left.detail.token);
+    await clearCopy(sql, statement.table, left.detail.shadow ?? null);
+  }
+  return claimCopy(sql, key, detail);
 }
 
 interface Watching {
