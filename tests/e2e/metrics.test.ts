@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RolloutView } from '@holdfast/contract/api/resources.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -11,7 +11,13 @@ let provider: Server;
 let folder: string;
 const at = { app: 'app', environment: 'production' };
 /** Orders a second by release number, and what the provider does. */
-const told = { orders: new Map<string, number>(), broken: false, tokens: new Set<string>() };
+const told = {
+  orders: new Map<string, number>(),
+  broken: false,
+  pastRefused: 0,
+  queueLength: 10,
+  tokens: new Set<string>(),
+};
 
 const config = (version: string) => `version: 1
 app: app
@@ -38,15 +44,35 @@ environments:
             interval: 300ms
 `;
 
+function vector(value: number): string {
+  const result = [{ metric: {}, value: [Date.now() / 1_000, String(value)] }];
+  return JSON.stringify({ status: 'success', data: { resultType: 'vector', result } });
+}
+
+/** The queue was ten long for all of its past, once the provider has found that. */
+function answerPast(query: URLSearchParams, response: ServerResponse): void {
+  if (told.pastRefused < 2) {
+    told.pastRefused += 1;
+    response.writeHead(503).end();
+    return;
+  }
+  const [start, end] = [Number(query.get('start')), Number(query.get('end'))];
+  const values = Array.from({ length: end - start }, (_, at) => [start + at, String(10 + Math.random())]);
+  const data = { resultType: 'matrix', result: [{ metric: {}, values }] };
+  response.end(JSON.stringify({ status: 'success', data }));
+}
+
 beforeAll(async () => {
   provider = createServer((request, response) => {
     told.tokens.add(request.headers.authorization ?? '');
     if (told.broken) return void response.writeHead(500).end();
-    const query = new URL(request.url ?? '', 'http://x').searchParams.get('query') ?? '';
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://x');
+    if (pathname === '/api/v1/query_range') return void answerPast(searchParams, response);
+    const query = searchParams.get('query') ?? '';
+    if (query === 'queue_length') return void response.end(vector(told.queueLength + Math.random()));
     const number = /release="(\d+)"/.exec(query)?.[1] ?? '';
     const value = (told.orders.get(number) ?? 100) * (1 + Math.random() / 100);
-    const result = [{ metric: {}, value: [Date.now() / 1_000, String(value)] }];
-    response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }));
+    response.end(vector(value));
   });
   await new Promise<void>((done) => provider.listen(0, '127.0.0.1', done));
   const origin = `http://127.0.0.1:${(provider.address() as AddressInfo).port}`;
@@ -100,14 +126,27 @@ test('a provider that is away is said and is not a failure of the release', asyn
   expect(orders?.sentence).toContain('it answered 500');
 });
 
+test('what cannot tell the releases apart is compared with the time before, asked for until it is told', async () => {
+  told.queueLength = 30;
+  const ended = await ship('v4', (text) =>
+    text
+      .replace('name: orders', 'name: queue')
+      .replace(/query: .*/, 'query: queue_length')
+      .replace('direction: decrease', 'direction: increase'),
+  );
+  expect(ended.state).toBe('aborted');
+  expect(ended.reason).toMatch(/queue is 1\d\d\.\d % higher: more than the allowed 5\.0 %/);
+  expect(told.pastRefused).toBe(2);
+});
+
 test('controllers ask only where they were told they may', async () => {
   bench.write(folder, {
-    'holdfast.yaml': config('v4').replace(
+    'holdfast.yaml': config('v5').replace(
       'provider: prometheus',
       'provider: prometheus\n            url: http://169.254.169.254',
     ),
   });
-  bench.commit(folder, 'v4');
+  bench.commit(folder, 'v5');
   const run = await bench.run('app');
   expect(run.jobs.find((job) => job.key === 'deploy')?.reason).toContain(
     'controllers may not ask http://169.254.169.254',

@@ -17,7 +17,8 @@ import {
 } from '../shim/shim.ts';
 import { openStepFile } from '../steps/step-files.ts';
 import type { ArtifactCache } from './artifact-cache.ts';
-import { askReadiness, askSession, type Readiness } from './readiness.ts';
+import { askReadiness, type Readiness } from './readiness.ts';
+import { SessionCheck } from './session-check.ts';
 
 /**
  * One instance of a release on this machine, under a shim that outlives the agent.
@@ -44,9 +45,7 @@ export class HostedInstance {
   private startMs: number | null = null;
   private shallow: boolean | null = null;
   private stopping = false;
-  private sessionGoesOn = false;
-  private sessionBroken: string | null = null;
-  private sessionAgainAt = 0;
+  private readonly session = new SessionCheck();
   private ended = false;
 
   constructor(world: InstanceWorld, order: Order) {
@@ -195,7 +194,7 @@ export class HostedInstance {
       bad = answer.ready ? 0 : bad + 1;
       if (good >= this.order.readiness.successes && this.state !== 'ready' && this.order.desired === 'run') {
         this.startMs ??= Math.round(performance.now() - startedAt);
-        this.become('ready', null);
+        this.become('ready', this.session.doubt);
       }
       if (!answer.ready && this.state === 'ready' && bad >= FAILURES_UNTIL_UNREADY)
         this.become('unready', answer.reason);
@@ -215,17 +214,11 @@ export class HostedInstance {
     if (this.state === 'ready') this.world.changed();
   }
 
-  /** The session check is made until it holds once, before the first traffic, and not at every look: it costs a login. */
   private async askWhetherReady(): Promise<Readiness> {
     const port = this.port ?? 0;
     const answer = await askReadiness(port, this.order);
-    if (!answer.ready || this.sessionGoesOn) return answer;
-    if (performance.now() >= this.sessionAgainAt) {
-      this.sessionBroken = await askSession(port, this.order);
-      this.sessionGoesOn = this.sessionBroken === null;
-      this.sessionAgainAt = performance.now() + SESSION_AGAIN_MS;
-    }
-    return this.sessionBroken === null ? answer : { ready: false, reason: this.sessionBroken };
+    const reason = answer.ready ? await this.session.hindrance(port, this.order) : null;
+    return reason === null ? answer : { ready: false, reason };
   }
 
   private become(state: InstanceObservation['state'], reason: string | null): void {
@@ -262,8 +255,6 @@ export class HostedInstance {
   }
 }
 
-/** Logins that fail are counted against their user somewhere. */
-const SESSION_AGAIN_MS = 5_000;
 const OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** The shim appends, so what was copied can be cut off: one older part is kept. */

@@ -1,5 +1,4 @@
 import type { Order } from '@holdfast/contract/agent/protocol.ts';
-import { httpOrigin } from '@holdfast/contract/origin.ts';
 import { z } from 'zod';
 
 /**
@@ -42,31 +41,6 @@ export async function askReadiness(
   return checked;
 }
 
-/**
- * A user who is logged in while the traffic moves must stay so: log in on the stable release, go on
- * here. null: it does, or the check could not begin. A stable release that lets nobody in proves
- * nothing against its successor, which may be the way back or the mending.
- */
-export async function askSession(
-  port: number,
-  { readiness, peer }: Pick<Order, 'readiness' | 'peer'>,
-): Promise<string | null> {
-  const { session, timeoutMs } = readiness;
-  if (!session || !peer) return null;
-  const { path, method, headers, body, status } = session.login;
-  const begun = await request(`${httpOrigin(peer)}${path}`, timeoutMs, {
-    method,
-    headers,
-    ...(method === 'GET' ? {} : { body }),
-  });
-  if (typeof begun === 'string' || begun.status !== status) return null;
-  const failure = await askProbe(port, session.next, { timeoutMs, headers: { cookie: begun.cookies } });
-  return (
-    failure &&
-    `a session that began on the stable release does not go on here: ${session.next.path} ${failure}`
-  );
-}
-
 interface Answer {
   readonly status: number;
   readonly json: unknown;
@@ -82,7 +56,7 @@ function ask(
   return request(`http://127.0.0.1:${port}${path}`, timeoutMs, { headers });
 }
 
-async function request(url: string, timeoutMs: number, how: RequestInit): Promise<Answer | string> {
+export async function request(url: string, timeoutMs: number, how: RequestInit): Promise<Answer | string> {
   try {
     const answer = await fetch(url, {
       ...how,
@@ -134,7 +108,8 @@ function checkReport(answer: Answer, order: Pick<Order, 'releaseDigest' | 'env'>
   return { ready: true, shallow: release === undefined };
 }
 
-async function askProbe(
+/** What is wrong with its answer; null: nothing. */
+export async function askProbe(
   port: number,
   probe: Order['readiness']['probes'][number],
   how: Parameters<typeof ask>[2],

@@ -84,6 +84,8 @@ async function checkInstallation(client: Client): Promise<Finding[]> {
         sentence:
           'readiness is shallow: it answers 200 without naming its release; answer with a readiness report, or add readiness.probes',
       });
+    const doubtful = item.instances.find(({ state, reason }) => state === 'ready' && reason !== null);
+    if (doubtful?.reason) findings.push({ subject: item.name, level: 'weak', sentence: doubtful.reason });
     if (item.routers.length === 0)
       findings.push({
         subject: item.name,

@@ -5,6 +5,7 @@ import type { Queryable } from '@holdfast/postgres/database.ts';
 import { findRelease, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
 import { type EnvironmentRow, environmentById } from '@holdfast/postgres/rollout/environment-store.ts';
 import { type InstanceRow, instancesOf, ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
+import { liveRollouts } from '@holdfast/postgres/rollout/rollout-store.ts';
 import type { Services } from '../services.ts';
 import { fillSecrets } from '../vault/fill-secrets.ts';
 
@@ -44,10 +45,14 @@ async function orderOf(services: Services, sql: Queryable, row: InstanceRow): Pr
   };
 }
 
-/** A session can only go on from another release to a new instance that is not ready yet. */
+/**
+ * A session can only go on from another release to a new instance that is not ready yet. Who rolls back wants out,
+ * also of a release whose sessions are its own.
+ */
 async function peerOf(sql: Queryable, environment: EnvironmentRow, row: InstanceRow): Promise<Order['peer']> {
   const { stable } = environment;
   if (stable === null || stable === row.release_id || row.state !== 'starting') return null;
+  if ((await liveRollouts(sql, environment.id)).some(({ data }) => data.kind === 'rollback')) return null;
   const serving = (await instancesOf(sql, environment.id)).find(
     (instance) =>
       instance.release_id === stable &&

@@ -2,16 +2,15 @@ import type { ArmSample, Evidence, Sample } from '@holdfast/core/analysis/analys
 import { addBefore, addRecent, addSample } from '@holdfast/core/analysis/evidence.ts';
 import { mergeHistograms } from '@holdfast/core/analysis/histogram.ts';
 import type { Rollout } from '@holdfast/core/rollout/rollout.ts';
-import type { IntervalRow } from '@holdfast/postgres/rollout/router-store.ts';
+import type { Queryable } from '@holdfast/postgres/database.ts';
+import { type IntervalRow, intervalsBetween } from '@holdfast/postgres/rollout/router-store.ts';
 
 const EMPTY: ArmSample = { units: 0, failedUnits: 0, requests: 0, latency: {}, failedUsers: null };
 
 /** Adds the closed seconds that came in, each judged at its own counted split. */
 export function collectEvidence(rollout: Rollout, intervals: readonly IntervalRow[]): Evidence {
-  const { plan, stable, trafficSince } = rollout;
-  if (stable === null) return rollout.evidence;
-  if (trafficSince === null)
-    return plan.baseline === 'before' ? yardstick(rollout, intervals) : rollout.evidence;
+  const { stable, trafficSince } = rollout;
+  if (stable === null || trafficSince === null) return rollout.evidence;
   const seconds = new Map<number, Counts[]>();
   for (const { second, counts } of intervals) {
     if (isJudged(rollout, second)) seconds.set(second, [...(seconds.get(second) ?? []), ...counts]);
@@ -49,18 +48,23 @@ function addSecond(
   return plan.rule.method === 'plain' ? addRecent(added, sample, { second, rule: plan.rule }) : added;
 }
 
-/** The last second that the rollout's beginning has counted, by ms of the database clock; later ones come in here. */
-export function yardstickUntil(startedAt: number): number {
-  return Math.floor(startedAt / 1_000) - 5;
-}
+const BEFORE_SECONDS = 300;
+/** By then every router has handed over what it counted. */
+const HANDED_OVER_SECONDS = 5;
 
-function yardstick(rollout: Rollout, intervals: readonly IntervalRow[]): Evidence {
-  const since = yardstickUntil(rollout.startedAt);
-  const own = intervals
-    .filter(({ second }) => second > since)
-    .flatMap(({ counts }) => counts)
-    .filter((entry) => entry.release === rollout.stable);
-  return own.length === 0 ? rollout.evidence : addBefore(rollout.evidence, sumArm(own));
+/**
+ * What a switch is compared with: stable's last minutes before it, however long the rollout has waited by then. Later
+ * nobody serves beside the candidate.
+ */
+export async function addYardstick(
+  sql: Queryable,
+  environment: string,
+  { stable, trafficSince, evidence }: Rollout,
+): Promise<Evidence> {
+  const until = Math.floor((trafficSince ?? 0) / 1_000) - HANDED_OVER_SECONDS;
+  const intervals = await intervalsBetween(sql, environment, until - BEFORE_SECONDS, until);
+  const own = intervals.flatMap(({ counts }) => counts).filter(({ release }) => release === stable);
+  return addBefore(evidence, sumArm(own));
 }
 
 function sampleOf(rollout: Rollout, counts: readonly Counts[]): Sample {
@@ -73,7 +77,7 @@ function sampleOf(rollout: Rollout, counts: readonly Counts[]): Sample {
   return { candidate, stable, baseline: rollout.plan.baseline === 'fresh' ? sumArm(fresh) : stable };
 }
 
-export function sumArm(counts: readonly Counts[]): ArmSample {
+function sumArm(counts: readonly Counts[]): ArmSample {
   return counts.reduce<ArmSample>(
     (total, entry) => ({
       units: total.units + entry.units,

@@ -117,7 +117,8 @@ export async function circumstancesOf(
   environment: EnvironmentRow,
   { rollout, now }: { readonly rollout: Rollout; readonly now: number },
 ): Promise<Circumstances> {
-  const weighs = rollout.plan.safeRps !== null && ['ready', 'held', 'promoting'].includes(rollout.state);
+  const weighs =
+    rollout.plan.safeRps !== null && ['ready', 'held', 'promoting', 'aborting'].includes(rollout.state);
   const release = waits(rollout) ? ((await findRelease(sql, rollout.candidate)) as ReleaseRow) : null;
   const stable = rollout.stable ? await findRelease(sql, rollout.stable) : null;
   const approved =

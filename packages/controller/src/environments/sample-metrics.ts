@@ -1,8 +1,7 @@
-import type { Rollout } from '@holdfast/core/rollout/rollout.ts';
 import { isFinal } from '@holdfast/core/rollout/rollout.ts';
 import { type Duty, dropDuty, hastenDuty, holdDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { findRelease, type ReleaseRow } from '@holdfast/postgres/release/release-store.ts';
-import { hasSamples, keepSamples, type TimedSample } from '@holdfast/postgres/rollout/metric-store.ts';
+import { keepSamples, metricsWithPast, type TimedSample } from '@holdfast/postgres/rollout/metric-store.ts';
 import { findRollout } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { releaseDigest } from '../agents/orders.ts';
 import type { Services } from '../services.ts';
@@ -32,21 +31,21 @@ export async function sampleMetrics(services: Services, duty: Duty): Promise<num
     await dropDuty(database, duty.kind, duty.id);
     return null;
   }
+  const { trafficSince, warmingSince, plan } = row.data;
+  if (trafficSince === null) return WAIT_MS;
   const candidate = (await findRelease(database, row.candidate)) as ReleaseRow;
   const stable = row.stable ? await findRelease(database, row.stable) : null;
   const metrics = await metricsOf(services, candidate);
-  const known = await hasSamples(database, row.id);
-  const { warmingSince, plan } = row.data;
+  const known = await metricsWithPast(database, row.id);
   const begun = warmingSince !== null && Date.now() >= warmingSince + plan.warmupMs;
-  if (known && !begun) return WAIT_MS;
   const second = Math.floor(Date.now() / 1_000);
-  const told = await Promise.all(
-    metrics.map((metric) =>
-      begun
-        ? sampleNow(metric, { candidate: named(candidate), stable: stable && named(stable), second })
-        : samplePast(metric, row.data),
-    ),
-  );
+  const arms = { candidate: named(candidate), stable: stable && named(stable), second };
+  const told = await Promise.all([
+    ...metrics
+      .filter((metric) => !namesRelease(metric) && !known.has(metric.name))
+      .map((metric) => samplePast(metric, trafficSince)),
+    ...(begun ? metrics.map((metric) => sampleNow(metric, arms)) : []),
+  ]);
   await database.transaction(async (sql) => {
     if (!(await holdDuty(sql, duty))) return;
     await keepSamples(sql, row.id, told.flat());
@@ -94,10 +93,12 @@ async function sampleNow(metric: MetricConfig, { candidate, stable, second }: Ar
   }
 }
 
-/** Where the query cannot tell the arms apart, the time before the rollout is what it is compared with. */
-async function samplePast(metric: MetricConfig, rollout: Rollout): Promise<TimedSample[]> {
-  if (namesRelease(metric)) return [];
-  const until = Math.floor(rollout.startedAt / 1_000);
+/**
+ * Where the query cannot tell the arms apart, the time before the candidate's traffic is what it is compared with: asked for
+ * until it is told. A provider that keeps no past tells nothing.
+ */
+async function samplePast(metric: MetricConfig, trafficSince: number): Promise<TimedSample[]> {
+  const until = Math.floor(trafficSince / 1_000);
   const empty = { metric: metric.name, candidate: null, problem: null };
   try {
     const values = await PROVIDERS[metric.provider].past(metric, { until, seconds: PAST_SECONDS });

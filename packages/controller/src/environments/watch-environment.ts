@@ -39,7 +39,7 @@ import {
 import { takeUnjudged } from '@holdfast/postgres/rollout/router-store.ts';
 import { announce } from '../notify/announce.ts';
 import type { Services } from '../services.ts';
-import { collectEvidence } from './collect-evidence.ts';
+import { addYardstick, collectEvidence } from './collect-evidence.ts';
 import { circumstancesOf, gather, nameOf, observe, wantedNow } from './gather.ts';
 import { specialFunctions } from './special-functions.ts';
 
@@ -104,6 +104,13 @@ async function look(services: Services, sql: Queryable, environment: Environment
   };
 }
 
+/** Everybody goes over at once, and from now on nobody serves beside the candidate. */
+function switchesNow(before: Rollout, { plan, stable, trafficSince }: Rollout): boolean {
+  return (
+    plan.baseline === 'before' && stable !== null && before.trafficSince === null && trafficSince !== null
+  );
+}
+
 interface Deciding {
   readonly environment: EnvironmentRow;
   readonly rollout: Rollout;
@@ -132,6 +139,8 @@ async function decideAll(
     current = decided.value.rollout;
     effects.push(...decided.value.effects);
   }
+  if (switchesNow(rollout, current))
+    current = { ...current, evidence: await addYardstick(sql, nameOf(environment), current) };
   return { rollout: current, effects };
 }
 

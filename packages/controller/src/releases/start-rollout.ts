@@ -1,7 +1,6 @@
 import type { EnvironmentConfig } from '@holdfast/contract/config/holdfast-yaml.ts';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import { addBefore, noEvidence } from '@holdfast/core/analysis/evidence.ts';
 import { NO_SCHEMA, rollbackHindrance } from '@holdfast/core/migration/schema-range.ts';
 import { retained } from '@holdfast/core/release/release.ts';
 import { planned } from '@holdfast/core/rollout/begin.ts';
@@ -30,9 +29,7 @@ import {
   type RolloutRow,
   rolloutAskedBy,
 } from '@holdfast/postgres/rollout/rollout-store.ts';
-import { intervalsBetween } from '@holdfast/postgres/rollout/router-store.ts';
 import type { SchemaFile } from '@holdfast/postgres/run/run-store.ts';
-import { sumArm, yardstickUntil } from '../environments/collect-evidence.ts';
 import { supersede } from '../environments/supersede.ts';
 import { registerMigrations } from '../migrations/register-migrations.ts';
 import type { Services } from '../services.ts';
@@ -279,12 +276,10 @@ async function begin(sql: Queryable, beginning: Beginning): Promise<string> {
     await supersede(sql, live, { by: release.number, now });
   const { stable } = environment;
   const plan = planOf(release.config);
-  const fresh = planned(
+  const rollout = planned(
     { id: newId(), environment: environment.id, kind, candidate: release.id, stable, askedBy: token, plan },
     now,
   );
-  const before = plan.baseline === 'before' && stable !== null;
-  const rollout = before ? { ...fresh, evidence: await evidenceBefore(sql, environment, now) } : fresh;
   await insertRollout(sql, rollout, askedBy);
   await ensureDuty(sql, 'environment', environment.id);
   if (plan.rule.metrics.length > 0) await ensureDuty(sql, 'metrics', rollout.id);
@@ -296,19 +291,6 @@ async function begin(sql: Queryable, beginning: Beginning): Promise<string> {
     data: { environment: environment.id, release: release.number },
   });
   return rollout.id;
-}
-
-const BEFORE_SECONDS = 300;
-
-/** A switch is compared with stable's last minutes, up to the moment it happens. */
-async function evidenceBefore(sql: Queryable, environment: EnvironmentRow, now: number) {
-  const second = yardstickUntil(now);
-  const name = `${environment.app}/${environment.name}`;
-  const intervals = await intervalsBetween(sql, name, second - BEFORE_SECONDS, second);
-  const own = intervals
-    .flatMap((entry) => entry.counts)
-    .filter((entry) => entry.release === environment.stable);
-  return addBefore(noEvidence(), sumArm(own));
 }
 
 export async function databaseNow(sql: Queryable): Promise<number> {

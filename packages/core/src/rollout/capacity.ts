@@ -24,11 +24,7 @@ export function overload(rollout: Rollout, seen: Observation): string | null {
   const step = currentStep(rollout.plan, rollout.step);
   const fresh = freshShare(rollout.plan, step);
   const left = WHOLE - step.weight - fresh;
-  const now = perReplica(rate, {
-    name: 'stable',
-    share: WHOLE - rollout.weight,
-    replicas: seen.stable.dependable,
-  });
+  const now = perReplica(rate, { share: WHOLE - rollout.weight, replicas: seen.stable.dependable });
   // Counted in the candidate's replicas; stable may have been planned with more or fewer.
   const kept = Math.ceil((step.stable * seen.stableReplicas) / rollout.plan.replicas);
   const sides: readonly Side[] = [
@@ -45,7 +41,15 @@ export function overload(rollout: Rollout, seen: Observation): string | null {
   return `${tight.name} cannot carry ${formatShare(tight.share)} of ${rate.toFixed(0)} requests/s: ${asked} requests/s on ${tight.replicas} ready replicas of ${safeRps} requests/s each`;
 }
 
-function perReplica(rate: number, { share, replicas }: Side): number {
+/** Whether what is ready of stable can carry everything; where nothing is known of it, some of it is enough. */
+export function carriesAll({ plan: { safeRps } }: Rollout, seen: Observation): boolean {
+  const { ready } = seen.stable;
+  const rate = seen.requestsPerSecond;
+  if (safeRps === null || rate === null) return ready > 0;
+  return perReplica(rate, { share: WHOLE, replicas: ready }) <= safeRps * TOLERANCE;
+}
+
+function perReplica(rate: number, { share, replicas }: Omit<Side, 'name'>): number {
   if (share <= 0) return 0;
   return replicas <= 0 ? Infinity : (rate * share) / WHOLE / replicas;
 }

@@ -241,7 +241,7 @@ test('a rolling update gives what is left of stable no more than its part while 
   expect(stable?.share).toBeLessThanOrEqual(Math.ceil((10_000 * left) / (left + serving)));
 });
 
-test('an aborted rolling update gives traffic back only when stable is whole again', () => {
+test('an aborted rolling update leaves the candidate what stable cannot carry yet', () => {
   const run = new Driver({ plan: ROLLING_PLAN })
     .until('analysing')
     .tick()
@@ -422,6 +422,25 @@ test('an aborted rolling update waits for as many of stable as stable has', () =
   run.tick({ stable: fleet(4), stableReplicas: 6 });
   expect(run.rollout.weight).toBeGreaterThan(0);
   expect(run.tick({ stable: fleet(6), stableReplicas: 6 }).rollout.weight).toBe(0);
+});
+
+test('an aborted rolling update gives stable what it can carry as it comes back', () => {
+  const run = new Driver({ plan: ROLLING_PLAN }).until('promoting').do({ kind: 'abort', reason: 'no' });
+  expect(run.rollout).toMatchObject({ state: 'aborting', weight: 7_500 });
+  const weightWith = (ready: number, ms = 10) => run.tick({ stable: fleet(ready) }, ms).rollout.weight;
+  expect([1, 2, 3, 2].map((ready) => weightWith(ready))).toEqual([7_500, 5_000, 2_500, 2_500]);
+  expect(weightWith(4)).toBe(0);
+});
+
+test('at its deadline an aborted rolling update goes back to what can carry it, and to nobody never', () => {
+  const aborted = (safeRps: number | null) =>
+    new Driver({ plan: { ...ROLLING_PLAN, safeRps } }).until('analysing').do({ kind: 'abort', reason: 'no' });
+  const late = ROLLING_PLAN.readinessDeadlineMs + 1;
+  expect(aborted(null).tick({ stable: fleet(0) }, late).rollout.weight).toBe(2_500);
+  expect(aborted(null).tick({ stable: fleet(1) }, late).rollout.weight).toBe(0);
+  const busy = { stable: fleet(3), requestsPerSecond: 200 };
+  expect(aborted(50).tick(busy, late).rollout.weight).toBe(2_500);
+  expect(aborted(50).tick({ ...busy, requestsPerSecond: 150 }, late).rollout.weight).toBe(0);
 });
 
 test('a larger or smaller stable fleet is shrunk in its own proportion', () => {

@@ -2,7 +2,7 @@ import { judge } from '../analysis/judge.ts';
 import { unreachable } from '../kernel/invariant.ts';
 import { accept, type Result, refuse } from '../kernel/result.ts';
 import { WHOLE } from '../traffic/traffic.ts';
-import { overload } from './capacity.ts';
+import { carriesAll, overload } from './capacity.ts';
 import {
   abort,
   carryOn,
@@ -327,13 +327,18 @@ function abortingTick(
   seen: Observation,
   now: number,
 ): Result<RolloutDecision, RolloutRefusal> {
-  const { plan } = rollout;
-  const elapsed = now - rollout.stateSince;
-  if (rollout.weight > 0) {
-    const whole = seen.stable.ready >= seen.stableReplicas || elapsed >= plan.readinessDeadlineMs;
-    return stay(whole ? { ...rollout, weight: 0, stateSince: now } : rollout);
-  }
+  if (rollout.weight > 0) return stay(givingBack(rollout, seen, now));
   const released = routersFollow(seen);
-  if (!released && elapsed < ABORT_PATIENCE_MS) return stay(rollout);
+  if (!released && now - rollout.stateSince < ABORT_PATIENCE_MS) return stay(rollout);
   return to(rollout, rollout.supersededBy === null ? 'aborted' : 'superseded', { now });
+}
+
+/** Stable gets back what its instances can carry, as they come; all of it at its deadline, where the rest can carry that. */
+function givingBack(rollout: Rollout, seen: Observation, now: number): Rollout {
+  const { stable, stableReplicas } = seen;
+  const late = now - rollout.stateSince >= rollout.plan.readinessDeadlineMs;
+  if (stable.ready >= stableReplicas || (late && carriesAll(rollout, seen)))
+    return { ...rollout, weight: 0, stateSince: now };
+  const missing = Math.ceil((WHOLE * (stableReplicas - stable.ready)) / stableReplicas);
+  return { ...rollout, weight: Math.min(rollout.weight, missing) };
 }

@@ -36,7 +36,11 @@ export async function takeSamples(sql: Queryable, rolloutId: string): Promise<re
   return [...taken.rows].sort((a, b) => a.second - b.second);
 }
 
-export async function hasSamples(sql: Queryable, rolloutId: string): Promise<boolean> {
-  const found = await sql.query('SELECT 1 FROM metric_sample WHERE rollout_id = $1 LIMIT 1', [rolloutId]);
-  return found.rows.length > 0;
+/** Of these metrics something is known of the time before. */
+export async function metricsWithPast(sql: Queryable, rolloutId: string): Promise<ReadonlySet<string>> {
+  const found = await sql.query<{ metric: string }>(
+    'SELECT DISTINCT metric FROM metric_sample WHERE rollout_id = $1 AND baseline IS NOT NULL',
+    [rolloutId],
+  );
+  return new Set(found.rows.map(({ metric }) => metric));
 }
