@@ -159,6 +159,12 @@ function rowsOf(schema: Schema, path: string): string[] {
       : property.examples
         ? `such as \`${property.examples[0]}\``
         : (property.type ?? '');
-    return [`| \`${here}\` | ${fallback} | ${[property.description, kind].filter(Boolean).join(' ')} |`];
+    const row = `| \`${here}\` | ${fallback} | ${[property.description, kind].filter(Boolean).join(' ')} |`;
+    return [row, ...shapesOf(property).flatMap((shape) => rowsOf(shape, `${here}[]`))];
   });
+}
+
+/** Of a list, what its members look like where they have keys of their own. */
+function shapesOf({ items }: Schema): readonly Schema[] {
+  return [items, ...(items?.anyOf ?? [])].flatMap((shape) => (shape?.properties ? [shape] : []));
 }

@@ -4,28 +4,18 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@holdfast/contract/api/client.ts';
-import { HOLDFAST, runHoldfast, type Said } from '@holdfast/testkit/run-holdfast.ts';
+import { HOLDFAST, type Said } from '@holdfast/testkit/run-holdfast.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { APP, config, shipWorkflow, WorkBench, workflow } from './work-bench.ts';
 
 /** Each line: what was wrong, where, and what to do; the exit code is what surface.md promises. */
 let bench: WorkBench;
-let credentials: string;
+const holdfast = (...said: Parameters<WorkBench['holdfast']>) => bench.holdfast(...said);
 
 beforeAll(async () => {
   bench = await WorkBench.start();
-  credentials = join(bench.root, 'credentials.json');
-  const token = readFileSync(join(bench.machine.data, 'admin.token'), 'utf8').trim();
-  writeFileSync(credentials, JSON.stringify({ controllers: bench.machine.addresses, token }));
 });
 afterAll(() => bench.stop());
-
-function holdfast(words: readonly string[], env: Record<string, string> = {}): Promise<Said> {
-  return runHoldfast(words, {
-    cwd: bench.root,
-    env: { ...process.env, HOLDFAST_CREDENTIALS: credentials, ...env },
-  });
-}
 
 const oneJob = '  a:\n    runs-on: self-hosted\n    steps:\n      - run: echo hi\n';
 

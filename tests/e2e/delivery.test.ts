@@ -66,6 +66,8 @@ test('three releases back and forth: the last one in a second, an older one from
     ['Test', 'v3'],
   ]);
   expect(difference.config).toContainEqual({ path: 'target.env.VERSION', from: 'v2', to: 'v4' });
+  const back = await bench.machine.client('diffReleases', { params: at, query: { from: 4, to: 2 } });
+  expect([back.commits, back.commitsGone]).toEqual([[], difference.commits]);
   const startedAt = performance.now();
   const { rollout } = await bench.machine.client('rollBack', { params: at, body: {} });
   await until('v3 to serve', async () => (await answer()).startsWith('v3'));

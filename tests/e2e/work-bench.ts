@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { RunView } from '@holdfast/contract/api/resources.ts';
+import { runHoldfast, type Said } from '@holdfast/testkit/run-holdfast.ts';
 import { Machine, until } from '../../tools/demo/machine.ts';
 
 /** A machine, a place for repositories, and the few sentences that end-to-end tests are told in. */
@@ -24,6 +25,19 @@ export class WorkBench {
   async stop(): Promise<void> {
     await this.machine.stop();
     rmSync(this.root, { recursive: true, force: true });
+  }
+
+  /** The command line as somebody who is logged in types it. */
+  holdfast(words: readonly string[], env: Record<string, string> = {}): Promise<Said> {
+    const credentials = join(this.root, 'credentials.json');
+    if (!existsSync(credentials)) {
+      const token = readFileSync(join(this.machine.data, 'admin.token'), 'utf8').trim();
+      writeFileSync(credentials, JSON.stringify({ controllers: this.machine.addresses, token }));
+    }
+    return runHoldfast(words, {
+      cwd: this.root,
+      env: { ...process.env, HOLDFAST_CREDENTIALS: credentials, ...env },
+    });
   }
 
   /** A git repository with these files, watched under its name. */

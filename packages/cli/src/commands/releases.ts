@@ -46,15 +46,17 @@ export function addReleases(program: Command): void {
       const difference = await client('diffReleases', { params: { app, environment }, query: { from, to } });
       if (globals(command).json) return printJson(difference);
       say(`Release ${from} → ${to}`);
-      for (const commit of difference.commits)
-        say(`  ${short(commit.commit)}  ${commit.author}: ${commit.subject}`);
+      const commitLine = ({ commit, author, subject }: (typeof difference.commits)[number]) =>
+        `${short(commit)}  ${author}: ${subject}`;
+      for (const commit of difference.commits) say(`  ${commitLine(commit)}`);
+      for (const commit of difference.commitsGone) say(`  without ${commitLine(commit)}`);
       for (const change of difference.config)
         say(`  ${change.path}: ${JSON.stringify(change.from)} → ${JSON.stringify(change.to)}`);
       for (const secret of difference.secrets)
         say(`  secret ${secret.name}: version ${secret.from ?? 'none'} → ${secret.to ?? 'none'}`);
       for (const { version, change } of difference.schema) say(`  schema change ${version}: ${change}`);
-      const { commits, config, secrets, schema } = difference;
-      if (commits.length + config.length + secrets.length + schema.length === 0)
+      const { commits, commitsGone, config, secrets, schema } = difference;
+      if ([commits, commitsGone, config, secrets, schema].every(({ length }) => length === 0))
         say('  nothing but the build');
     });
 }

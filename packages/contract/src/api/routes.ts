@@ -14,6 +14,7 @@ const page = z.object({
 });
 const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), next: z.string().nullable() });
+const commit = z.object({ commit: z.string(), author: z.string(), subject: z.string() });
 const did = z.object({ did: z.string() });
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected letters, digits and underscores');
 const scoped = z.object({
@@ -183,7 +184,9 @@ export const routes = {
     answer: z.object({
       from: resource.release,
       to: resource.release,
-      commits: z.array(z.object({ commit: z.string(), author: z.string(), subject: z.string() })),
+      commits: z.array(commit),
+      /** What `from` has and `to` has not: what going back leaves behind. */
+      commitsGone: z.array(commit).default([]),
       config: z.array(z.object({ path: z.string(), from: z.json().nullable(), to: z.json().nullable() })),
       secrets: z.array(z.object({ name: z.string(), from: z.int().nullable(), to: z.int().nullable() })),
       /** Schema changes that only one of them holds, or that differ. */

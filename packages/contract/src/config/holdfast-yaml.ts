@@ -17,7 +17,7 @@ const notYet = (what: string) =>
 
 const expected = z
   .strictObject({
-    status: z.int().min(100).max(599).default(200),
+    status: z.int().min(100).max(599).default(200).describe('Any other is a failure.'),
     json: z.record(z.string(), z.json()).optional().describe('Members that the JSON answer must have.'),
   })
   .prefault({});
@@ -30,15 +30,25 @@ const probe = z.strictObject({
 const session = z.strictObject({
   login: z
     .strictObject({
-      path: z.string().startsWith('/'),
-      method: z.enum(['GET', 'POST', 'PUT']).default('POST'),
-      headers: z.record(z.string(), z.string()).default({}),
+      path: z.string().startsWith('/').describe('Asked of an instance of the stable release.'),
+      method: z.enum(['GET', 'POST', 'PUT']).default('POST').describe('With the body, but for GET.'),
+      headers: z.record(z.string(), z.string()).default({}).describe('Such as Content-Type.'),
       body: secretText.default('').describe('Text; ${{ secrets.NAME }} is filled in, of a test user.'),
-      status: z.int().min(100).max(599).default(200),
+      status: z
+        .int()
+        .min(100)
+        .max(599)
+        .default(200)
+        .describe(
+          'Any other: the login has failed, and after three tries nothing is checked, which is said.',
+        ),
     })
     .describe('Asked of an instance of the stable release; its cookies are the session.'),
   next: z
-    .strictObject({ path: z.string().startsWith('/'), expect: expected })
+    .strictObject({
+      path: z.string().startsWith('/').describe("Asked of the new instance with the login's cookies."),
+      expect: expected,
+    })
     .describe('Asked of the new instance with these cookies, before it gets traffic.'),
 });
 
@@ -67,15 +77,21 @@ const target = z.strictObject({
     .array(z.string().min(1))
     .min(1)
     .describe('Run in the unpacked artifact; PORT says where to listen.'),
-  replicas: z.int().min(1).max(100).default(2),
+  replicas: z.int().min(1).max(100).default(2).describe('Instances of a release that serves everything.'),
   env: z
     .record(
       z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable'),
       secretText,
     )
-    .default({}),
+    .default({})
+    .describe(
+      'Beside PORT and the HOLDFAST_ names; ${{ secrets.NAME }} is filled in when an instance starts.',
+    ),
   hosts: z
-    .strictObject({ labels: z.array(z.string()).default([]), spread: z.enum(['zone']).default('zone') })
+    .strictObject({
+      labels: z.array(z.string()).default([]).describe('Only agents in the host role with all of them.'),
+      spread: z.enum(['zone']).default('zone').describe('Instances of a release are spread over zones.'),
+    })
     .prefault({})
     .describe('Agents in the host role that have all these labels.'),
 });
@@ -84,12 +100,16 @@ const traffic = z.strictObject({
   listen: z.int().min(1).max(65_535).optional().describe('Port of the router that holdfast up starts.'),
   router: z
     .enum(['embedded'], { error: 'expected embedded; haproxy and gateway are not supported by this version' })
-    .default('embedded'),
+    .default('embedded')
+    .describe('Who routes.'),
   sticky: z
     .union([z.enum(['none', 'cookie']), z.string().regex(/^header:[A-Za-z0-9-]+$/)], {
       error: 'expected none, cookie or header:NAME',
     })
-    .default('none'),
+    .default('none')
+    .describe(
+      'What tells users apart, so that each stays on one release while a rollout goes on: none: each request is drawn by itself. cookie: one of ours. header:NAME: whatever your app sends there.',
+    ),
 });
 
 const rollback = z.strictObject({
@@ -135,7 +155,12 @@ export const environment = z
     target,
     readiness: readiness.prefault({}),
     drain: z
-      .strictObject({ deadline: duration.prefault('30s'), grace: duration.prefault('10s') })
+      .strictObject({
+        deadline: duration
+          .prefault('30s')
+          .describe('What is in flight then is cut off and told of with its number; SIGTERM follows.'),
+        grace: duration.prefault('10s').describe('From SIGTERM to SIGKILL.'),
+      })
       .prefault({}),
     traffic: traffic.prefault({}),
     strategy: strategy.prefault({}),

@@ -50,7 +50,10 @@ export const migrations = z.strictObject({
       'automatic: the old shape goes when no release that is kept needs it. manual: when somebody also says so.',
     ),
   schema: z
-    .strictObject({ min: z.int().min(0).optional(), max: z.int().min(0).optional() })
+    .strictObject({
+      min: z.int().min(0).optional().describe('The oldest version that this release can live with.'),
+      max: z.int().min(0).optional().describe('The newest; derived from its folder, as the oldest is.'),
+    })
     .default({})
     .describe('Versions this release can live with, where they are not those of its folder.'),
   baseline: z.int().min(0).default(0).describe('Versions up to it were applied by another tool.'),

@@ -8,8 +8,11 @@ import { type Amount, amount, duration, percentagePoints, share } from './quanti
  * belongs to; read into the union of the three, with the defaults of its kind.
  */
 const route = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'expected the name of a header or cookie'),
-  value: z.string().min(1),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'expected the name of a header or cookie')
+    .describe('Of the header or cookie.'),
+  value: z.string().min(1).describe('Exactly this one.'),
 });
 
 const stepObject = z.strictObject({
@@ -46,8 +49,9 @@ const metric = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z][A-Za-z0-9-]{0,39}$/, 'expected a short name that begins with a small letter'),
-    provider: z.enum(['prometheus', 'json']),
+      .regex(/^[a-z][A-Za-z0-9-]{0,39}$/, 'expected a short name that begins with a small letter')
+      .describe('As verdicts and pages call it.'),
+    provider: z.enum(['prometheus', 'json']).describe('Who is asked. json: any address that answers JSON.'),
     url: z
       .url({ protocol: /^https?$/ })
       .optional()
@@ -83,11 +87,23 @@ const analysis = z.strictObject({
     .prefault('10s')
     .describe('Not judged after instances of the candidate get their first traffic, on all arms.'),
   errorRate: z
-    .strictObject({ increase: percentagePoints.prefault('0.2pp') })
+    .strictObject({
+      increase: percentagePoints
+        .prefault('0.2pp')
+        .describe('The candidate may fail this much more often than stable.'),
+    })
     .prefault({})
     .describe('The candidate may fail this much more often than stable.'),
   latency: z
-    .strictObject({ p95: z.strictObject({ increase: duration.prefault('50ms') }).prefault({}) })
+    .strictObject({
+      p95: z
+        .strictObject({
+          increase: duration
+            .prefault('50ms')
+            .describe("The candidate's p95 may be this much above the baseline's."),
+        })
+        .prefault({}),
+    })
     .prefault({})
     .describe("The candidate's p95 may be this much above the baseline's."),
   plain: plain
@@ -95,9 +111,17 @@ const analysis = z.strictObject({
     .describe(
       'A threshold passed for a while instead of the sequential test. Wrong more often, on noise above all.',
     ),
-  whenUndecided: z.enum(['advance', 'hold', 'abort']).default('advance'),
+  whenUndecided: z
+    .enum(['advance', 'hold', 'abort'])
+    .default('advance')
+    .describe('At the deadline neither harm nor its absence is certain.'),
   minimumRequests: z.int().min(1).default(100).describe('Fewer on the candidate: insufficientData.'),
-  whenInsufficient: z.enum(['probe', 'hold', 'abort']).default('probe'),
+  whenInsufficient: z
+    .enum(['probe', 'hold', 'abort'])
+    .default('probe')
+    .describe(
+      'At the deadline there were fewer requests than the minimum. probe: the readiness probes decide, and the step is marked.',
+    ),
   metrics: z.array(metric).max(10).default([]).describe("Metrics of the user's own, beside errors and p95."),
 });
 

@@ -383,6 +383,23 @@ test('a newer release takes over when the older one has let go, not before', () 
   expect(new Driver().until('starting').do({ kind: 'supersede', by: '9' }).rollout.state).toBe('superseded');
 });
 
+test('superseded, a rolling update gives back first, and a switch lets go at once', () => {
+  const rolling = new Driver({ plan: ROLLING_PLAN }).until('analysing').do({ kind: 'supersede', by: '9' });
+  expect(rolling.tick({ stable: fleet(3) }).rollout).toMatchObject({ state: 'aborting', weight: 2_500 });
+  rolling.tick({ stable: fleet(4) });
+  expect(rolling.tick().rollout.state).toBe('superseded');
+  const held = new Driver({ plan: BLUE_GREEN }).until('held').do({ kind: 'supersede', by: '9' });
+  expect(held.rollout.state).toBe('superseded');
+  const switched = new Driver({ plan: BLUE_GREEN }).until('held').do({ kind: 'advance', full: false });
+  switched.until('analysing').do({ kind: 'supersede', by: '9' });
+  expect(switched.rollout).toMatchObject({ state: 'aborting', weight: 0 });
+  expect(switched.tick().rollout.state).toBe('superseded');
+  // What is stable already stays so, and the newer one begins beside it.
+  const soaking = new Driver({ plan: BLUE_GREEN }).until('held').do({ kind: 'advance', full: false });
+  soaking.until('soaking').do({ kind: 'supersede', by: '9' });
+  expect(soaking.rollout).toMatchObject({ state: 'superseded', promoted: true });
+});
+
 const CRASHING = { candidate: fleet(4, { crashed: 3, complaint: 'it exited with code 1' }) };
 
 test('held after the switch for its harm, an abort gives stable back what it was', () => {

@@ -22,6 +22,7 @@ export async function diffReleases(
     from: fromView,
     to: toView,
     commits: await commitsBetween(services, from, to),
+    commitsGone: await commitsBetween(services, to, from),
     config: diffJson(from.config as unknown as Json, to.config as unknown as Json),
     secrets: diffSecrets(from, to),
     schema: diffSchema(from, to),
