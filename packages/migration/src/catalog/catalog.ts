@@ -64,7 +64,9 @@ export interface ColumnFacts {
   readonly identity: boolean;
   /** Where it is not that of its type. */
   readonly collation: string | null;
-  /** Views and generated columns that read it. */
+  /** The sequence that goes with it (serial), as it is written in SQL; null: none. */
+  readonly sequence: string | null;
+  /** Views and generated columns that read it, and what else PostgreSQL keeps it for: policies, triggers, publications, functions. */
   readonly readers: readonly string[];
   /** A change that is not contracted yet keeps it equal to another one. */
   readonly kept: boolean;

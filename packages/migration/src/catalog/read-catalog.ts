@@ -74,7 +74,13 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
            SELECT v.relname::text AS name FROM pg_depend p JOIN pg_rewrite r ON p.classid = 'pg_rewrite'::regclass AND r.oid = p.objid JOIN pg_class v ON v.oid = r.ev_class
              WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.refobjsubid = a.attnum AND v.oid <> t.oid
            UNION SELECT g.attname::text FROM pg_depend p JOIN pg_attrdef e ON p.classid = 'pg_attrdef'::regclass AND e.oid = p.objid JOIN pg_attribute g ON g.attrelid = e.adrelid AND g.attnum = e.adnum
-             WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.refobjsubid = a.attnum AND g.attgenerated <> '') readers),
+             WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.refobjsubid = a.attnum AND g.attgenerated <> ''
+           UNION SELECT CASE p.classid WHEN 'pg_policy'::regclass THEN 'the policy ' || (SELECT polname FROM pg_policy WHERE oid = p.objid)
+               WHEN 'pg_trigger'::regclass THEN 'the trigger ' || (SELECT tgname FROM pg_trigger WHERE oid = p.objid AND tgname NOT LIKE 'zz\\_holdfast\\_%')
+               WHEN 'pg_proc'::regclass THEN 'the function ' || (SELECT proname FROM pg_proc WHERE oid = p.objid)
+               WHEN 'pg_publication_rel'::regclass THEN 'the publication ' || (SELECT pubname FROM pg_publication_rel l JOIN pg_publication b ON b.oid = l.prpubid WHERE l.oid = p.objid) END
+             FROM pg_depend p WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.refobjsubid = a.attnum AND p.deptype = 'n') readers WHERE name IS NOT NULL),
+         'sequence', CASE WHEN a.attidentity = '' AND d.adbin IS NOT NULL AND t.relkind IN ('r', 'p') THEN pg_get_serial_sequence(t.oid::regclass::text, a.attname) END,
          'kept', EXISTS (SELECT FROM pg_trigger k JOIN pg_proc f ON f.oid = k.tgfoid WHERE k.tgrelid = t.oid AND k.tgname LIKE 'zz\\_holdfast\\_%' AND f.prosrc ~ ('\\mNEW\\."?' || a.attname || '\\M'))) ORDER BY a.attnum), '[]')
        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
      'constraints', (SELECT coalesce(json_agg(json_build_object('name', k.conname, 'kind', CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign' WHEN 'p' THEN 'primary'

@@ -19,6 +19,12 @@ const type = z
   );
 const expression = z.string().min(1).describe('SQL over the columns of the row.');
 const columns = z.array(name).min(1).max(32);
+const leaves = z
+  .array(name)
+  .optional()
+  .describe(
+    'Indexes and constraints of the old columns that go with them; each has to be named, or declared to follow.',
+  );
 const when = z
   .enum(['expand', 'contract'])
   .default('contract')
@@ -40,12 +46,14 @@ export const retype = z.strictObject({
   up: expression.describe('The new value from the old columns.'),
   down: expression.describe('The old value from the new column.'),
   default: expression.optional().describe('Of the new column, when the old one goes.'),
+  leaves,
 });
 export const split = z.strictObject({
   table,
   column: name,
   into: z.record(name, z.strictObject({ type, up: expression, notNull: z.boolean().default(false) })),
   down: expression.describe('The old value from the new columns.'),
+  leaves,
 });
 export const merge = z.strictObject({
   table,
@@ -54,6 +62,7 @@ export const merge = z.strictObject({
   type,
   up: expression.describe('The new value from the old columns.'),
   notNull: z.boolean().default(false),
+  leaves,
 });
 export const addColumn = z.strictObject({
   table,

@@ -53,6 +53,42 @@ export function movableColumn(table: string, column: string, planning: Planning)
   );
 }
 
+type Leaving = 'check' | 'foreign' | 'unique';
+const FOLLOW_NOWHERE: readonly Leaving[] = ['check', 'foreign', 'unique'];
+
+/**
+ * What stands on the old columns and follows to no new one goes with them in the contract phase: a promise of the
+ * database, or the speed of a query. Nobody loses it by not thinking of it.
+ */
+export function admitLeaves(
+  change: { readonly table: string; readonly leaves?: readonly string[] | undefined },
+  { columns, kinds }: { readonly columns: readonly string[]; readonly kinds: readonly Leaving[] | 'all' },
+  planning: Planning,
+): void {
+  const { constraints, indexes } = knownTable(change.table, planning);
+  const named = change.leaves ?? [];
+  const [lost, indexesToo] = kinds === 'all' ? [FOLLOW_NOWHERE, true] : [kinds, false];
+  const going = new Map<string, string>();
+  for (const { name, kind, columns: own, definition } of constraints)
+    if (lost.some((one) => one === kind) && own.some((column) => columns.includes(column)))
+      going.set(name, definition);
+  for (const { name, primary, definition } of indexesToo ? indexes : [])
+    if (!primary && columns.some((column) => new RegExp(`\\b${column}\\b`).test(definition)))
+      going.set(name, going.get(name) ?? definition);
+  const unsaid = [...going].filter(([name]) => !named.includes(name));
+  if (unsaid.length > 0)
+    throw new HoldfastError(
+      'migrationInvalid',
+      `${planning.file}: ${unsaid.map(([name, definition]) => `${name} (${definition})`).join(' and ')} would go with ${change.table}.${columns.join(' and ')}; declare what the new column needs as changes of their own, and say leaves: [${[...going.keys()].join(', ')}]`,
+    );
+  const unknown = named.find((name) => !going.has(name));
+  if (unknown !== undefined)
+    throw new HoldfastError(
+      'migrationInvalid',
+      `${planning.file}: leaves names ${unknown}, and ${change.table} has no index or constraint of that name that would go`,
+    );
+}
+
 /** A view with its reader's rights; before 15 it has its owner's, and would open the table to everybody. */
 export function checkViews({ catalog, file }: Planning): void {
   if (catalog.serverVersion >= 15) return;

@@ -16,6 +16,30 @@ export function isFreeTypeChange(from: string, to: string, { utc }: { readonly u
   return FREE_PAIRS.has(`${old.name} ${wanted.name}`);
 }
 
+const INTEGERS = ['smallint', 'integer', 'bigint', 'numeric'];
+const FLOATS = ['real', 'double precision'];
+const SHORT_NAMES: Readonly<Record<string, string>> = {
+  int2: 'smallint',
+  int4: 'integer',
+  int: 'integer',
+  int8: 'bigint',
+  decimal: 'numeric',
+  float4: 'real',
+  float8: 'double precision',
+};
+
+/** Every value that was there, and every one that a writer of the old type sends, stays what it was. */
+export function holdsAll(from: string, to: string): boolean {
+  const [old, wanted] = [parse(from), parse(to)];
+  if (old.array !== wanted.array) return false;
+  const [a, b] = [SHORT_NAMES[old.name] ?? old.name, SHORT_NAMES[wanted.name] ?? wanted.name];
+  if (a === b) return grows({ ...old, name: a }, { ...wanted, name: b });
+  if (wanted.modifiers.length > 0) return false;
+  if (CHARACTER.has(a) && (b === 'text' || b === 'character varying')) return a !== 'citext';
+  const widens = (order: readonly string[]) => order.includes(a) && order.indexOf(a) < order.indexOf(b);
+  return widens(INTEGERS) || widens(FLOATS);
+}
+
 /** Indexes and foreign keys on the column stay as they are: values compare as before. */
 export function keepsOrder(from: string, to: string): boolean {
   const [old, wanted] = [parse(from), parse(to)];

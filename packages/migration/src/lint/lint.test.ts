@@ -195,6 +195,7 @@ const table: TableFacts = {
       generated: false,
       virtual: false,
       collation: null,
+      sequence: null,
       readers: [],
       kept: false,
       identity: false,
@@ -237,6 +238,40 @@ test('a live catalog knows what is proved, what is small, and what stays as it i
   expect(rules('CREATE INDEX i ON orders (name)', live({ rows: 100, bytes: 16_384 }))).toEqual([
     'note create-index',
   ]);
+});
+
+test('another type is another promise, however small the table is', () => {
+  const small = { rows: 100, bytes: 16_384 };
+  const typed = (type: string) =>
+    live({ ...small, columns: table.columns.map((column) => ({ ...column, type })) });
+  const rules = (type: string, text: string, phase: 'expand' | 'contract' = 'expand') =>
+    lint({ ...file(`ALTER TABLE orders ALTER COLUMN name TYPE ${text}`), phase }, typed(type))
+      .filter(({ severity }) => severity === 'error')
+      .map(({ rule }) => rule);
+  for (const [from, to] of [
+    ['integer', 'bigint'],
+    ['smallint', 'int'],
+    ['bigint', 'numeric'],
+    ['real', 'float8'],
+    ['character varying(20)', 'text'],
+    ['character varying(20)', 'varchar(40)'],
+    ['numeric(10,2)', 'numeric(12,2)'],
+    ['integer', 'bigint USING name::bigint'],
+  ] as const)
+    expect([from, to, rules(from, to)]).toEqual([from, to, []]);
+  for (const [from, to] of [
+    ['bigint', 'integer'],
+    ['text', 'varchar(40)'],
+    ['text', 'citext'],
+    ['text', 'jsonb USING name::jsonb'],
+    ['timestamp without time zone', 'timestamptz'],
+    ['numeric(10,2)', 'numeric(12,4)'],
+    ['integer', 'integer[] USING ARRAY[name]'],
+    ['integer', 'integer USING name * 100'],
+  ] as const) {
+    expect([from, to, rules(from, to)]).toEqual([from, to, ['other-values']]);
+    expect([from, to, rules(from, to, 'contract')]).toEqual([from, to, []]);
+  }
 });
 
 test('the reports say where, what is locked, how big it is and what to write', () => {

@@ -8,10 +8,8 @@ import type { Finding } from './finding.ts';
 import type { Found, Phase, Rule } from './rule.ts';
 import { longLock } from './rules/long-lock.ts';
 import { RULES } from './rules.ts';
+import { isSmall } from './small.ts';
 
-/** A scan or a copy of so little takes less time than waiting for the lock. */
-const SMALL_ROWS = 10_000;
-const SMALL_BYTES = 8 * 1024 * 1024;
 const NO_REASON = 'no reason given';
 
 export interface LintedFile {
@@ -61,11 +59,11 @@ function findingOf(
   const heavy = effects.on.some(
     ({ rewrite, scan, relation }) => relation === result.relation && (rewrite || scan),
   );
-  const small = table !== null && table.rows <= SMALL_ROWS && table.bytes <= SMALL_BYTES;
+  const harmless = heavy && isSmall(table) && !result.anySize;
   const accepted = statement.accepted.find((entry) => entry.rule === rule.name);
   return {
     rule: rule.name,
-    severity: heavy && small && rule.severity === 'error' ? 'note' : rule.severity,
+    severity: harmless && rule.severity === 'error' ? 'note' : rule.severity,
     place: statement.place,
     statement: statement.text,
     message: result.message,

@@ -35,6 +35,7 @@ import { longLock } from './rules/long-lock.ts';
 import { mixedTransaction } from './rules/mixed-transaction.ts';
 import { nameTooLong } from './rules/name-too-long.ts';
 import { narrowPrimaryKey } from './rules/narrow-primary-key.ts';
+import { otherValues } from './rules/other-values.ts';
 import { refreshView } from './rules/refresh-view.ts';
 import { rename } from './rules/rename.ts';
 import { rowSecurity } from './rules/row-security.ts';
@@ -61,6 +62,7 @@ export const RULES: readonly Rule[] = [
   dropNotNull,
   bindsWriters,
   changeColumnType,
+  otherValues,
   addCheck,
   addForeignKey,
   validateWithAdd,

@@ -7,6 +7,7 @@ import type { ChangeOf } from '../changes-yaml.ts';
 import { everyRowFilled, fillRows, fillTrigger } from '../fill.ts';
 import { followColumn } from '../follow-column.ts';
 import {
+  admitLeaves,
   checkViews,
   droppableColumn,
   knownColumn,
@@ -33,6 +34,7 @@ export const rename: Planner<ChangeOf<'rename'>> = (change, planning) => {
       notNull: column.notNull,
     }),
     default: column.default,
+    sequence: column.sequence,
   });
 };
 
@@ -43,6 +45,7 @@ export const retype: Planner<ChangeOf<'retype'>> = (change, planning) => {
       'migrationInvalid',
       `${planning.file}: ${change.table}.${change.column} has the default ${column.default}; say which the new column has (default:)`,
     );
+  admitLeaves(change, { columns: [change.column], kinds: ['check'] }, planning);
   return twice(change.table, planning, {
     old: [{ name: change.column, type: column.type, from: change.down }],
     added: [{ name: change.to, from: change.up, type: change.type }],
@@ -52,6 +55,7 @@ export const retype: Planner<ChangeOf<'retype'>> = (change, planning) => {
       notNull: column.notNull,
     }),
     default: change.default ?? null,
+    sequence: change.default?.includes('nextval(') ? column.sequence : null,
   });
 };
 
@@ -64,6 +68,7 @@ function withoutChecks(table: string, planning: Planning) {
 export const split: Planner<ChangeOf<'split'>> = (change, planning) => {
   const { type: oldType } = movableColumn(change.table, change.column, planning);
   const parts = Object.entries(change.into);
+  admitLeaves(change, { columns: [change.column], kinds: 'all' }, planning);
   return twice(change.table, planning, {
     old: [{ name: change.column, type: oldType, from: change.down }],
     added: parts.map(([name, { type, up }]) => ({ name, type, from: up })),
@@ -73,6 +78,7 @@ export const split: Planner<ChangeOf<'split'>> = (change, planning) => {
 
 export const merge: Planner<ChangeOf<'merge'>> = (change, planning) => {
   const old = Object.entries(change.columns);
+  admitLeaves(change, { columns: Object.keys(change.columns), kinds: 'all' }, planning);
   return twice(change.table, planning, {
     old: old.map(([name, from]) => ({ name, from, type: movableColumn(change.table, name, planning).type })),
     added: [{ name: change.into, type: change.type, from: change.up }],
@@ -86,6 +92,8 @@ interface Twice {
   readonly follow: readonly Step[];
   /** Given to the new column when the old one goes: until then each INSERT gets the old one's. */
   readonly default?: string | null;
+  /** Belongs to the old column, and would go with it. */
+  readonly sequence?: string | null;
 }
 
 function twice(table: string, planning: Planning, change: Twice) {
@@ -106,7 +114,16 @@ function twice(table: string, planning: Planning, change: Twice) {
     ...steps,
     expand: [...rehearsal(table, added, planning), statement(`${alter} ${adds}`), ...steps.expand],
     verify: [...steps.verify, ...follow],
+    contract: [...sequenceSteps(table, change), ...steps.contract],
   };
+}
+
+/** Before its column goes. One that counts for a bigint must not end where an integer does. */
+function sequenceSteps(table: string, { sequence, added: [column] }: Twice): readonly Step[] {
+  if (sequence == null || !column) return [];
+  const wide = /^(?:bigint|int8)$/i.test(column.type) ? ' AS bigint' : '';
+  const owner = `${quoteRelation(table)}.${quoteName(column.name)}`;
+  return [statement(`ALTER SEQUENCE ${sequence}${wide} OWNED BY ${owner}`)];
 }
 
 /** No second column: a schema of views has the new name, and releases choose it by their search path. */
