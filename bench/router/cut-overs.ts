@@ -9,7 +9,7 @@ import { startRouter } from './proxies/holdfast.ts';
  * another once a second, beside the same load left alone. Rounds alternate, so that what drifts meets
  * both.
  */
-const ROUNDS = 5;
+const ROUNDS = 7;
 const EVERY_MS = 2_000;
 /** Fifty connections that think 4 ms: about half of what one worker does here. */
 const THINK_MS = 4;

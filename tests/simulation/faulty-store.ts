@@ -62,6 +62,10 @@ export class FaultyStore implements PipelineStore {
     return this.call(() => this.inner.unsettledRuns(limit));
   }
 
+  parkRun(runId: string, reason: string): Promise<void> {
+    return this.call(() => this.inner.parkRun(runId, reason));
+  }
+
   overdueGrants(afterMs: number): Promise<readonly LeaseKey[]> {
     return this.call(() => this.inner.overdueGrants(afterMs));
   }

@@ -1,5 +1,5 @@
 import { HoldfastError, isUnavailable } from '@holdfast/contract/errors.ts';
-import { newId } from '@holdfast/contract/id.ts';
+import { idOf, newId } from '@holdfast/contract/id.ts';
 import type {
   AgentView,
   LeaseKey,
@@ -24,7 +24,7 @@ import { LeaseFloors } from './agent/lease-floors.ts';
 import { giveBack, heldJob, leasesOf, overdueGrants } from './agent/lease-store.ts';
 import { applyNews } from './agent/news-store.ts';
 import type { Queryable, Transactor } from './database.ts';
-import { ensureDuty, hastenDuty } from './duty/duty-store.ts';
+import { ensureDuty, hastenDuty, parkDuty, RUN } from './duty/duty-store.ts';
 import { appendEvent } from './events/event-store.ts';
 import { enqueueOutbox } from './events/outbox-store.ts';
 import { isBadData, isRetryable } from './failures.ts';
@@ -89,6 +89,10 @@ export class PostgresPipeline implements PipelineStore {
     return unsettledRuns(this.database, limit);
   }
 
+  parkRun(runId: string, reason: string): Promise<void> {
+    return parkDuty(this.database, RUN, { id: runId, reason });
+  }
+
   overdueGrants(afterMs: number): Promise<readonly LeaseKey[]> {
     return overdueGrants(this.database, afterMs);
   }
@@ -125,7 +129,8 @@ export class PostgresPipeline implements PipelineStore {
       ensureDuty: (kind, id) => ensureDuty(sql, kind, id),
       hastenDuty: (kind, id) => hastenDuty(sql, kind, id),
       appendEvent: (event) => appendEvent(sql, event),
-      announce: (news) => enqueueOutbox(sql, { id: newId(), kind: 'news', payload: { ...news } }),
+      announce: ({ once, ...news }) =>
+        enqueueOutbox(sql, { id: once ? idOf(once) : newId(), kind: 'news', payload: news }),
     };
   }
 }

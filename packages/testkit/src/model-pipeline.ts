@@ -49,6 +49,8 @@ export class ModelPipeline implements PipelineStore {
   /** Wrong on purpose, to see that the simulator finds it. */
   readonly planted: { readonly leaseWithoutFence?: boolean };
   private readonly now: () => number;
+  private readonly parked = new Set<string>();
+  readonly parkRun = async (runId: string) => void this.parked.add(runId);
   private readonly perRepository: number;
   private last: Promise<unknown> = Promise.resolve();
 
@@ -130,7 +132,7 @@ export class ModelPipeline implements PipelineStore {
       const begun = job.state === 'running' && run !== undefined && ['queued', 'waiting'].includes(run.state);
       if ((job.reported && !isEnded(job.state)) || begun) runs.add(job.runId);
     }
-    return [...runs].slice(0, limit);
+    return [...runs].filter((id) => !this.parked.has(id)).slice(0, limit);
   }
 
   async overdueGrants(afterMs: number): Promise<readonly LeaseKey[]> {
@@ -288,7 +290,7 @@ export class ModelPipeline implements PipelineStore {
       hastenDuty: async () => {},
       appendEvent: async (event) =>
         void this.tables.events.set(this.tables.events.size + 1, { ...event, position: null }),
-      announce: async (news) => void this.tables.news.set(`${this.tables.news.size}`, news),
+      announce: async (news) => void this.tables.news.set(news.once ?? `${this.tables.news.size}`, news),
     };
   }
 

@@ -127,6 +127,13 @@ function leases(start: Start): void {
     expect(claims.flat()).toEqual([{ jobId, epoch: 1 }]);
   });
 
+  test('a run that was parked is found by no scan, and others are', async () => {
+    const bench = await start();
+    const [{ runId }, { runId: other }] = [await bench.held(), await bench.held()];
+    for (const _ of 'twice') await bench.store.parkRun(runId, 'nothing has no name');
+    expect(await bench.store.unsettledRuns(10)).toEqual([other]);
+  });
+
   test('a lease is listed until its end is told, and its end is heard by the run', async () => {
     const bench = await start();
     const { runId, who, lease } = await bench.held();

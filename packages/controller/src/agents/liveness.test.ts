@@ -88,16 +88,25 @@ test('a broken job of one agent does not keep another agent from being given up'
 });
 
 test('of many agents that fall silent at once a fifth is given up in a minute, and one whole zone', async () => {
+  let fleet = new Fleet();
+  const told = () =>
+    [...fleet.store.tables.news.values()]
+      .map(({ sentence }) => sentence)
+      .filter((text) => text.startsWith('many'));
   const lost = async (zones: readonly string[]) => {
-    const fleet = new Fleet();
+    fleet = new Fleet();
     for (const zone of zones) await fleet.agent({ zone });
     await fleet.silence(12_000);
     const agents = await fleet.store.agents();
     return agents.filter(({ state }) => state === 'lost').length;
   };
   expect(await lost(Array.from({ length: 20 }, () => ''))).toBe(4);
+  expect(told()).toEqual([
+    'many agents fell silent at once, so it may be the network: 16 more are not given up, and their jobs wait, for up to a minute',
+  ]);
   expect(await lost(Array.from({ length: 9 }, () => ''))).toBe(9);
-  const fleet = new Fleet();
+  expect(told()).toEqual([]);
+  fleet = new Fleet();
   for (let count = 0; count < 8; count += 1) await fleet.agent({ zone: 'a' });
   const others = await Promise.all(Array.from({ length: 8 }, () => fleet.agent({ zone: 'b' })));
   for (let seconds = 0; seconds < 12; seconds += 1) {

@@ -33,6 +33,7 @@ export async function lookAtAgents(parts: LivenessParts): Promise<void> {
     );
   }
   const agents = await store.agents();
+  let doubted = false;
   for (const agent of agents) {
     if (agent.state === 'offline') continue;
     if (agent.state === 'lost') {
@@ -43,12 +44,18 @@ export async function lookAtAgents(parts: LivenessParts): Promise<void> {
     if (liveness === 'suspect' && agent.state === 'online')
       await store.transaction((tx) => tx.setAgentState(agent.id, 'suspect'));
     if (liveness !== 'lost' || grace) continue;
+    // Read again: whoever was expired a moment ago counts.
+    if (!mayExpire(agent, await store.agents())) {
+      doubted = true;
+      continue;
+    }
     // All of it at once; where that fails the agent is lost all the same, and its jobs go one by one.
     if (!(await alone(parts, { agent: agent.id }, () => expire(parts, agent, takeAllBack)))) {
       await alone(parts, { agent: agent.id }, () => expire(parts, agent, async () => {}));
       await takeOneByOne(parts, agent);
     }
   }
+  if (doubted) await tellDoubt(parts);
 }
 
 /** Whether it could be done; the database being away is not this work's fault. */
@@ -73,13 +80,8 @@ async function takeOneByOne(parts: LivenessParts, { id, name }: AgentView): Prom
   parts.hint('jobs');
 }
 
-async function expire(
-  { store, tools, timers, hint, log }: LivenessParts,
-  agent: AgentView,
-  take: typeof takeAllBack,
-): Promise<void> {
-  // Read again: whoever was expired a moment ago counts.
-  if (!mayExpire(agent, await store.agents())) return;
+async function expire(parts: LivenessParts, agent: AgentView, take: typeof takeAllBack): Promise<void> {
+  const { store, tools, timers, hint, log } = parts;
   const reason = `agent ${agent.name} gave no sign for ${Math.round(agent.silenceMs / 1000)} s`;
   const expired = await store.transaction(async (tx) => {
     // It may have spoken while others were being expired.
@@ -98,4 +100,19 @@ async function expire(
   if (!expired) return;
   log.warn({ agent: agent.id }, reason);
   for (const each of ['jobs', 'duty', 'events'] as const) hint(each);
+}
+
+/** Told once for each minute that it is doubted: by the agent whose loss is the oldest that counts. */
+async function tellDoubt({ store, timers }: LivenessParts): Promise<void> {
+  const fleet = await store.agents();
+  const [oldest] = fleet
+    .filter(({ state, lostMsAgo }) => state === 'lost' && (lostMsAgo ?? Infinity) < 60_000)
+    .sort((a, b) => (b.lostMsAgo ?? 0) - (a.lostMsAgo ?? 0));
+  if (!oldest) return;
+  const silent = fleet.filter(
+    ({ state, silenceMs }) => (state === 'online' || state === 'suspect') && silenceMs >= timers.lostMs,
+  ).length;
+  const sentence = `many agents fell silent at once, so it may be the network: ${silent} more are not given up, and their jobs wait, for up to a minute`;
+  const once = `agents doubted since ${oldest.id} ${oldest.sessionId} was lost`;
+  await store.transaction((tx) => tx.announce({ kind: 'agentsLost', subject: oldest.id, sentence, once }));
 }

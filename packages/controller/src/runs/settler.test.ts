@@ -44,3 +44,31 @@ test('a run that cannot be read keeps no other from being settled, and is found 
   expect(asked).toHaveLength(4);
   expect(asked.at(-1)).toBe(poisoned);
 });
+
+test.each([
+  ['of its own, five times in a row, parks it', () => new TypeError('nothing has no name'), ['poisoned']],
+  ['of the network parks nothing', () => new Error('read ECONNRESET'), []],
+])('a run that fails for a reason %s', async (_, failure, parked) => {
+  const left: string[] = [];
+  const store = {
+    transaction: async () => {
+      throw failure();
+    },
+    unsettledRuns: async () => ['poisoned'],
+    parkRun: async (id: string, reason: string) => {
+      left.push(id);
+      expect(reason).toBe('nothing has no name');
+    },
+  } as unknown as PipelineStore;
+  const settler = new Settler({
+    store,
+    tools: { expressions: plainExpressions, newId },
+    hint: () => {},
+    log: pino({ level: 'silent' }),
+  });
+  for (let scans = 0; scans < 5; scans += 1) {
+    expect(left).toEqual([]);
+    await settler.scan();
+  }
+  expect(left).toEqual(parked);
+});

@@ -1,6 +1,7 @@
 import type { PipelineStore } from '@holdfast/core/pipeline/ports.ts';
 import type { Logger } from 'pino';
 import type { Hint } from '../loop/hints.ts';
+import { isOwnFault, OWN_FAULTS_AT_MOST } from '../loop/own-fault.ts';
 import { changeRun, type RunTools } from './change-run.ts';
 
 /**
@@ -20,6 +21,8 @@ const AT_ONCE = 4;
 export class Settler {
   private readonly parts: SettlerParts;
   private readonly waiting = new Set<string>();
+  /** By run: how often in a row it failed for a reason of its own. */
+  private readonly faults = new Map<string, number>();
   private working: Promise<void> | undefined;
 
   constructor(parts: SettlerParts) {
@@ -59,14 +62,26 @@ export class Settler {
         this.waiting.delete(runId);
         try {
           await store.transaction((tx) => changeRun(tools, tx, { runId, event: { kind: 'advance' } }));
+          this.faults.delete(runId);
         } catch (error) {
           // The scan finds it again.
           log.error({ err: error, run: runId }, 'run not settled');
+          await this.countFault(runId, error).catch(() => {});
         }
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, settle));
     if (queued) hint('jobs');
     for (const each of ['duty', 'events', 'run'] as const) hint(each);
+  }
+
+  /** One that cannot be decided rests until a controller starts that may know better; an outage parks nothing. */
+  private async countFault(runId: string, error: unknown): Promise<void> {
+    if (!isOwnFault(error)) return;
+    const faults = (this.faults.get(runId) ?? 0) + 1;
+    this.faults.set(runId, faults);
+    if (faults < OWN_FAULTS_AT_MOST) return;
+    await this.parts.store.parkRun(runId, error.message);
+    this.faults.delete(runId);
   }
 }

@@ -43,6 +43,8 @@ export interface PipelineStore {
   agents(): Promise<readonly AgentView[]>;
   /** Runs whose machine has not heard yet of something that is written down: found again by every scan. */
   unsettledRuns(limit: number): Promise<readonly string[]>;
+  /** Its machine fails on what is written down, again and again: no scan finds it until it is revived, and people are told why. */
+  parkRun(runId: string, reason: string): Promise<void>;
   overdueGrants(afterMs: number): Promise<readonly LeaseKey[]>;
   /** An agent that hung up and gave no sign for so long is suspected; one that did is left as it is. */
   suspectSilent(id: string, silenceMs: number): Promise<void>;
@@ -105,6 +107,8 @@ export interface News {
     | 'migrationFailed';
   readonly subject: string;
   readonly sentence: string;
+  /** What is said of these words is said once, by whichever replica comes first. */
+  readonly once?: string;
 }
 
 export interface NewsAnswer {

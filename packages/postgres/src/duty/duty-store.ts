@@ -40,8 +40,23 @@ export async function reviveDuty(sql: Queryable, kind: string, id: string): Prom
   );
 }
 
+/** Runs are decided without a duty; one that cannot be has a row here for as long as it is parked. */
+export const RUN = 'run';
+
+export async function parkDuty(
+  sql: Queryable,
+  kind: string,
+  { id, reason }: { readonly id: string; readonly reason: string },
+): Promise<void> {
+  await sql.query(
+    'INSERT INTO duty (kind, id, parked) VALUES ($1, $2, $3) ON CONFLICT (kind, id) DO UPDATE SET parked = excluded.parked',
+    [kind, id, reason],
+  );
+}
+
 /** A controller starts, maybe of a version that knows better: everything parked is tried again. */
 export async function reviveDuties(sql: Queryable): Promise<void> {
+  await sql.query('DELETE FROM duty WHERE kind = $1', [RUN]);
   await sql.query('UPDATE duty SET parked = NULL, failures = 0 WHERE parked IS NOT NULL');
 }
 

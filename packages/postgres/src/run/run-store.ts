@@ -11,6 +11,7 @@ import {
 import type { LoadedRun } from '@holdfast/core/pipeline/ports.ts';
 import type { JobResult } from '@holdfast/core/pipeline/reports.ts';
 import type { Queryable } from '../database.ts';
+import { RUN } from '../duty/duty-store.ts';
 
 /** The run machine's state on two tables. Loading locks the run row, so that decisions queue up. */
 export interface NewRun {
@@ -178,11 +179,13 @@ export async function loadRunForUpdate(sql: Queryable, id: string): Promise<Load
 /** Written down by agents, not yet heard by the run's machine. */
 export async function unsettledRuns(sql: Queryable, limit: number): Promise<readonly string[]> {
   const found = await sql.query<{ run_id: string }>(
-    `SELECT run_id FROM job WHERE reported IS NOT NULL AND ended_at IS NULL
-     UNION SELECT run.id FROM run JOIN job ON job.run_id = run.id
-       WHERE run.ended_at IS NULL AND run.state IN ('queued', 'waiting') AND job.state = 'running'
+    `SELECT run_id FROM (
+       SELECT run_id FROM job WHERE reported IS NOT NULL AND ended_at IS NULL
+       UNION SELECT run.id FROM run JOIN job ON job.run_id = run.id
+         WHERE run.ended_at IS NULL AND run.state IN ('queued', 'waiting') AND job.state = 'running') AS unsettled
+     WHERE NOT EXISTS (SELECT FROM duty WHERE kind = $2 AND id = run_id::text AND parked IS NOT NULL)
      LIMIT $1`,
-    [limit],
+    [limit, RUN],
   );
   return found.rows.map((row) => row.run_id);
 }

@@ -6,7 +6,7 @@ import { isEnded } from '@holdfast/core/pipeline/pipeline.ts';
 import { isFinal } from '@holdfast/core/rollout/rollout.ts';
 import { listAgents } from '@holdfast/postgres/agent/agent-store.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
-import { parkedReason } from '@holdfast/postgres/duty/duty-store.ts';
+import { parkedReason, RUN } from '@holdfast/postgres/duty/duty-store.ts';
 import { findRollout, type RolloutRow } from '@holdfast/postgres/rollout/rollout-store.ts';
 import { attemptsOfJob, finishedSteps } from '@holdfast/postgres/run/attempt-store.ts';
 import {
@@ -42,6 +42,9 @@ export async function whySentence({ database: sql, leasesStopped }: WhyWorld, id
 async function whyRun(world: Asked, run: RunRow): Promise<string> {
   if (isEnded(run.state))
     return `Run ${run.number} does not wait: it has ${run.state}${run.reason ? `, ${run.reason}` : ''}.`;
+  const parked = await parkedReason(world.sql, RUN, run.id);
+  if (parked !== null)
+    return `Run ${run.number} is parked: it could not be decided, again and again (${parked}). It is tried again when a controller starts.`;
   const live = (await jobsOf(world.sql, run.id)).filter((job) => !isEnded(job.state));
   const sentences = await Promise.all(live.map((job) => whyJob(world, job)));
   return sentences.join(' ') || `Run ${run.number} is being started.`;
