@@ -296,3 +296,13 @@ test('a frozen environment starts nothing but a way back; an aborted release is 
   expect((await during.stop()).odd).toEqual([]);
   expect(await ask(ports.rolling)).toBe('v1');
 });
+
+test('a way back that is called off says so, and automation holds still all the same', async () => {
+  const { rollout } = await bench.machine.client('rollBack', { params: at('rolling'), body: {} });
+  await steer(rollout, 'abort');
+  await until('the way back to end', async () => {
+    const seen = await bench.machine.client('showRollout', { params: { id: rollout } });
+    return seen.state === 'aborted';
+  });
+  expect((await view('rolling')).hold).toMatch(/^a rollback to release \d+ was asked for and aborted$/);
+});

@@ -6,6 +6,7 @@ import {
   type Rollout,
   type RolloutEffect,
   type RolloutEvent,
+  type RolloutState,
 } from '@holdfast/core/rollout/rollout.ts';
 import { nextLookMs } from '@holdfast/core/rollout/schedule.ts';
 import { checkSnapshot } from '@holdfast/core/traffic/invariants.ts';
@@ -22,6 +23,7 @@ import {
   noteLook,
   restoreStable,
   saveSnapshot,
+  setHold,
 } from '@holdfast/postgres/rollout/environment-store.ts';
 import {
   insertInstance,
@@ -168,6 +170,12 @@ async function applyRolloutEffect(
       sentence: `release ${release?.number} of ${nameOf(environment)} ${effect.state}: ${effect.reason ?? 'no reason given'}`,
     });
   }
+  if (rollout.kind === 'rollback' && environment.hold !== null && GIVEN_UP.includes(effect.state))
+    await setHold(
+      sql,
+      environment.id,
+      `a rollback to release ${release?.number} was asked for and ${effect.state}`,
+    );
   if (isFinal(effect.state))
     await appendEvent(sql, {
       topic: 'environment',
@@ -176,6 +184,9 @@ async function applyRolloutEffect(
       data: { rollout: rollout.id },
     });
 }
+
+/** Automation holds still all the same: whoever asked for the way back wants out. */
+const GIVEN_UP: readonly RolloutState[] = ['aborted', 'failed'];
 
 interface FleetChange {
   readonly environment: EnvironmentRow;

@@ -105,6 +105,15 @@ test('the dwell is kept even when nothing more is to be learned', () => {
   expect(run.tick({}, 600).rollout.state).toBe('starting');
 });
 
+test('where only the baseline does not become ready, it is the baseline that is named', () => {
+  const unready = {
+    candidate: fleet(4),
+    baseline: fleet(0, { crashed: 0, complaint: '/readyz answered 503' }),
+  };
+  const run = new Driver().until('starting').tick(unready, 11_000);
+  expect(run.rollout.reason).toBe('0 of 1 baseline instances became ready in time: /readyz answered 503');
+});
+
 test('instances that never become ready end the rollout with their own words', () => {
   const unready = { candidate: fleet(0, { crashed: 0, complaint: '/readyz answered 503' }) };
   const run = new Driver().until('starting').tick(unready, 11_000);

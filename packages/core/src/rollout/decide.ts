@@ -203,8 +203,12 @@ function startingTick(
     );
   }
   if (now - rollout.stateSince < plan.readinessDeadlineMs) return stay(rollout);
-  const short = `${seen.candidate.ready} of ${wanted.candidate} candidate instances became ready in time`;
-  return giveUp(rollout, seen.candidate.complaint ? `${short}: ${seen.candidate.complaint}` : short, now);
+  const [name, arm, needed] =
+    seen.candidate.ready < wanted.candidate
+      ? ['candidate', seen.candidate, wanted.candidate]
+      : ['baseline', seen.baseline, wanted.baseline];
+  const short = `${arm.ready} of ${needed} ${name} instances became ready in time`;
+  return giveUp(rollout, arm.complaint ? `${short}: ${arm.complaint}` : short, now);
 }
 
 /** Without a stable release there is nothing to abort to. */

@@ -1,6 +1,19 @@
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { app, customers, declared, openDatabase, rows, run, sql, through, url, work } from './phase-bench.ts';
+import {
+  app,
+  customers,
+  declared,
+  openDatabase,
+  rows,
+  run,
+  session,
+  sql,
+  through,
+  url,
+  work,
+} from './phase-bench.ts';
+import { beginCompare, nextRange } from './run-compare.ts';
 import { openSession } from './session.ts';
 import { workOnPhase } from './work-on-phase.ts';
 
@@ -103,4 +116,28 @@ test('an abort drops the view that the change made, and none that was there befo
   await app.query('DROP VIEW app_7.customers');
   await through(views, 'expand', 'abort');
   expect(await rows("SELECT to_regclass('app_7.customers') AS view")).toEqual([{ view: null }]);
+});
+
+test('a comparison that takes too long is cut smaller, by whoever goes on, until it comes through', async () => {
+  await customers(2_000);
+  expect(await run(RENAME, 'expand', { fence: 1_000 })).toEqual({ kind: 'done' });
+  const at = { scope: 'shop/production', version: 7, fence: 1_000, phase: 'verify', place: 0 } as const;
+  // A millisecond a row, at least.
+  const slow = { kind: 'compare', alias: 't', table: 'customers', sentence: 'rows' } as const;
+  const step = { ...slow, where: 'pg_sleep(0.001) IS NULL' };
+  let tries = 0;
+  for (let done = false; !done; tries += 1) {
+    expect(tries).toBeLessThan(60);
+    const comparing = await beginCompare(session, step, at);
+    done = await nextRange(session, comparing, 400).then(
+      ({ row }) => row.done,
+      (error: { code?: string }) => {
+        expect(error.code).toBe('57014');
+        return false;
+      },
+    );
+  }
+  const { row } = await beginCompare(session, step, at);
+  expect(row).toMatchObject({ rows: 2_000, found: 0 });
+  expect(row.batch).toBeLessThan(400);
 });

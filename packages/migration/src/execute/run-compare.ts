@@ -1,14 +1,18 @@
+import { afterFailure } from '@holdfast/core/migration/batch-size.ts';
+import type { Sql } from '../catalog/read-catalog.ts';
 import type { CompareStep } from '../plan/step.ts';
 import { quoteRelation } from '../sql/names.ts';
 import { nextEnd } from './batches.ts';
 import { beginRange } from './begin-range.ts';
+import { isLockTimeout } from './failure.ts';
 import { holdFence, type StepAt, type StepRow, writeStep } from './ledger.ts';
 import type { Session } from './session.ts';
 import { rangeText, type TableKey } from './table-key.ts';
 
 /**
  * Every row is compared, range by range, so that no snapshot is held for long. A row that is changed
- * meanwhile passes the trigger, so what was found equal stays equal.
+ * meanwhile passes the trigger, so what was found equal stays equal. A range that takes too long (wide rows, dear
+ * expressions) is halved, and whoever goes on knows.
  */
 const RANGE_ROWS = 20_000;
 const STATEMENT_MS = 30_000;
@@ -25,34 +29,45 @@ export async function beginCompare(session: Session, step: CompareStep, at: Step
   return { at, step, ...(await beginRange(session, step.table, { at })) };
 }
 
-export async function nextRange(session: Session, comparing: Comparing): Promise<Comparing> {
+export async function nextRange(
+  session: Session,
+  comparing: Comparing,
+  statementMs = STATEMENT_MS,
+): Promise<Comparing> {
   const { at, step, key, row, rowsPerBlock } = comparing;
+  const rowsAtOnce = row.batch ?? RANGE_ROWS;
   const end = await nextEnd(session, step.table, {
     key,
     from: row.cursor,
     high: row.high ?? [],
-    rows: RANGE_ROWS,
+    rows: rowsAtOnce,
     rowsPerBlock,
   });
   if (end === null) return { ...comparing, row: { ...row, done: true } };
   const range = rangeText(key, { alias: step.alias, from: row.cursor, to: end });
   const relation = quoteRelation(step.table);
   const called = step.alias === relation ? relation : `${relation} AS ${step.alias}`;
-  const { all, found } = await session.transaction(
-    { lockMs: 1_000, statementMs: STATEMENT_MS },
-    async (sql) => {
-      await holdFence(sql, at);
-      const { rows } = await sql.query<{ all: number; found: number }>(
-        `SELECT count(*)::float8 AS all, (count(*) FILTER (WHERE ${step.where}))::float8 AS found FROM ${called} WHERE ${range.text}`,
-        range.values,
-      );
-      const counted = rows[0] ?? { all: 0, found: 0 };
-      await writeStep(sql, at, {
-        set: 'cursor = $5, rows = rows + $6, found = found + $7',
-        values: [JSON.stringify(end), counted.all, counted.found],
-      });
-      return counted;
-    },
-  );
+  const compare = async (sql: Sql) => {
+    await holdFence(sql, at);
+    const { rows } = await sql.query<{ all: number; found: number }>(
+      `SELECT count(*)::float8 AS all, (count(*) FILTER (WHERE ${step.where}))::float8 AS found FROM ${called} WHERE ${range.text}`,
+      range.values,
+    );
+    const counted = rows[0] ?? { all: 0, found: 0 };
+    await writeStep(sql, at, {
+      set: 'cursor = $5, rows = rows + $6, found = found + $7',
+      values: [JSON.stringify(end), counted.all, counted.found],
+    });
+    return counted;
+  };
+  const { all, found } = await session
+    .transaction({ lockMs: 1_000, statementMs }, compare)
+    .catch(async (error: unknown) => {
+      if (isLockTimeout(error)) {
+        const { rows } = afterFailure({ rows: rowsAtOnce, msPerRow: null });
+        await writeStep(session, at, { set: 'batch = $5', values: [rows] });
+      }
+      throw error;
+    });
   return { ...comparing, row: { ...row, cursor: end, rows: row.rows + all, found: row.found + found } };
 }

@@ -13,7 +13,7 @@ const OPENED_AT_ONCE = 2;
 const GROWTH = 1 / 8;
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Between those that are opened ahead, each of which costs what several requests do: others are served meanwhile. */
-const AHEAD_EVERY_MS = 4;
+const AHEAD_EVERY_MS = 2;
 
 /** What undici itself tells a handler whose request was never begun. */
 const NOT_STARTED = null as unknown as Dispatcher.DispatchController;

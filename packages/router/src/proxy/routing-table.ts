@@ -28,7 +28,7 @@ export interface Route {
 /** A swap waits no longer than this for connections. */
 const AHEAD_LIMIT_MS = 100;
 /** To one instance: what a burst needs more, it opens. */
-const AHEAD_AT_MOST = 16;
+const AHEAD_AT_MOST = 48;
 
 const NOBODY: ReadonlySet<string> = new Set();
 
