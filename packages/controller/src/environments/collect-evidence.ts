@@ -1,5 +1,5 @@
 import type { ArmSample, Evidence, Sample } from '@holdfast/core/analysis/analysis.ts';
-import { addBefore, addRecent, addSample } from '@holdfast/core/analysis/evidence.ts';
+import { addRecent, addSample, withYardstick } from '@holdfast/core/analysis/evidence.ts';
 import { mergeHistograms } from '@holdfast/core/analysis/histogram.ts';
 import type { Rollout } from '@holdfast/core/rollout/rollout.ts';
 import type { Queryable } from '@holdfast/postgres/database.ts';
@@ -64,7 +64,7 @@ export async function addYardstick(
   const until = Math.floor((trafficSince ?? 0) / 1_000) - HANDED_OVER_SECONDS;
   const intervals = await intervalsBetween(sql, environment, until - BEFORE_SECONDS, until);
   const own = intervals.flatMap(({ counts }) => counts).filter(({ release }) => release === stable);
-  return addBefore(evidence, sumArm(own));
+  return withYardstick(evidence, sumArm(own));
 }
 
 function sampleOf(rollout: Rollout, counts: readonly Counts[]): Sample {

@@ -120,13 +120,10 @@ function addSlow(
   return addSplit(slowLogRatios, split, SLOW_RATIOS);
 }
 
-/** What stable did before anybody else served: the yardstick of a switch. */
-export function addBefore(evidence: Evidence, stable: ArmSample): Evidence {
-  return {
-    ...evidence,
-    stable: addArm(evidence.stable, stable),
-    baseline: addArm(evidence.baseline, stable),
-  };
+/** What stable did before anybody else served: the yardstick of a switch, instead of whatever was counted earlier. */
+export function withYardstick(evidence: Evidence, sample: ArmSample): Evidence {
+  const stable = addArm(NOTHING, sample);
+  return { ...evidence, stable, baseline: stable };
 }
 
 export const SLICE_SECONDS = 10;

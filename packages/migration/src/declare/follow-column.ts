@@ -2,7 +2,7 @@ import type { Node } from '@pgsql/types';
 import type { ConstraintFacts, TableFacts } from '../catalog/catalog.ts';
 import { type Step, statement } from '../plan/step.ts';
 import { statementText } from '../sql/deparse.ts';
-import { quoteName, quoteRelation, stringsOf } from '../sql/names.ts';
+import { mentions, quoteName, quoteRelation, stringsOf } from '../sql/names.ts';
 import { parseSql } from '../sql/parse-sql.ts';
 import { notNullSteps } from './not-null-steps.ts';
 
@@ -16,7 +16,7 @@ export function followColumn(
 ): readonly Step[] {
   const suffix = `_${to}`;
   const indexes = table.indexes.filter(
-    ({ primary, valid, definition }) => !primary && valid && new RegExp(`\\b${from}\\b`).test(definition),
+    ({ primary, valid, definition }) => !primary && valid && mentions(definition, from),
   );
   const unique = table.constraints.filter(({ kind, columns }) => kind === 'unique' && columns.includes(from));
   const constraints = table.constraints.filter(

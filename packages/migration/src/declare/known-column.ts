@@ -1,5 +1,6 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { type ColumnFacts, columnOf, type TableFacts } from '../catalog/catalog.ts';
+import { mentions } from '../sql/names.ts';
 import type { Planning } from './planned-change.ts';
 
 /** The table as it is now; an error says what is missing. */
@@ -73,7 +74,7 @@ export function admitLeaves(
     if (lost.some((one) => one === kind) && own.some((column) => columns.includes(column)))
       going.set(name, definition);
   for (const { name, primary, definition } of indexesToo ? indexes : [])
-    if (!primary && columns.some((column) => new RegExp(`\\b${column}\\b`).test(definition)))
+    if (!primary && columns.some((column) => mentions(definition, column)))
       going.set(name, going.get(name) ?? definition);
   const unsaid = [...going].filter(([name]) => !named.includes(name));
   if (unsaid.length > 0)

@@ -38,9 +38,9 @@ test('a sequence of its own goes over with a column, and numbers go on', async (
 
 test('what would go with an old column has to be named, and what is named has to be there', async () => {
   await app.query(
-    `CREATE TABLE people (id bigint PRIMARY KEY, name text CONSTRAINT named CHECK (name <> ''), code int CONSTRAINT positive CHECK (code > 0));
-     CREATE INDEX by_name ON people (lower(name)); CREATE INDEX by_code ON people (code);
-     INSERT INTO people VALUES (1, 'Ada Lovelace', 5)`,
+    `CREATE TABLE people (id bigint PRIMARY KEY, "name$x" text, name text CONSTRAINT named CHECK (name <> ''), code int CONSTRAINT positive CHECK (code > 0));
+     CREATE INDEX by_name ON people (lower(name)); CREATE INDEX by_other ON people ("name$x"); CREATE INDEX by_code ON people (code);
+     INSERT INTO people (id, name, code) VALUES (1, 'Ada Lovelace', 5)`,
   );
   const split = (leaves = '') => `changes:
   - split:
@@ -65,6 +65,7 @@ test('what would go with an old column has to be named, and what is named has to
   // The index came over by itself.
   expect(await rows("SELECT indexname FROM pg_indexes WHERE tablename = 'people' ORDER BY 1")).toEqual([
     { indexname: 'by_code_number' },
+    { indexname: 'by_other' },
     { indexname: 'people_pkey' },
   ]);
 });

@@ -63,3 +63,8 @@ const RESERVED = new Set(
     ' ',
   ),
 );
+
+/** Whether SQL speaks of a column of this name; it may, too, of another thing that is called so. */
+export function mentions(sql: string, column: string): boolean {
+  return new RegExp(`(?<![\\w$])${column.replaceAll('$', '\\$')}(?![\\w$])`).test(sql);
+}
