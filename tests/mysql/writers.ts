@@ -16,7 +16,8 @@ export class Writers {
   private stopped = false;
 
   constructor(place: MysqlPlace, { writers, from }: { readonly writers: number; readonly from: number }) {
-    this.pool = mysql.createPool({ ...place, connectionLimit: writers });
+    const { tls: _, ...account } = place;
+    this.pool = mysql.createPool({ ...account, connectionLimit: writers });
     this.loops = Array.from({ length: writers }, (_, index) => this.write(from + index * 1_000_000));
   }
 
