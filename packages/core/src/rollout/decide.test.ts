@@ -458,12 +458,14 @@ test('an aborted rolling update gives stable what it can carry as it comes back'
   expect(weightWith(4)).toBe(0);
 });
 
-test('at its deadline an aborted rolling update goes back to what can carry it, and to nobody never', () => {
+test('at its deadline an aborted rolling update goes back to what can carry it, and not to nobody unless a newer one waits', () => {
   const aborted = (safeRps: number | null) =>
     new Driver({ plan: { ...ROLLING_PLAN, safeRps } }).until('analysing').do({ kind: 'abort', reason: 'no' });
   const late = ROLLING_PLAN.readinessDeadlineMs + 1;
   expect(aborted(null).tick({ stable: fleet(0) }, late).rollout.weight).toBe(2_500);
   expect(aborted(null).tick({ stable: fleet(1) }, late).rollout.weight).toBe(0);
+  const awaited = aborted(null).do({ kind: 'supersede', by: '9' });
+  expect(awaited.tick({ stable: fleet(0) }, late).rollout.weight).toBe(0);
   const busy = { stable: fleet(3), requestsPerSecond: 200 };
   expect(aborted(50).tick(busy, late).rollout.weight).toBe(2_500);
   expect(aborted(50).tick({ ...busy, requestsPerSecond: 150 }, late).rollout.weight).toBe(0);

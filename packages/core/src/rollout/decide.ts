@@ -337,11 +337,17 @@ function abortingTick(
   return to(rollout, rollout.supersededBy === null ? 'aborted' : 'superseded', { now });
 }
 
-/** Stable gets back what its instances can carry, as they come; all of it at its deadline, where the rest can carry that. */
+/**
+ * Stable gets back what its instances can carry, as they come; all of it at its deadline, where those that are there can
+ * carry that, or a newer release waits for it.
+ */
 function givingBack(rollout: Rollout, seen: Observation, now: number): Rollout {
   const { stable, stableReplicas } = seen;
   const late = now - rollout.stateSince >= rollout.plan.readinessDeadlineMs;
-  if (stable.ready >= stableReplicas || (late && carriesAll(rollout, seen)))
+  if (
+    stable.ready >= stableReplicas ||
+    (late && (rollout.supersededBy !== null || carriesAll(rollout, seen)))
+  )
     return { ...rollout, weight: 0, stateSince: now };
   const missing = Math.ceil((WHOLE * (stableReplicas - stable.ready)) / stableReplicas);
   return { ...rollout, weight: Math.min(rollout.weight, missing) };
