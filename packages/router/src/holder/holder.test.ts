@@ -246,13 +246,14 @@ test('a stop as soon as the successor has its name ends both', async () => {
 });
 
 test('workers that cannot start do not become more, however often they are to be replaced', async () => {
-  const { child } = start();
+  const { child, said } = start();
   const { pid } = await holderAfter(0);
   const before = workersOf(pid);
   rmSync(tokenFile());
-  for (let time = 0; time < 2; time += 1) {
+  for (let time = 1; time <= 2; time += 1) {
     child.kill('SIGHUP');
-    await sleep(800);
+    await vi.waitFor(() => expect(said().split('cannot be read')).toHaveLength(time + 1), patience);
+    await vi.waitFor(() => expect(workersOf(pid)).toEqual(before), patience);
   }
   writeFileSync(tokenFile(), 'secret');
   await sleep(1_000);
