@@ -36,10 +36,15 @@ const patience = { timeout: 15_000, interval: 50 };
 
 let data: string;
 let port: number;
+/** Slow requests that have reached the app. */
+let slowBegun: number;
 
 beforeEach(async () => {
+  slowBegun = 0;
   const app = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    setTimeout(() => response.end('served'), request.url === '/slow' ? SLOW_MS : 0);
+    const slow = request.url === '/slow';
+    if (slow) slowBegun += 1;
+    setTimeout(() => response.end('served'), slow ? SLOW_MS : 0);
   });
   data = mkdtempSync(join(tmpdir(), 'holdfast-holder-'));
   port = await freePorts(1);
@@ -220,7 +225,7 @@ test('a stop in the middle of a replacement ends both, and nothing that was unde
   child.kill('SIGUSR2');
   await holderAfter(first.pid);
   const slow = [1, 2, 3, 4].map(() => ask('/slow'));
-  await sleep(100);
+  await vi.waitFor(() => expect(slowBegun).toBe(4), patience);
   child.kill('SIGTERM');
   child.kill('SIGTERM');
   expect(await Promise.all(slow)).toEqual(slow.map(() => 'served'));
