@@ -19,7 +19,7 @@ import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { HOLDFAST } from '@holdfast/testkit/run-holdfast.ts';
 import { selfSigned } from '@holdfast/testkit/self-signed.ts';
-import { afterEach, beforeEach, expect, onTestFailed, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFailed, onTestFinished, test, vi } from 'vitest';
 import { closeAll, listen, snapshotOf } from '../proxy/proxy-bench.ts';
 import { fdOf } from './holder-name.ts';
 import { type HolderFacts, HolderRecord } from './record.ts';
@@ -32,7 +32,7 @@ const env = {
   NODE_COMPILE_CACHE: fileURLToPath(new URL('../../../../node_modules/.cache/holdfast', import.meta.url)),
 };
 const SLOW_MS = 700;
-const patience = { timeout: 15_000, interval: 50 };
+const patience = { timeout: 40_000, interval: 50 };
 
 let data: string;
 let port: number;
@@ -133,6 +133,10 @@ function ask(path = '/', agent = new Agent()): Promise<string> {
 /** Users on fresh and on kept connections, and some whose answers take long. */
 function load() {
   let running = true;
+  // Also where the test fails: they would visit the next one.
+  onTestFinished(() => {
+    running = false;
+  });
   const answers: string[] = [];
   const user = async (path: string, agent: Agent) => {
     for (; running; await sleep(5)) answers.push(await ask(path, agent));

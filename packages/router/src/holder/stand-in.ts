@@ -29,7 +29,9 @@ export async function standIn(
       if (!holder.standIn || !isAlive(holder.standIn)) record.write({ ...holder, standIn: ownIdentity() });
       known = holder;
     }
-    missingSince = holder ? null : (missingSince ?? performance.now());
+    // One that took its name out of the record is still there until it has ended.
+    const there = holder !== null || (known !== null && isAlive(known));
+    missingSince = there ? null : (missingSince ?? performance.now());
     if (missingSince === null) continue;
     const clean = !record.isOrphaned;
     if (stop && clean) process.exit(0);
