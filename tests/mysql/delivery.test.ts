@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { until } from '../../tools/demo/machine.ts';
 import { usersOf } from '../e2e/users.ts';
 import { WorkBench } from '../e2e/work-bench.ts';
-import { MariaDb } from './mariadb.ts';
+import { MariaDb, numbersTo } from './mariadb.ts';
 
 /** A change of a MariaDB through a rollout: copied before instances start, exchanged at the gate, seen by nobody. */
 const at = { app: 'shop', environment: 'production' };
@@ -61,7 +61,7 @@ async function open(): Promise<Scene> {
   const sql = await server.connect('shop');
   closers.push(() => sql.end());
   await sql.query('CREATE TABLE orders (id bigint PRIMARY KEY, note varchar(60), amount int NOT NULL)');
-  await sql.query("INSERT INTO orders SELECT seq, CONCAT('note ', seq), seq FROM seq_1_to_200000");
+  await sql.query(`INSERT INTO orders SELECT seq, CONCAT('note ', seq), seq FROM ${numbersTo(200_000)}`);
   const bench = await WorkBench.start();
   closers.push(() => bench.stop());
   const port = await freePorts(1);

@@ -9,7 +9,19 @@ import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { selfSigned } from '@holdfast/testkit/self-signed.ts';
 import mysql from 'mysql2/promise';
 
-/** A real MariaDB on a free port, in a directory that is gone afterwards. */
+/** A MySQL to be used in MariaDB's place: the path of its `mysqld`. */
+const MYSQLD = process.env.HOLDFAST_TEST_MYSQLD;
+
+/** The numbers from 1 to a million at most, as `seq`: MySQL has no storage engine for that. */
+export function numbersTo(most: number): string {
+  const digit = `(SELECT 0 AS d${[1, 2, 3, 4, 5, 6, 7, 8, 9].map((d) => ` UNION ALL SELECT ${d}`).join('')})`;
+  const places = [1, 10, 100, 1_000, 10_000, 100_000].filter((place) => place <= most);
+  const sum = places.map((place) => `${place} * t${place}.d`).join(' + ');
+  const tables = places.map((place) => `${digit} AS t${place}`).join(', ');
+  return `(SELECT * FROM (SELECT 1 + ${sum} AS seq FROM ${tables}) AS counted WHERE seq <= ${most}) AS numbers`;
+}
+
+/** A real MariaDB, or MySQL, on a free port, in a directory that is gone afterwards. */
 export class MariaDb {
   readonly port: number;
   /** Whoever signed the server's certificate, which is for this machine. */
@@ -42,7 +54,7 @@ export class MariaDb {
   }
 
   static async start(): Promise<MariaDb> {
-    for (const program of ['mariadbd', 'pt-online-schema-change'])
+    for (const program of [MYSQLD ?? 'mariadbd', 'pt-online-schema-change'])
       if (spawnSync(program, ['--version']).status !== 0)
         throw new Error(`${program} is missing; install it with: sh tools/setup-optional.sh`);
     const root = mkdtempSync(join(tmpdir(), 'holdfast-mariadb-'));
@@ -56,23 +68,17 @@ export class MariaDb {
     selfSigned(root);
     if (owner.uid !== undefined) chownSync(join(root, 'localhost.key'), owner.uid, owner.gid ?? owner.uid);
     const server = new MariaDb(root, await freePorts(1));
-    execFileSync(
-      'mariadb-install-db',
-      [
-        '--no-defaults',
-        `--datadir=${join(root, 'data')}`,
-        `--tmpdir=${join(root, 'tmp')}`,
-        '--auth-root-authentication-method=normal',
-        '--skip-test-db',
-      ],
-      { stdio: 'pipe', ...owner },
-    );
+    const places = ['--no-defaults', `--datadir=${join(root, 'data')}`, `--tmpdir=${join(root, 'tmp')}`];
+    const [installer, ...words] = MYSQLD
+      ? [MYSQLD, ...places, '--initialize-insecure']
+      : ['mariadb-install-db', ...places, '--auth-root-authentication-method=normal', '--skip-test-db'];
+    execFileSync(installer, words, { stdio: 'pipe', ...owner });
     await server.run(owner);
     return server;
   }
 
   private async run(owner: ReturnType<typeof pickOwner>): Promise<void> {
-    this.child = spawn('mariadbd', this.words, { stdio: 'ignore', ...owner });
+    this.child = spawn(MYSQLD ?? 'mariadbd', this.words, { stdio: 'ignore', ...owner });
     for (let tried = 0; tried < 400; tried += 1) {
       const connection = await this.connect('mysql').catch(() => null);
       await connection?.end();

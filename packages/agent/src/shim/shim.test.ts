@@ -55,6 +55,7 @@ test('SIGTERM to the group reaches the command and its own exit code is kept', a
 
 test('one claim wins: a second shim in the same folder does nothing', async () => {
   const dir = await start('sleep 0.3; echo once');
+  while (!existsSync(join(dir, 'shim'))) await sleep(10);
   const second = spawn('sh', [fileURLToPath(new URL('./shim.sh', import.meta.url)), dir, '5', identityFile], {
     stdio: 'ignore',
   });

@@ -8,6 +8,8 @@ import { type MysqlTls, readMysqlTls, tlsOptions } from './mysql-tls.ts';
  * it in the queue for a table waits as long as it does.
  */
 export interface MysqlSession {
+  /** MySQL waits a second at least for a table's lock; MariaDB can ask without waiting. */
+  readonly leastLockSeconds: 0 | 1;
   query<Row = Record<string, unknown>>(text: string, values?: readonly MysqlValue[]): Promise<readonly Row[]>;
   /** Work that may take its time: an index that is built. */
   slowly(text: string): Promise<void>;
@@ -85,13 +87,15 @@ export async function openMysql(place: MysqlPlace): Promise<MysqlSession> {
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     });
     connection.on('error', () => {});
-    const session = sessionOn(connection);
+    const server = await serverOf(connection);
+    const session = sessionOn(connection, server.isMariaDb ? 0 : 1);
+    // MySQL's figures of a table are a day old otherwise, and a big one may pass for small.
+    const fresh = server.isMariaDb || server.major < 8 ? '' : 'information_schema_stats_expiry = 0,';
     await session.query(
       `SET SESSION lock_wait_timeout = ${LOCK_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}, wait_timeout = ${IDLE_SECONDS},
-       sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'`,
+       ${fresh} group_concat_max_len = 1048576, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'`,
     );
-    const [server] = await session.query<{ readonly: string }>('SELECT @@GLOBAL.read_only AS readonly');
-    if (String(server?.readonly) === '1')
+    if (server.isReadOnly)
       throw new HoldfastError(
         'databaseUnavailable',
         "the app's database takes no writes now: it is read-only",
@@ -108,8 +112,22 @@ export async function openMysql(place: MysqlPlace): Promise<MysqlSession> {
   }
 }
 
-function sessionOn(connection: mysql.Connection): MysqlSession {
+async function serverOf(connection: mysql.Connection) {
+  const [rows] = await connection.query({
+    sql: 'SELECT VERSION() AS version, @@GLOBAL.read_only AS readonly',
+    timeout: QUERY_MS,
+  });
+  const [row] = rows as { readonly version: string; readonly readonly: string | number }[];
   return {
+    isMariaDb: /mariadb/i.test(row?.version ?? ''),
+    major: Number.parseInt(row?.version ?? '', 10),
+    isReadOnly: String(row?.readonly) === '1',
+  };
+}
+
+function sessionOn(connection: mysql.Connection, leastLockSeconds: 0 | 1): MysqlSession {
+  return {
+    leastLockSeconds,
     query: async <Row>(sql: string, values: readonly MysqlValue[] = []) => {
       const [rows] = await connection.query({ sql, values: [...values], timeout: QUERY_MS });
       return rows as Row[];

@@ -117,12 +117,13 @@ export class OscProcess {
   private sentence(): string {
     const telling = this.last.filter(
       (line) =>
-        !/^(?:HOLDFAST|Copying `|Operation, tries|\s|\d{4}-|No slaves|Not |Altering|Created|Altered|#)/.test(
+        !/^(?:HOLDFAST|Copying `|Operation, tries|\s|\d{4}-\S+ (?!Cannot )|No slaves|Not |Altering|Created|Altered|#)/.test(
           line,
         ),
     );
     const error = telling.findLast((line) => /error|cannot|exceed|refus|did not|already/i.test(line));
     return (error ?? telling.at(-1) ?? 'no word from it')
+      .replace(/^\d{4}-\S+ /, '')
       .replace(/\[for Statement[\s\S]*$/, '')
       .slice(0, 300)
       .trim();

@@ -1,7 +1,7 @@
 import type { Signal } from '@holdfast/core/migration/throttle.ts';
 import type { MysqlSession } from './mysql-session.ts';
 
-/** What the server says of itself that a copy should rest for. What its role may not see is not looked at. */
+/** What the server says of itself that a copy should rest for. What it does not show (to this role, or at this moment) is not looked at. */
 export async function readMysqlSignals(
   sql: MysqlSession,
   userQuery: string | null,
@@ -21,10 +21,10 @@ export async function readMysqlSignals(
     'SELECT SUM(data_length + index_length) AS bytes FROM information_schema.tables WHERE table_schema = DATABASE()',
   );
   signals.push({ name: 'databaseBytes', value: Number(size?.bytes ?? 0) });
-  const waiting = await sql.query<{ n: string | number }>(
-    "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE state = 'Waiting for table metadata lock'",
-  );
-  signals.push({ name: 'waitingForLock', value: Number(waiting[0]?.n ?? 0) });
+  // Not by information_schema: MySQL fails there while anybody's statement has bytes in it that are no text.
+  const sessions = await sql.query<{ State: string | null }>('SHOW PROCESSLIST');
+  const waiting = sessions.filter(({ State }) => State === 'Waiting for table metadata lock');
+  signals.push({ name: 'waitingForLock', value: waiting.length });
   if (userQuery === null) return signals;
   const [row] = await sql.query<Record<string, unknown>>(userQuery);
   return [...signals, { name: 'userQuery', value: Number(Object.values(row ?? { none: 0 })[0] ?? 0) }];

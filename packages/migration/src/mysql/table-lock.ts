@@ -2,28 +2,36 @@ import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import type { MysqlSession } from './mysql-session.ts';
 
 /**
- * A statement that needs a table for itself, for a moment. It asks without waiting first (whoever waits for a table
- * makes everybody wait who comes after), and waits for a second only where no transaction is open that would outlast it.
+ * A statement that needs a table for itself, for a moment. Whoever waits for a table makes everybody wait who comes
+ * after, so it asks without waiting first, and waits for a second only where no transaction is open that would outlast
+ * it. MySQL knows no asking without waiting: there it looks before each try.
  */
 const TRIES = 20;
+const WAITING_TRIES = 3;
 const PAUSE_MS = 40;
 
 export async function withTableLock(sql: MysqlSession, text: string): Promise<void> {
   try {
-    // MySQL takes 0 for 1; MariaDB does not wait at all.
-    await sql.query('SET SESSION lock_wait_timeout = 0');
-    for (let tried = 0; tried < TRIES; tried += 1) {
-      if (await tries(sql, text)) return;
-      await new Promise((done) => setTimeout(done, PAUSE_MS * (0.5 + Math.random())));
-    }
-    const holder = await openTransaction(sql);
-    if (holder !== null) throw new HoldfastError('databaseUnavailable', holder);
+    if (sql.leastLockSeconds === 0 && (await asks(sql, text))) return;
     await sql.query('SET SESSION lock_wait_timeout = 1');
-    if (!(await tries(sql, text)))
-      throw new HoldfastError('databaseUnavailable', 'the table was in use at every try');
+    for (let tried = 0; tried < (sql.leastLockSeconds === 0 ? 1 : WAITING_TRIES); tried += 1) {
+      const holder = await openTransaction(sql);
+      if (holder !== null) throw new HoldfastError('databaseUnavailable', holder);
+      if (await tries(sql, text)) return;
+    }
+    throw new HoldfastError('databaseUnavailable', 'the table was in use at every try');
   } finally {
     await sql.query('SET SESSION lock_wait_timeout = 1').catch(() => {});
   }
+}
+
+async function asks(sql: MysqlSession, text: string): Promise<boolean> {
+  await sql.query('SET SESSION lock_wait_timeout = 0');
+  for (let tried = 0; tried < TRIES; tried += 1) {
+    if (await tries(sql, text)) return true;
+    await new Promise((done) => setTimeout(done, PAUSE_MS * (0.5 + Math.random())));
+  }
+  return false;
 }
 
 async function tries(sql: MysqlSession, text: string): Promise<boolean> {
