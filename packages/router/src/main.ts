@@ -40,7 +40,7 @@ async function work(config: RouterConfig): Promise<void> {
   const ticketKeys = Buffer.from(told(TOLD.ticketKeys) ?? '', 'base64');
   delete process.env[TOLD.ticketKeys];
   const record = new HolderRecord(config);
-  const holder = process.ppid;
+  const holder = { pid: process.ppid, startTime: startTimeOf(process.ppid) ?? '' };
   let running: RunningWorker | null = null;
   let leaving = false;
   let withHolder = false;
@@ -64,7 +64,7 @@ async function work(config: RouterConfig): Promise<void> {
     // Nobody would find the next one at a port that was given by chance.
     if (running === null || config.port === 0 || (leaving && withHolder)) process.exit(0);
     if (leaving) return;
-    await outliveHolder({ record, address: config, say, leaving: () => leaving, started });
+    await outliveHolder({ record, former: holder, address: config, say, leaving: () => leaving, started });
     successor = null;
     leave();
   };
@@ -76,9 +76,8 @@ async function work(config: RouterConfig): Promise<void> {
     } else if (running && !leaving) void bringSuccessor();
   });
   const bringSuccessor = async () => {
-    const after = { pid: holder, startTime: startTimeOf(holder) ?? '' };
     try {
-      await startSuccessor({ from: { after }, started });
+      await startSuccessor({ from: { after: holder }, started });
     } catch (error) {
       say((error as Error).message);
       report('noSuccessor');

@@ -36,6 +36,12 @@ export class HolderRecord {
     }
   }
 
+  /** The holder that lives, if it is another: who dies closes its files a moment before it is seen to be dead. */
+  readAfter(former: Identity): HolderFacts | null {
+    const holder = this.read();
+    return holder && !sameProcess(holder, former) ? holder : null;
+  }
+
   /** Somebody held it and did not leave: workers may be about to start the next one. */
   get isOrphaned(): boolean {
     return existsSync(this.path) && this.read() === null;

@@ -92,6 +92,8 @@ export async function startSuccessor({ from, started }: Heir): Promise<void> {
 
 export interface Orphan {
   readonly record: HolderRecord;
+  /** Whose worker this was. */
+  readonly former: Identity;
   readonly address: { readonly data: string; readonly port: number };
   readonly say: (sentence: string) => void;
   /** This worker is going anyway. */
@@ -104,13 +106,14 @@ export interface Orphan {
  * that one serves.
  */
 export async function outliveHolder(orphan: Orphan): Promise<void> {
-  const { record, address, leaving } = orphan;
-  for (; record.read() === null && !leaving(); await sleep(LOOK_MS * (1 + Math.random()))) {
+  const { record, former, address, leaving } = orphan;
+  const isFollowed = () => record.readAfter(former) !== null;
+  for (; !isFollowed() && !leaving(); await sleep(LOOK_MS * (1 + Math.random()))) {
     if (process.env[TOLD.activated]) continue;
     const name = await takeName(address);
     if (name === null) continue;
     // It may have come between the look and the name.
-    const done = record.read() !== null || leaving() || (await succeed(orphan, name));
+    const done = isFollowed() || leaving() || (await succeed(orphan, name));
     name.letGo();
     if (done) return;
   }
