@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -34,6 +35,17 @@ async function answer(): Promise<string> {
     (response) => response.text(),
     () => '',
   );
+}
+
+function newVisit(): Promise<string> {
+  return new Promise((done) => {
+    const sent = get({ host: '127.0.0.1', port, agent: false }, (response) => {
+      let text = '';
+      response.on('data', (part) => (text += part)).on('end', () => done(text));
+      response.on('error', () => done(''));
+    });
+    sent.on('error', () => done(''));
+  });
 }
 
 async function ship(version: string): Promise<void> {
@@ -153,7 +165,11 @@ test('an instance that is killed is replaced', async () => {
         candidate.group === 'stable' && candidate.id !== instance?.id && candidate.state === 'ready',
     ),
   );
-  await until('it to serve', async () => (await answer()).startsWith('v'));
+  // Meanwhile the release before it serves. Both of the router's workers must know, so each visit is a new connection.
+  await until('it to serve', async () => {
+    const visits = await Promise.all(Array.from({ length: 20 }, () => newVisit()));
+    return visits.every((text) => text.endsWith('key-two'));
+  });
 });
 
 test('the router routes on without any controller, and the database comes back with everything', async () => {
