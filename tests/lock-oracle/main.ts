@@ -7,7 +7,7 @@ import { report } from './report.ts';
 import { judge, passed } from './verdict.ts';
 
 /**
- * `node tests/lock-oracle/main.ts [--seeds N] [--only 15|18]`: runs statements on PostgreSQL and
+ * `node tests/lock-oracle/main.ts [--seeds N] [--only 14..18]`: runs statements on PostgreSQL and
  * compares the locks, rewrites and reads with those that the linter claims.
  */
 const options = askedFor();

@@ -53,7 +53,7 @@ export const INDEXES: readonly Case[] = group('indexes', FIXTURE, [
   'ALTER TABLE t SET UNLOGGED',
   'ALTER TABLE t SET LOGGED',
   { statement: 'ALTER TABLE u SET LOGGED', setup: 'CREATE UNLOGGED TABLE u AS SELECT 1 AS a' },
-  'ALTER TABLE t SET ACCESS METHOD heap',
+  { statement: 'ALTER TABLE t SET ACCESS METHOD heap', since: 15 },
   'ALTER TABLE t SET TABLESPACE pg_default',
   'ALTER TABLE t CLUSTER ON t_pkey',
   'ALTER TABLE t SET WITHOUT CLUSTER',

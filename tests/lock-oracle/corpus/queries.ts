@@ -80,8 +80,11 @@ export const QUERIES: readonly Case[] = group('queries', FIXTURE, [
 CREATE TRIGGER w AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION log_it()`,
     title: 'INSERT with a trigger that writes',
   },
-  'MERGE INTO t USING child ON t.id = child.id WHEN MATCHED THEN UPDATE SET a = 1',
-  'MERGE INTO t USING (SELECT * FROM child) q ON t.id = q.id WHEN MATCHED THEN DELETE',
+  { statement: 'MERGE INTO t USING child ON t.id = child.id WHEN MATCHED THEN UPDATE SET a = 1', since: 15 },
+  {
+    statement: 'MERGE INTO t USING (SELECT * FROM child) q ON t.id = q.id WHEN MATCHED THEN DELETE',
+    since: 15,
+  },
   "COPY (SELECT 1) TO '/dev/null'",
   "COPY t TO '/dev/null'",
   "COPY (SELECT * FROM t JOIN child USING (id)) TO '/dev/null'",

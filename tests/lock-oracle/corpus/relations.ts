@@ -78,7 +78,7 @@ export const RELATIONS: readonly Case[] = group('relations', FIXTURE, [
   'ALTER TABLE t RESET (fillfactor)',
   'ALTER TABLE t RESET (user_catalog_table)',
   'ALTER VIEW seen SET (security_barrier = true)',
-  'ALTER VIEW seen SET (security_invoker = true)',
+  { statement: 'ALTER VIEW seen SET (security_invoker = true)', since: 15 },
   'ALTER VIEW seen RESET (security_barrier)',
   'ALTER MATERIALIZED VIEW summed SET (fillfactor = 70)',
   'ALTER MATERIALIZED VIEW summed CLUSTER ON summed_a',

@@ -1,4 +1,5 @@
 import type { LockMode } from '@holdfast/migration/effects/effect.ts';
+import type pg from 'pg';
 import type { HeldLock } from './locks.ts';
 import type { Observation } from './observation.ts';
 import { namesMade, relationsNow, rowCounts, strongest, whatHappened } from './relations.ts';
@@ -25,16 +26,23 @@ export async function observeOutside(outside: Outside): Promise<Observation> {
   return runThrough(outside, strongest(seen));
 }
 
+/** Until 14 they are told, and read, at most every half second. */
+async function flushStatistics(client: pg.Client): Promise<void> {
+  const { rows } = await client.query("SELECT current_setting('server_version_num')::int >= 150000 AS can");
+  if (rows[0]?.can) await client.query('SELECT pg_stat_force_next_flush()');
+  else for (let time = 0; time < 2; time += 1) await client.query('SELECT pg_sleep(0.6)');
+}
+
 /** Once without anybody in its way, for the files and the reads. */
 async function runThrough(
   { client, statement }: Outside,
   seen: ReadonlyMap<string, LockMode>,
 ): Promise<Observation> {
   const rows = await rowCounts(client, await relationsNow(client, 'inside'));
-  await client.query('SELECT pg_stat_force_next_flush()');
+  await flushStatistics(client);
   const before = await relationsNow(client, 'outside');
   await client.query(statement);
-  await client.query('SELECT pg_stat_force_next_flush()');
+  await flushStatistics(client);
   const after = await relationsNow(client, 'outside');
   const locks = new Map(
     before.flatMap(({ oid, names }) => {
