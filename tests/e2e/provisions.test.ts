@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../tools/demo/machine.ts';
 import { loseMachine, SpareAgents } from './spare-agent.ts';
-import { stepsOn, type WorkBench } from './work-bench.ts';
+import { stepsOn, type WorkBench, workflow } from './work-bench.ts';
 
 /** Steps that change the machine and not the job's folders, and what becomes of them on the next machine. */
 let agents: SpareAgents;
@@ -115,4 +115,28 @@ test('a run that was cancelled meanwhile only cleans up there', async () => {
     ['succeeded'],
   ]);
   expect((await bench.log(ended, 'a', 2)).match(/^cleaned \d$/gm)).toHaveLength(4);
+});
+
+test('a job that goes on elsewhere has what its steps left of its timeout-minutes', async () => {
+  const first = await agents.start('timed');
+  const limit = { seconds: 18, spent: 8 };
+  await bench.repository('timed-jobs', {
+    '.holdfast/workflows/ci.yml': workflow(`  a:
+    runs-on: timed
+    timeout-minutes: ${limit.seconds / 60}
+    steps:
+      - run: sleep ${limit.spent}
+        env: { HOLDFAST_CHECKPOINT: always }
+      - run: sleep 300
+`),
+  });
+  const run = await bench.begun('timed-jobs', 1);
+  await loseMachine(bench, first, run);
+  await agents.start('timed-2', { words: ['--labels', 'timed'] });
+  const [job] = (await bench.runEnded(run.id)).jobs;
+  expect([job?.state, job?.reason]).toEqual(['failed', 'it took longer than its timeout-minutes']);
+  const { startedAt, endedAt } = job?.steps[1]?.attempts.at(-1) ?? {};
+  const seconds = (Date.parse(endedAt ?? '') - Date.parse(startedAt ?? '')) / 1_000;
+  expect(seconds).toBeGreaterThan(1);
+  expect(seconds).toBeLessThan(limit.seconds - limit.spent + 4);
 });

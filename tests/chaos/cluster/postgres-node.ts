@@ -146,7 +146,7 @@ export class PostgresNode {
       password,
       user: POSTGRES_USER,
       database,
-      connectionTimeoutMillis: 1_000,
+      connectionTimeoutMillis: 10_000,
     });
     client.on('error', () => {});
     await client.connect();

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Grant } from '@holdfast/contract/agent/protocol.ts';
 import { LogStream } from '../steps/log-stream.ts';
 import type { Masks } from '../steps/masks.ts';
-import type { StepRun } from '../steps/run-step.ts';
+import { LONGEST_TIMER_MS, type StepRun } from '../steps/run-step.ts';
 import { evaluateEnv, expressionsIn, type StepScope, statusOf, valuesOf } from '../steps/step-world.ts';
 import type { JobFolder } from './job-folder.ts';
 import type { JobState } from './job-state.ts';
@@ -29,11 +29,12 @@ export interface StepTry {
 
 const JOB_MINUTES = 360;
 
-/** What its timeout-minutes come to; GitHub's six hours where it says nothing, or nothing sensible. */
-export function minutesOf({ grant, folder, state }: Pick<JobNow, 'grant' | 'folder' | 'state'>): number {
+/** What is left of its timeout-minutes; GitHub's six hours where it says nothing, or nothing sensible. */
+export function timeLeftMs({ grant, folder, state }: Pick<JobNow, 'grant' | 'folder' | 'state'>): number {
   const { timeoutMinutes } = grant.definition;
   const told = expressionsIn(folder).value(timeoutMinutes, grant.values as never, statusOf(state, false));
-  return Number(told ?? JOB_MINUTES) || JOB_MINUTES;
+  const minutes = Number(told ?? JOB_MINUTES) || JOB_MINUTES;
+  return Math.min(Math.max(0, minutes * 60_000 - state.spentMs), LONGEST_TIMER_MS);
 }
 
 /** What a step is given to run with. Each try has a folder of its own. */

@@ -34,6 +34,8 @@ export interface JobState {
   readonly notPortable: string | null;
   /** In the order of their steps. */
   readonly provisions: readonly Provision[];
+  /** What its steps have taken, on whatever machines; without what was lost with one. */
+  readonly spentMs: number;
   /** Where the job's folder lay when this was written. */
   readonly root: string;
 }
@@ -84,6 +86,7 @@ export function freshState(root: string): JobState {
     layers: [],
     notPortable: null,
     provisions: [],
+    spentMs: 0,
     root,
   };
 }

@@ -13,7 +13,7 @@ import { Masks } from '../steps/masks.ts';
 import type { StepResult, StepRun } from '../steps/run-step.ts';
 import { valuesOf } from '../steps/step-world.ts';
 import { type JobFolder, jobFolder, killStepGroups, makeJobFolder, removeJobFolder } from './job-folder.ts';
-import { type JobNow, minutesOf, stepRunOf } from './job-now.ts';
+import { type JobNow, stepRunOf, timeLeftMs } from './job-now.ts';
 import {
   freshState,
   GITHUB_WORDS,
@@ -115,7 +115,7 @@ export class JobRun {
     try {
       const running = await this.prepare();
       if (running === 'returned') return;
-      const limit = setTimeout(() => this.expire(), minutesOf(this.now()) * 60_000);
+      const limit = setTimeout(() => this.expire(), timeLeftMs(this.now()));
       await this.provision(running);
       await this.runSteps(running);
       clearTimeout(limit);
@@ -236,7 +236,9 @@ export class JobRun {
     const attempt = await this.attempt(turn);
     if (attempt === null) return null;
     const { base, result, name } = attempt;
-    this.atRiskMs += performance.now() - attempt.startedAt;
+    const took = performance.now() - attempt.startedAt;
+    this.atRiskMs += took;
+    this.state = { ...this.state, spentMs: this.state.spentMs + took };
     const rule = this.grant.retries && !this.isClosing ? nextRetry(step, result, retried) : null;
     if (rule === null) {
       const ended = { ...attempt, conclusion: conclusionOf(step, base, result) };

@@ -66,6 +66,8 @@ const ANNOTATIONS_A_LEVEL = 10;
 const ANNOTATION_CHARACTERS = 4_096;
 const TERM_GRACE_MS = 7_500;
 const BACKLOG_BYTES = 8 * 1024 * 1024;
+/** A timer for longer would fire at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const PLAIN_RESULT: StepResult = {
   outcome: 'succeeded',
@@ -203,7 +205,7 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
   };
   run.stopped.addEventListener('abort', onAbort, { once: true });
   if (run.stopped.aborted) onAbort();
-  const timer = minutes > 0 ? setTimeout(onTimeout, minutes * 60_000) : undefined;
+  const timer = minutes > 0 ? setTimeout(onTimeout, Math.min(minutes * 60_000, LONGEST_TIMER_MS)) : undefined;
   while (!ended) {
     await reader.read(false);
     await Promise.race([ending, sleep(TAIL_MS, undefined, { ref: false })]);

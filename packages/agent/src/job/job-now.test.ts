@@ -1,0 +1,30 @@
+import type { Grant } from '@holdfast/contract/agent/protocol.ts';
+import { expect, test } from 'vitest';
+import { LONGEST_TIMER_MS } from '../steps/run-step.ts';
+import { jobFolder } from './job-folder.ts';
+import { timeLeftMs } from './job-now.ts';
+import { freshState, moveRoot } from './job-state.ts';
+
+const folder = jobFolder('/data', 'j');
+const left = (timeoutMinutes: number | string | null, spentMs = 0) =>
+  timeLeftMs({
+    grant: { definition: { timeoutMinutes }, values: { vars: { LIMIT: '20' } } } as unknown as Grant,
+    folder,
+    state: { ...freshState(folder.root), spentMs },
+  });
+
+test('a job that goes on has what its steps have left of its timeout-minutes', () => {
+  expect(left(10)).toBe(600_000);
+  expect(left(10, 240_000.5)).toBe(359_999.5);
+  expect(left(10, 700_000)).toBe(0);
+  expect(left(null)).toBe(6 * 3_600_000);
+});
+
+test('weeks are no timer that fires at once', () => {
+  expect(left(43_200)).toBe(LONGEST_TIMER_MS);
+});
+
+test('a checkpoint of an agent that did not count them says nothing was spent', () => {
+  const { spentMs: _, ...older } = freshState('/elsewhere');
+  expect(moveRoot(older as never, '/here').spentMs).toBe(0);
+});
