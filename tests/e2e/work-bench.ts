@@ -16,10 +16,10 @@ export class WorkBench {
     this.machine = machine;
   }
 
-  static async start(env: Record<string, string> = {}, controllers = 1): Promise<WorkBench> {
+  static async start(env: Record<string, string> = {}, controllers = 1, blobs?: string): Promise<WorkBench> {
     const root = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
     chmodSync(root, 0o711);
-    return new WorkBench(root, await Machine.start({ data: join(root, 'data'), controllers, env }));
+    return new WorkBench(root, await Machine.start({ data: join(root, 'data'), controllers, env, blobs }));
   }
 
   async stop(): Promise<void> {

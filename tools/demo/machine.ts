@@ -16,6 +16,8 @@ export interface MachineOptions {
   readonly data: string;
   readonly controllers: number;
   readonly env?: Record<string, string>;
+  /** As `holdfast up` takes it. */
+  readonly blobs?: string;
 }
 
 const SUPERVISOR = fileURLToPath(new URL('../../packages/supervisor/src/main.ts', import.meta.url));
@@ -54,6 +56,7 @@ export class Machine {
         String(options.controllers),
         '--agents',
         JSON.stringify(agents),
+        ...(options.blobs ? ['--blobs', options.blobs] : []),
       ],
       { env: { ...process.env, ...options.env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
     );

@@ -202,6 +202,8 @@ export class Database implements Transactor {
     });
     // An idle connection that dies: nothing was being asked, but the server behind it may be another one now.
     pool.on('error', () => this.evict(pool));
+    // The pool's own listener is gone before ours is there, and a server that dies may say so in between.
+    pool.on('connect', (client) => client.on('error', () => {}));
     try {
       (await pool.connect()).release();
       return pool;
@@ -249,8 +251,6 @@ class Connection implements Queryable {
   constructor(client: pg.PoolClient, prepares: boolean) {
     this.client = client;
     this.prepares = prepares;
-    // The pool takes its own listener away while a client is out: without one, a connection that
-    // dies between two statements would end the process.
     client.on('error', this.onError);
     client.on('notice', this.onNotice);
   }
@@ -294,7 +294,6 @@ class Connection implements Queryable {
   release(): void {
     this.client.off('error', this.onError);
     this.client.off('notice', this.onNotice);
-    if (this.broken) this.client.on('error', () => {});
     this.client.release(this.broken);
   }
 

@@ -29,6 +29,8 @@ export interface InstallationOptions {
   readonly controllers: number;
   readonly agents: readonly AgentOptions[];
   readonly databaseUrlFile: string | null;
+  /** A directory, or s3://BUCKET/PREFIX; null: below `data`. */
+  readonly blobs: string | null;
 }
 
 export interface AgentOptions {
@@ -186,7 +188,9 @@ export class Installation {
         '--listen',
         `127.0.0.1:${options.port + index}`,
         '--blobs',
-        layout.blobs,
+        options.blobs ?? layout.blobs,
+        '--work',
+        layout.work(options.port + index),
         '--master-key-file',
         layout.masterKey,
         '--admin-token-file',

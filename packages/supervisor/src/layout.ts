@@ -17,6 +17,8 @@ export interface Layout {
   readonly blobs: string;
   readonly logs: string;
   readonly cache: string;
+  /** Mirrors of repositories, and drafts of blobs, of the controller on this port. */
+  work(port: number): string;
   tokenFile(name: string): string;
   agent(name: string): string;
   router(environment: string): string;
@@ -42,6 +44,7 @@ export function layoutOf(root: string): Layout {
     blobs: join(root, 'blobs'),
     logs: join(root, 'logs'),
     cache: join(shared, 'cache'),
+    work: (port) => join(root, `controller-${port}`),
     tokenFile: (name) => join(root, `${name}.token`),
     agent: (name) => join(shared, name),
     router: (environment) => join(root, 'routers', environment.replace('/', '-')),

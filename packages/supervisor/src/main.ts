@@ -8,7 +8,7 @@ import { layoutOf } from './layout.ts';
 import { takeLock } from './lock.ts';
 
 /** `holdfast up`: starts one machine and keeps it running, until SIGTERM or SIGINT stops it all. */
-const TEXTS = ['data', 'port', 'controllers', 'agents', 'database-file'] as const;
+const TEXTS = ['data', 'port', 'controllers', 'agents', 'database-file', 'blobs'] as const;
 const LOOK_MS = 500;
 
 try {
@@ -42,6 +42,7 @@ async function run(): Promise<void> {
       controllers: readCount(values.controllers),
       agents: readAgents(values.agents),
       databaseUrlFile: values['database-file'] ?? null,
+      blobs: readBlobs(values.blobs),
     },
     log,
   );
@@ -91,6 +92,12 @@ function readCount(text: string | undefined): number {
   const count = Number(text ?? 1);
   if (Number.isInteger(count) && count >= 1 && count <= 9) return count;
   throw new HoldfastError('usageInvalid', `expected --controllers from 1 to 9, found ${text}`);
+}
+
+/** null: below the data directory. */
+function readBlobs(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  return text.startsWith('s3:') ? text : resolve(text);
 }
 
 /** A JSON list; the default is one agent that does both: runs jobs and hosts releases. */

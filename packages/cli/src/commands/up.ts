@@ -15,6 +15,7 @@ interface UpOptions {
   readonly port: string;
   readonly controllers: string;
   readonly databaseFile?: string;
+  readonly blobs?: string;
   readonly detach?: boolean;
 }
 
@@ -26,6 +27,7 @@ export function addUp(program: Command): void {
     .option('--port <port>', 'of the first controller', '7070')
     .option('--controllers <n>', 'replicas, on ports after the first', '1')
     .option('--database-file <path>', 'file with the URL of a PostgreSQL of your own')
+    .option('--blobs <place>', 'directory or s3://BUCKET/PREFIX for artifacts and checkpoints')
     .option('--detach', 'go on in the background')
     .action((options: UpOptions, command: Command) => up(command, options));
   program
@@ -49,6 +51,7 @@ async function up(command: Command, options: UpOptions): Promise<void> {
     '--controllers',
     options.controllers,
     ...(options.databaseFile ? ['--database-file', resolve(options.databaseFile)] : []),
+    ...(options.blobs ? ['--blobs', options.blobs] : []),
   ];
   const child = fork(programPath('supervisor'), words, {
     detached: options.detach ?? false,
