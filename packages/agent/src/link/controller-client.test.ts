@@ -51,6 +51,21 @@ test('the controller that answered last is asked first', async () => {
   expect([first.asked.length, second.asked.length]).toEqual([1, 2]);
 });
 
+test('who greets a controller that hangs is at the other long before it would be missed', async () => {
+  const hanging = createServer(() => {});
+  servers.push(hanging);
+  await new Promise<void>((done) => hanging.listen(0, '127.0.0.1', done));
+  const alive = await controller();
+  const client = new ControllerClient(
+    [`http://127.0.0.1:${(hanging.address() as AddressInfo).port}`, alive.url],
+    'hf_test',
+  );
+  // What it answers is of no matter here.
+  await client.hello({ slots: 1 } as never).catch(() => {});
+  hanging.closeAllConnections();
+  expect(alive.asked).toHaveLength(1);
+}, 8_000);
+
 test('without any controller it says so, and whom it asked', async () => {
   const gone = await controller();
   gone.stop();

@@ -19,13 +19,18 @@ export class ControllerClient {
   }
 
   hello(message: z.input<typeof protocol.hello>): Promise<protocol.HelloAnswer> {
-    return this.json('/agent/v1/hello', { body: message, schema: protocol.helloAnswer });
+    const timeoutMs = this.patienceMs();
+    return this.json('/agent/v1/hello', { body: message, schema: protocol.helloAnswer, timeoutMs });
   }
 
-  /** With little patience, where there is another controller: one that hangs must not cost the leases. */
-  exchange(message: z.input<typeof protocol.exchange>, lostMs = 10_000): Promise<protocol.ExchangeAnswer> {
-    const timeoutMs = this.controllers.length > 1 ? Math.max(1_000, Math.min(3_000, lostMs / 4)) : 10_000;
+  exchange(message: z.input<typeof protocol.exchange>, lostMs?: number): Promise<protocol.ExchangeAnswer> {
+    const timeoutMs = this.patienceMs(lostMs);
     return this.json('/agent/v1/exchange', { body: message, schema: protocol.exchangeAnswer, timeoutMs });
+  }
+
+  /** Little, where there is another controller: one that hangs must not cost the leases. */
+  private patienceMs(lostMs = 10_000): number {
+    return this.controllers.length > 1 ? Math.max(1_000, Math.min(3_000, lostMs / 4)) : 10_000;
   }
 
   async offers(sign: Sign, signal: AbortSignal): Promise<void> {
