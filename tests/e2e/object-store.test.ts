@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '@holdfast/testkit/free-ports.ts';
@@ -59,12 +59,13 @@ test('a push is built, kept in the bucket and served; users notice nothing of it
 });
 
 test('a job goes on without it, says that it has no checkpoint, and what needs it waits until it is back', async () => {
+  const gone = join(bench.root, 'gone');
   await bench.repository('job', {
     '.holdfast/workflows/ci.yml': workflow(
       `  a:
     runs-on: self-hosted
     steps:
-      - run: sleep 2; echo x > file
+      - run: until [ -e ${gone} ]; do sleep 0.1; done; echo x > file
       - uses: holdfast/publish@v1
         with: { name: job, path: . }
 `,
@@ -72,6 +73,7 @@ test('a job goes on without it, says that it has no checkpoint, and what needs i
   });
   const run = await bench.begun('job', 0);
   await store.stop();
+  writeFileSync(gone, '');
   await until('the publication to wait', async () =>
     (await bench.log(run, 'a', 1)).includes('Waits and tries again'),
   );

@@ -140,3 +140,25 @@ test('a job that goes on elsewhere has what its steps left of its timeout-minute
   expect(seconds).toBeGreaterThan(1);
   expect(seconds).toBeLessThan(limit.seconds - limit.spent + 4);
 });
+
+test('what cleans up after timeout-minutes is not ended when its agent starts anew', async () => {
+  const first = await agents.start('cleaner');
+  await bench.repository('late-jobs', {
+    '.holdfast/workflows/ci.yml': workflow(`  a:
+    runs-on: cleaner
+    timeout-minutes: 0.05
+    steps:
+      - run: sleep 300
+      - if: always()
+        run: sleep 5; echo cleaned up
+`),
+  });
+  const run = await bench.begun('late-jobs', 1);
+  first.kill();
+  await first.ended;
+  await agents.start('cleaner');
+  const ended = await bench.runEnded(run.id);
+  expect(ended.jobs[0]).toMatchObject({ state: 'failed', reason: 'it took longer than its timeout-minutes' });
+  expect(ended.jobs[0]?.steps.map(({ state }) => state)).toEqual(['cancelled', 'succeeded']);
+  expect(await bench.log(ended, 'a', 1)).toContain('cleaned up');
+});

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { openMysql } from '@holdfast/migration/mysql/mysql-session.ts';
 import { planOfMysql } from '@holdfast/migration/mysql/plan-of-mysql.ts';
 import { Copies } from '@holdfast/migration/mysql/run-copy.ts';
+import { withTableLock } from '@holdfast/migration/mysql/table-lock.ts';
 import type mysql from 'mysql2/promise';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MariaDb, numbersTo } from './mariadb.ts';
@@ -262,6 +263,23 @@ test('while it rests no row is copied', async () => {
   await look(working, 'expand', harm);
   expect(await one(sql, `SELECT COUNT(*) FROM ${shadow}`)).toBe(before);
   expect(await through(working, 'abort')).toEqual({ kind: 'done' });
+});
+
+test('a transaction that stays open holds up what needs the table for itself, and its age is told', async () => {
+  const { sql, place } = await bench(WIDER, 10);
+  await sql.query('START TRANSACTION');
+  await sql.query('SELECT * FROM orders');
+  await sleep(2_100);
+  const session = await openMysql(place);
+  closers.push(() => session.close());
+  const text = 'ALTER TABLE orders ADD COLUMN more int';
+  await expect(withTableLock(session, text)).rejects.toThrow(
+    /^thread \d+ has had a transaction open for [2-9] s$/,
+  );
+  await sql.query('COMMIT');
+  // InnoDB shows what it saw a tenth of a second ago.
+  await sleep(500);
+  await withTableLock(session, text);
 });
 
 test('a controller that was asleep cannot begin again what was aborted', async () => {

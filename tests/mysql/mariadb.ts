@@ -78,7 +78,9 @@ export class MariaDb {
   }
 
   private async run(owner: ReturnType<typeof pickOwner>): Promise<void> {
-    this.child = spawn(MYSQLD ?? 'mariadbd', this.words, { stdio: 'ignore', ...owner });
+    // Far from UTC, as servers are: some of what they tell is in their own time.
+    const env = { ...process.env, TZ: 'EST5' };
+    this.child = spawn(MYSQLD ?? 'mariadbd', this.words, { stdio: 'ignore', env, ...owner });
     for (let tried = 0; tried < 400; tried += 1) {
       const connection = await this.connect('mysql').catch(() => null);
       await connection?.end();

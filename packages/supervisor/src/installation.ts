@@ -29,8 +29,8 @@ export interface InstallationOptions {
   readonly controllers: number;
   readonly agents: readonly AgentOptions[];
   readonly databaseUrlFile: string | null;
-  /** A directory, or s3://BUCKET/PREFIX; null: below `data`. */
-  readonly blobs: string | null;
+  /** A directory, or s3://BUCKET/PREFIX. */
+  readonly blobs: string;
 }
 
 export interface AgentOptions {
@@ -188,7 +188,7 @@ export class Installation {
         '--listen',
         `127.0.0.1:${options.port + index}`,
         '--blobs',
-        options.blobs ?? layout.blobs,
+        options.blobs,
         '--work',
         layout.work(options.port + index),
         '--master-key-file',

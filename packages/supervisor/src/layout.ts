@@ -15,6 +15,8 @@ export interface Layout {
   readonly adminToken: string;
   readonly postgres: string;
   readonly blobs: string;
+  /** Where the blobs are, where `--blobs` said another place. */
+  readonly blobsFile: string;
   readonly logs: string;
   readonly cache: string;
   /** Mirrors of repositories, and drafts of blobs, of the controller on this port. */
@@ -42,6 +44,7 @@ export function layoutOf(root: string): Layout {
     adminToken: join(root, 'admin.token'),
     postgres: join(shared, 'postgres'),
     blobs: join(root, 'blobs'),
+    blobsFile: join(root, 'blobs.place'),
     logs: join(root, 'logs'),
     cache: join(shared, 'cache'),
     work: (port) => join(root, `controller-${port}`),

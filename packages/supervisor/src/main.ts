@@ -6,6 +6,7 @@ import pino from 'pino';
 import { type AgentOptions, Installation } from './installation.ts';
 import { layoutOf } from './layout.ts';
 import { takeLock } from './lock.ts';
+import { placeOfBlobs } from './place-of-blobs.ts';
 
 /** `holdfast up`: starts one machine and keeps it running, until SIGTERM or SIGINT stops it all. */
 const TEXTS = ['data', 'port', 'controllers', 'agents', 'database-file', 'blobs'] as const;
@@ -42,7 +43,7 @@ async function run(): Promise<void> {
       controllers: readCount(values.controllers),
       agents: readAgents(values.agents),
       databaseUrlFile: values['database-file'] ?? null,
-      blobs: readBlobs(values.blobs),
+      blobs: placeOfBlobs(layoutOf(data), values.blobs),
     },
     log,
   );
@@ -92,12 +93,6 @@ function readCount(text: string | undefined): number {
   const count = Number(text ?? 1);
   if (Number.isInteger(count) && count >= 1 && count <= 9) return count;
   throw new HoldfastError('usageInvalid', `expected --controllers from 1 to 9, found ${text}`);
-}
-
-/** null: below the data directory. */
-function readBlobs(text: string | undefined): string | null {
-  if (text === undefined) return null;
-  return text.startsWith('s3:') ? text : resolve(text);
 }
 
 /** A JSON list; the default is one agent that does both: runs jobs and hosts releases. */

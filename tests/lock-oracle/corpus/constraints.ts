@@ -99,6 +99,7 @@ export const CONSTRAINTS: readonly Case[] = group('constraints', FIXTURE, [
     title: 'primary key of a checked column using an index',
   },
   'ALTER TABLE part ADD PRIMARY KEY (k)',
+  'ALTER TABLE part ADD PRIMARY KEY (k, id)',
   'ALTER TABLE part ADD UNIQUE (k, id)',
   'ALTER TABLE t ADD EXCLUDE USING btree (a WITH =)',
   "ALTER TABLE t ADD EXCLUDE USING gist (int4range(a, a, '[]') WITH &&)",

@@ -5,7 +5,7 @@ import type { Masks } from '../steps/masks.ts';
 import { LONGEST_TIMER_MS, type StepRun } from '../steps/run-step.ts';
 import { evaluateEnv, expressionsIn, type StepScope, statusOf, valuesOf } from '../steps/step-world.ts';
 import type { JobFolder } from './job-folder.ts';
-import type { JobState } from './job-state.ts';
+import { type JobState, type RunningStep, uptimeMs } from './job-state.ts';
 import type { JobWorld } from './job-world.ts';
 
 /** A job as it stands before one of its steps. */
@@ -30,11 +30,15 @@ export interface StepTry {
 const JOB_MINUTES = 360;
 
 /** What is left of its timeout-minutes; GitHub's six hours where it says nothing, or nothing sensible. */
-export function timeLeftMs({ grant, folder, state }: Pick<JobNow, 'grant' | 'folder' | 'state'>): number {
+export function timeLeftMs(
+  { grant, folder, state }: Pick<JobNow, 'grant' | 'folder' | 'state'>,
+  running: RunningStep | null,
+): number {
   const { timeoutMinutes } = grant.definition;
   const told = expressionsIn(folder).value(timeoutMinutes, grant.values as never, statusOf(state, false));
   const minutes = Number(told ?? JOB_MINUTES) || JOB_MINUTES;
-  return Math.min(Math.max(0, minutes * 60_000 - state.spentMs), LONGEST_TIMER_MS);
+  const runs = running?.began === undefined ? 0 : Math.max(0, uptimeMs() - running.began);
+  return Math.min(Math.max(0, minutes * 60_000 - state.spentMs - runs), LONGEST_TIMER_MS);
 }
 
 /** What a step is given to run with. Each try has a folder of its own. */

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Grant, StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import type { Conclusion } from '@holdfast/core/pipeline/pipeline.ts';
 
@@ -36,6 +36,8 @@ export interface JobState {
   readonly provisions: readonly Provision[];
   /** What its steps have taken, on whatever machines; without what was lost with one. */
   readonly spentMs: number;
+  /** Its timeout-minutes are over: what runs since is clean-up. */
+  readonly timedOut: boolean;
   /** Where the job's folder lay when this was written. */
   readonly root: string;
 }
@@ -43,6 +45,8 @@ export interface JobState {
 /** The step that runs now: enough to find its shim again. */
 export interface RunningStep {
   readonly index: number;
+  /** By the machine's clock that never jumps (uptimeMs()); absent: an older agent did not note it. */
+  readonly began?: number;
   readonly attemptId: string;
   readonly name: string;
   /** It was tried before; absent: it was not. */
@@ -87,6 +91,7 @@ export function freshState(root: string): JobState {
     notPortable: null,
     provisions: [],
     spentMs: 0,
+    timedOut: false,
     root,
   };
 }
@@ -96,7 +101,15 @@ function whole(state: JobState): JobState {
   return { ...freshState(state.root), ...state };
 }
 
-/** Moves absolute paths below the old root to the new one: agents may keep jobs in different places. */
+/** Milliseconds by the kernel's monotonic clock: the same for every process until the machine starts anew. */
+export function uptimeMs(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
+}
+
+/**
+ * Moves absolute paths below the old root to the new one: agents may keep jobs in different places. A run again
+ * begins at a checkpoint of another job, whose time is not its own.
+ */
 export function moveRoot(given: JobState, root: string): JobState {
   const state = whole(given);
   if (state.root === root) return state;
@@ -108,7 +121,8 @@ export function moveRoot(given: JobState, root: string): JobState {
     env: moveAll(env),
     path: path.map(move),
   }));
-  return { ...state, root, env: moveAll(state.env), path: state.path.map(move), provisions };
+  const time = basename(state.root) === basename(root) ? {} : { spentMs: 0, timedOut: false };
+  return { ...state, ...time, root, env: moveAll(state.env), path: state.path.map(move), provisions };
 }
 
 export function writeJobFile(folder: string, file: JobFile): void {

@@ -20,6 +20,7 @@ import {
   type JobState,
   type RunningStep,
   readJobFile,
+  uptimeMs,
   writeJobFile,
 } from './job-state.ts';
 import type { JobWorld } from './job-world.ts';
@@ -53,7 +54,6 @@ export class JobRun {
   private readonly folder: JobFolder;
   /** Stops the step that runs now; a later one (`if: always()`) has its own. */
   private current = new AbortController();
-  private timedOut = false;
   private readonly checkpoints: Checkpoints;
   private readonly patient: PatientCheckpoints;
   private readonly perform: PerformStep;
@@ -105,8 +105,7 @@ export class JobRun {
 
   /** The job's own time is over: the step is stopped and the job has failed. */
   private expire(): void {
-    this.timedOut = true;
-    this.state = { ...this.state, failed: true };
+    this.state = { ...this.state, failed: true, timedOut: true };
     this.current.abort();
   }
 
@@ -115,7 +114,8 @@ export class JobRun {
     try {
       const running = await this.prepare();
       if (running === 'returned') return;
-      const limit = setTimeout(() => this.expire(), timeLeftMs(this.now()));
+      const left = timeLeftMs(this.now(), running);
+      const limit = this.state.timedOut ? undefined : setTimeout(() => this.expire(), left);
       await this.provision(running);
       await this.runSteps(running);
       clearTimeout(limit);
@@ -218,7 +218,7 @@ export class JobRun {
 
   /** Nothing but clean-up follows. */
   private get isClosing(): boolean {
-    return this.cancelled || this.timedOut;
+    return this.cancelled || this.state.timedOut;
   }
 
   /** As often as HOLDFAST_RETRY says. */
@@ -236,7 +236,7 @@ export class JobRun {
     const attempt = await this.attempt(turn);
     if (attempt === null) return null;
     const { base, result, name } = attempt;
-    const took = performance.now() - attempt.startedAt;
+    const took = Math.max(0, uptimeMs() - attempt.startedAt);
     this.atRiskMs += took;
     this.state = { ...this.state, spentMs: this.state.spentMs + took };
     const rule = this.grant.retries && !this.isClosing ? nextRetry(step, result, retried) : null;
@@ -252,7 +252,13 @@ export class JobRun {
       { ...attempt, conclusion: result.outcome },
       { again: true, remark },
     );
-    const next = { index, attemptId: newId(), name, retried: spent(retried, rule, finished) };
+    const next = {
+      index,
+      attemptId: newId(),
+      name,
+      began: uptimeMs(),
+      retried: spent(retried, rule, finished),
+    };
     this.keep(next);
     if (!(await this.settle(finished, log))) return null;
     return { ...next, retried: { ...next.retried, owed: null } };
@@ -262,7 +268,7 @@ export class JobRun {
   private async attempt({ step, index, running, again }: Turn): Promise<Attempt | null> {
     const retried = running?.retried ?? null;
     const attemptId = running?.attemptId ?? newId();
-    const startedAt = performance.now();
+    const startedAt = running?.began ?? uptimeMs();
     this.current = new AbortController();
     if (again && this.isClosing) this.current.abort();
     const tries = triesOf(retried);
@@ -270,7 +276,7 @@ export class JobRun {
     if (retried && !this.cancelled && !isClaimed(base.dir)) await pause(tries, this.current.signal, RETRY);
     const name = running?.name ?? stepName(step, base);
     const { jobId, epoch } = this.grant;
-    if (running === null) this.keep({ index, attemptId, name });
+    if (running === null) this.keep({ index, attemptId, name, began: startedAt });
     if (running === null || retried)
       void this.world.report({ kind: 'stepStarted', jobId, epoch, attemptId, index, name });
     // A shim that runs already is found again by its claim; anything else is simply begun again.
@@ -356,7 +362,7 @@ export class JobRun {
       path: [...state.path, ...result.path],
       masks: this.addedMasks(),
       provisions: provisionsAfter(state.provisions, step, { index, result, conclusion }),
-      failed: state.failed || this.timedOut || conclusion === 'failed',
+      failed: state.failed || conclusion === 'failed',
       notPortable: state.notPortable ?? result.notPortable,
     };
   }
@@ -382,7 +388,7 @@ export class JobRun {
     const values = valuesOf(run.world, run.scope, run.status);
     const outputs = textMembers(run.expressions.value(this.grant.definition.outputs, values, run.status));
     const conclusion = this.cancelled ? 'cancelled' : this.state.failed ? 'failed' : 'succeeded';
-    const { timedOut } = this;
+    const { timedOut } = this.state;
     const told = await this.world.report({
       kind: 'jobFinished',
       jobId: this.grant.jobId,

@@ -6,7 +6,7 @@ import type { Masks } from '../steps/masks.ts';
 import type { StepResult, StepRun } from '../steps/run-step.ts';
 import { valuesOf } from '../steps/step-world.ts';
 import type { JobNow } from './job-now.ts';
-import type { Retried } from './job-state.ts';
+import { type Retried, uptimeMs } from './job-state.ts';
 
 /** One attempt of a step, carried out and not yet judged. */
 export interface Attempt {
@@ -17,7 +17,7 @@ export interface Attempt {
   /** Of the tries before it; null: there were none. */
   readonly retried: Retried | null;
   readonly result: StepResult;
-  /** By performance.now(). */
+  /** By uptimeMs(). */
   readonly startedAt: number;
 }
 
@@ -59,7 +59,7 @@ export async function reportOf(
     exitCode,
     signal,
     reason: [result.reason, remark].filter(Boolean).join('; ') || null,
-    durationMs: performance.now() - startedAt,
+    durationMs: Math.max(0, uptimeMs() - startedAt),
     outputs: maskAll(result.outputs, masks),
     annotations: problem === null ? annotations : [...annotations, noCheckpoint(problem)],
     summary: result.summary ? masks.hide(result.summary) : null,

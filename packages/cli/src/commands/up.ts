@@ -51,7 +51,7 @@ async function up(command: Command, options: UpOptions): Promise<void> {
     '--controllers',
     options.controllers,
     ...(options.databaseFile ? ['--database-file', resolve(options.databaseFile)] : []),
-    ...(options.blobs ? ['--blobs', options.blobs] : []),
+    ...(options.blobs === undefined ? [] : ['--blobs', options.blobs]),
   ];
   const child = fork(programPath('supervisor'), words, {
     detached: options.detach ?? false,

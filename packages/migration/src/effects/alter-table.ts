@@ -1,5 +1,5 @@
 import type { AlterTableCmd, AlterTableStmt, ColumnDef, Constraint, Node } from '@pgsql/types';
-import type { Catalog, TableFacts } from '../catalog/catalog.ts';
+import { type Catalog, columnOf, type TableFacts } from '../catalog/catalog.ts';
 import { relationName, stringsOf } from '../sql/names.ts';
 import { columnConstraints, columnDefinition, constraintDefinition } from './column-definition.ts';
 import { below, type Effect, type Effects, effects, type LockMode, lock, UNKNOWN } from './effect.ts';
@@ -274,9 +274,8 @@ function addConstraint(
         return [lock(table, 'ACCESS EXCLUSIVE', { scan: needsNullScan(constraint, facts) })];
       return [
         lock(table, 'ACCESS EXCLUSIVE', { scan: true, alone: true }),
-        // The indexes of partitions are built under their own locks (measured: 14 to 17 SHARE, 18 all).
         ...below(table, (name) => catalog.table(name)?.partitions ?? []).map((name) =>
-          lock(name, catalog.serverVersion < 18 ? 'SHARE' : 'ACCESS EXCLUSIVE', { scan: true }),
+          lock(name, lockOfPartition(constraint, { facts, catalog }), { scan: true }),
         ),
       ];
     case 'CONSTR_EXCLUSION':
@@ -284,6 +283,17 @@ function addConstraint(
     default:
       return command.def ? null : [];
   }
+}
+
+/** The indexes of partitions are built under their own locks (measured: SHARE up to 17); SET NOT NULL goes down to them. */
+function lockOfPartition(
+  constraint: Constraint,
+  { facts, catalog }: Pick<Altering, 'facts' | 'catalog'>,
+): LockMode {
+  const setsNotNull =
+    constraint.contype === 'CONSTR_PRIMARY' &&
+    stringsOf(constraint.keys).some((column) => !columnOf(facts, column)?.notNull);
+  return catalog.serverVersion < 18 && !setsNotNull ? 'SHARE' : 'ACCESS EXCLUSIVE';
 }
 
 /** A primary key makes its columns NOT NULL, and that is read where nothing proves it. */

@@ -23,7 +23,7 @@ sub new {
    $SIG{PIPE} = 'IGNORE';
    my $number = 0;
    for my $cxn ( grep { $_ } @{$self}{qw(cxn aux_cxn)} ) {
-      # The tool reads EXPLAIN as a table, which MySQL gives since 9.0 to those who say so; others do not know the word.
+      # The tool reads EXPLAIN as a table, which newer MySQL gives to those who say so; others do not know the word.
       eval { local $cxn->dbh->{PrintError} = 0; $cxn->dbh->do("SET SESSION explain_format = 'TRADITIONAL'") };
       my ($got) = $cxn->dbh->selectrow_array('SELECT GET_LOCK(?, 5)', undef, "$ENV{HOLDFAST_OSC_TOKEN} " . $number++);
       $self->stop('taken') unless $got;

@@ -87,15 +87,18 @@ export async function openMysql(place: MysqlPlace): Promise<MysqlSession> {
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     });
     connection.on('error', () => {});
-    const server = await serverOf(connection);
-    const session = sessionOn(connection, server.isMariaDb ? 0 : 1);
-    // MySQL's figures of a table are a day old otherwise, and a big one may pass for small.
-    const fresh = server.isMariaDb || server.major < 8 ? '' : 'information_schema_stats_expiry = 0,';
-    await session.query(
-      `SET SESSION lock_wait_timeout = ${LOCK_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}, wait_timeout = ${IDLE_SECONDS},
-       ${fresh} group_concat_max_len = 1048576, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'`,
+    const set = (text: string) => connection?.query({ sql: `SET SESSION ${text}`, timeout: QUERY_MS });
+    await set(
+      `lock_wait_timeout = ${LOCK_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}, wait_timeout = ${IDLE_SECONDS},
+       group_concat_max_len = 1048576, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'`,
     );
-    if (server.isReadOnly)
+    // MySQL's figures of how large tables are may be a day old otherwise; MariaDB does not know the word.
+    await set('information_schema_stats_expiry = 0')?.catch(unlessUnknown);
+    const asksAtOnce = await set('lock_wait_timeout = 0')?.then(() => true, unlessRefused);
+    await set(`lock_wait_timeout = ${LOCK_SECONDS}`);
+    const session = sessionOn(connection, asksAtOnce ? 0 : 1);
+    const [server] = await session.query<{ readonly: string }>('SELECT @@GLOBAL.read_only AS readonly');
+    if (String(server?.readonly) === '1')
       throw new HoldfastError(
         'databaseUnavailable',
         "the app's database takes no writes now: it is read-only",
@@ -112,17 +115,13 @@ export async function openMysql(place: MysqlPlace): Promise<MysqlSession> {
   }
 }
 
-async function serverOf(connection: mysql.Connection) {
-  const [rows] = await connection.query({
-    sql: 'SELECT VERSION() AS version, @@GLOBAL.read_only AS readonly',
-    timeout: QUERY_MS,
-  });
-  const [row] = rows as { readonly version: string; readonly readonly: string | number }[];
-  return {
-    isMariaDb: /mariadb/i.test(row?.version ?? ''),
-    major: Number.parseInt(row?.version ?? '', 10),
-    isReadOnly: String(row?.readonly) === '1',
-  };
+function unlessUnknown(error: unknown): void {
+  if (systemCode(error) !== 'ER_UNKNOWN_SYSTEM_VARIABLE') throw error;
+}
+
+function unlessRefused(error: unknown): false {
+  if (systemCode(error) === 'ER_WRONG_VALUE_FOR_VAR') return false;
+  throw error;
 }
 
 function sessionOn(connection: mysql.Connection, leastLockSeconds: 0 | 1): MysqlSession {

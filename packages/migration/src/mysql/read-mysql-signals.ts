@@ -1,5 +1,6 @@
 import type { Signal } from '@holdfast/core/migration/throttle.ts';
 import type { MysqlSession } from './mysql-session.ts';
+import { oldestTransactions } from './open-transactions.ts';
 
 /** What the server says of itself that a copy should rest for. What it does not show (to this role, or at this moment) is not looked at. */
 export async function readMysqlSignals(
@@ -10,13 +11,8 @@ export async function readMysqlSignals(
     "SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_running')",
   );
   const signals: Signal[] = status.map(({ Value }) => ({ name: 'activeBackends', value: Number(Value) }));
-  const [oldest] = await sql
-    .query<{ seconds: string | number | null }>(
-      'SELECT MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())) AS seconds FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()',
-    )
-    .catch(() => []);
-  if (oldest?.seconds != null)
-    signals.push({ name: 'oldestTransactionMs', value: Number(oldest.seconds) * 1_000 });
+  const [oldest] = await oldestTransactions(sql).catch(() => []);
+  if (oldest) signals.push({ name: 'oldestTransactionMs', value: oldest.seconds * 1_000 });
   const [size] = await sql.query<{ bytes: string | number | null }>(
     'SELECT SUM(data_length + index_length) AS bytes FROM information_schema.tables WHERE table_schema = DATABASE()',
   );

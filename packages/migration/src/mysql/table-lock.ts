@@ -1,5 +1,6 @@
 import { HoldfastError, systemCode } from '@holdfast/contract/errors.ts';
 import type { MysqlSession } from './mysql-session.ts';
+import { oldestTransactions } from './open-transactions.ts';
 
 /**
  * A statement that needs a table for itself, for a moment. Whoever waits for a table makes everybody wait who comes
@@ -15,6 +16,7 @@ export async function withTableLock(sql: MysqlSession, text: string): Promise<vo
     if (sql.leastLockSeconds === 0 && (await asks(sql, text))) return;
     await sql.query('SET SESSION lock_wait_timeout = 1');
     for (let tried = 0; tried < (sql.leastLockSeconds === 0 ? 1 : WAITING_TRIES); tried += 1) {
+      if (tried > 0) await pause();
       const holder = await openTransaction(sql);
       if (holder !== null) throw new HoldfastError('databaseUnavailable', holder);
       if (await tries(sql, text)) return;
@@ -29,9 +31,13 @@ async function asks(sql: MysqlSession, text: string): Promise<boolean> {
   await sql.query('SET SESSION lock_wait_timeout = 0');
   for (let tried = 0; tried < TRIES; tried += 1) {
     if (await tries(sql, text)) return true;
-    await new Promise((done) => setTimeout(done, PAUSE_MS * (0.5 + Math.random())));
+    await pause();
   }
   return false;
+}
+
+function pause(): Promise<void> {
+  return new Promise((done) => setTimeout(done, PAUSE_MS * (0.5 + Math.random())));
 }
 
 async function tries(sql: MysqlSession, text: string): Promise<boolean> {
@@ -44,14 +50,20 @@ async function tries(sql: MysqlSession, text: string): Promise<boolean> {
   }
 }
 
-/** Which tables it has touched the server does not tell. What may not be seen is not looked at. */
+/**
+ * Which tables it has touched is not told to everybody. What this account may not see is not looked at; what cannot be seen
+ * at this moment (MySQL fails while anybody's statement has bytes in it that are no text) is looked for again.
+ */
 async function openTransaction(sql: MysqlSession): Promise<string | null> {
-  const [row] = await sql
-    .query<{ thread: string; seconds: string | number }>(
-      `SELECT trx_mysql_thread_id AS thread, TIMESTAMPDIFF(SECOND, trx_started, NOW()) AS seconds FROM information_schema.innodb_trx
-       WHERE trx_mysql_thread_id NOT IN (0, CONNECTION_ID()) ORDER BY trx_started LIMIT 1`,
-    )
-    .catch(() => []);
-  if (!row || Number(row.seconds) < 1) return null;
-  return `thread ${row.thread} has had a transaction open for ${row.seconds} s`;
+  for (let looked = 0; looked < TRIES; looked += 1) {
+    try {
+      const [oldest] = await oldestTransactions(sql);
+      if (!oldest || oldest.seconds < 1) return null;
+      return `thread ${oldest.thread} has had a transaction open for ${oldest.seconds} s`;
+    } catch (error) {
+      if (systemCode(error) !== 'ER_CANNOT_CONVERT_STRING') throw error;
+      await pause();
+    }
+  }
+  return 'which transactions are open cannot be seen: somebody runs a statement with bytes in it that are no text';
 }
