@@ -26,7 +26,7 @@ import {
 import type { JobWorld } from './job-world.ts';
 import { pause } from './pause.ts';
 import { provisionedAgain, provisionsAfter, unconditional } from './provisions.ts';
-import { nextRetry, spent, triesOf } from './retries.ts';
+import { nextRetry, nextTry, triesOf } from './retries.ts';
 import { type Attempt, conclusionOf, type Ended, maskAll, reportOf, stepName } from './step-report.ts';
 
 const RETRY = { firstMs: 1_000, mostMs: 30_000 };
@@ -230,12 +230,12 @@ export class JobRun {
 
   /** What is to be run next when it is this step again. */
   private async tryStep(turn: Turn): Promise<RunningStep | null> {
-    const { step, index, running } = turn;
+    const { step, running } = turn;
     const retried = running?.retried ?? null;
     if (retried?.owed && !(await this.settle(retried.owed))) return null;
     const attempt = await this.attempt(turn);
     if (attempt === null) return null;
-    const { base, result, name } = attempt;
+    const { base, result } = attempt;
     const took = Math.max(0, uptimeMs() - attempt.startedAt);
     this.atRiskMs += took;
     this.state = { ...this.state, spentMs: this.state.spentMs + took };
@@ -252,13 +252,7 @@ export class JobRun {
       { ...attempt, conclusion: result.outcome },
       { again: true, remark },
     );
-    const next = {
-      index,
-      attemptId: newId(),
-      name,
-      began: uptimeMs(),
-      retried: spent(retried, rule, finished),
-    };
+    const next = nextTry(attempt, rule, finished);
     this.keep(next);
     if (!(await this.settle(finished, log))) return null;
     return { ...next, retried: { ...next.retried, owed: null } };
