@@ -23,7 +23,8 @@ beforeAll(async () => {
   bench = await WorkBench.start(env, 1, 's3://blobs/team');
 });
 afterAll(async () => {
-  await bench.stop();
+  // Also where the machine did not come up.
+  await bench?.stop();
   await store.stop();
   rmSync(folder, { recursive: true, force: true });
 });
