@@ -2,11 +2,10 @@ import type { ChildProcess } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
 import { HoldfastError, KINDS } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { readOptions } from '@holdfast/contract/process/read-options.ts';
 import { type RouterConfig, readRouterConfig } from './config.ts';
 import { type AskWorker, Holder, say, type WorkerNews } from './holder/holder.ts';
-import { HolderRecord } from './holder/record.ts';
+import { HolderRecord, identityOf } from './holder/record.ts';
 import { outliveHolder, startSuccessor, TOLD } from './holder/successor.ts';
 import { type RunningWorker, startWorker } from './worker.ts';
 
@@ -40,7 +39,7 @@ async function work(config: RouterConfig): Promise<void> {
   const ticketKeys = Buffer.from(told(TOLD.ticketKeys) ?? '', 'base64');
   delete process.env[TOLD.ticketKeys];
   const record = new HolderRecord(config);
-  const holder = { pid: process.ppid, startTime: startTimeOf(process.ppid) ?? '' };
+  const holder = identityOf(process.ppid);
   let running: RunningWorker | null = null;
   let leaving = false;
   let withHolder = false;

@@ -1,9 +1,9 @@
 import type { Grant } from '@holdfast/contract/agent/protocol.ts';
 import { expect, test } from 'vitest';
-import { LONGEST_TIMER_MS } from '../steps/run-step.ts';
+import { LONGEST_TIMER_MS, uptimeMs } from '../steps/clock.ts';
 import { jobFolder } from './job-folder.ts';
 import { timeLeftMs } from './job-now.ts';
-import { freshState, moveRoot, type RunningStep, uptimeMs } from './job-state.ts';
+import { freshState, moveRoot, type RunningStep } from './job-state.ts';
 
 const folder = jobFolder('/data', 'j');
 const left = (timeoutMinutes: number | null, spentMs = 0, running: RunningStep | null = null) =>

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Grant } from '@holdfast/contract/agent/protocol.ts';
+import { LONGEST_TIMER_MS, msSince } from '../steps/clock.ts';
 import { LogStream } from '../steps/log-stream.ts';
 import type { Masks } from '../steps/masks.ts';
-import { LONGEST_TIMER_MS, type StepRun } from '../steps/run-step.ts';
+import type { StepRun } from '../steps/run-step.ts';
 import { evaluateEnv, expressionsIn, type StepScope, statusOf, valuesOf } from '../steps/step-world.ts';
 import type { JobFolder } from './job-folder.ts';
-import { type JobState, type RunningStep, uptimeMs } from './job-state.ts';
+import type { JobState, RunningStep } from './job-state.ts';
 import type { JobWorld } from './job-world.ts';
 
 /** A job as it stands before one of its steps. */
@@ -37,7 +38,7 @@ export function timeLeftMs(
   const { timeoutMinutes } = grant.definition;
   const told = expressionsIn(folder).value(timeoutMinutes, grant.values as never, statusOf(state, false));
   const minutes = Number(told ?? JOB_MINUTES) || JOB_MINUTES;
-  const runs = running?.began === undefined ? 0 : Math.max(0, uptimeMs() - running.began);
+  const runs = running?.began === undefined ? 0 : msSince(running.began);
   return Math.min(Math.max(0, minutes * 60_000 - state.spentMs - runs), LONGEST_TIMER_MS);
 }
 

@@ -101,11 +101,6 @@ function whole(state: JobState): JobState {
   return { ...freshState(state.root), ...state };
 }
 
-/** Milliseconds by the kernel's monotonic clock: the same for every process until the machine starts anew. */
-export function uptimeMs(): number {
-  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
-}
-
 /**
  * Moves absolute paths below the old root to the new one: agents may keep jobs in different places. A run again
  * begins at a checkpoint of another job, whose time is not its own.

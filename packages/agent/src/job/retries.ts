@@ -2,8 +2,9 @@ import type { StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import type { StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import { retryBy, retryRules, type StepFailure } from '@holdfast/core/pipeline/retry.ts';
+import { uptimeMs } from '../steps/clock.ts';
 import type { StepResult } from '../steps/run-step.ts';
-import { type Retried, type RunningStep, uptimeMs } from './job-state.ts';
+import type { Retried, RunningStep } from './job-state.ts';
 import type { Attempt } from './step-report.ts';
 
 /** The rule of HOLDFAST_RETRY by which a step is run again; null: its result stands. */

@@ -9,6 +9,7 @@ import { Checkpoints } from '../checkpoint/checkpoint.ts';
 import { PatientCheckpoints, type Saved } from '../checkpoint/patient-checkpoints.ts';
 import { isClaimed, killGroup } from '../shim/shim.ts';
 import { createPerformer, type PerformStep } from '../steps/actions/perform-step.ts';
+import { msSince, uptimeMs } from '../steps/clock.ts';
 import { Masks } from '../steps/masks.ts';
 import type { StepResult, StepRun } from '../steps/run-step.ts';
 import { valuesOf } from '../steps/step-world.ts';
@@ -20,7 +21,6 @@ import {
   type JobState,
   type RunningStep,
   readJobFile,
-  uptimeMs,
   writeJobFile,
 } from './job-state.ts';
 import type { JobWorld } from './job-world.ts';
@@ -236,7 +236,7 @@ export class JobRun {
     const attempt = await this.attempt(turn);
     if (attempt === null) return null;
     const { base, result } = attempt;
-    const took = Math.max(0, uptimeMs() - attempt.startedAt);
+    const took = msSince(attempt.startedAt);
     this.atRiskMs += took;
     this.state = { ...this.state, spentMs: this.state.spentMs + took };
     const rule = this.grant.retries && !this.isClosing ? nextRetry(step, result, retried) : null;

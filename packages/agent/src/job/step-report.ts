@@ -2,11 +2,12 @@ import type { StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { textOf } from '@holdfast/workflow/expressions.ts';
+import { msSince } from '../steps/clock.ts';
 import type { Masks } from '../steps/masks.ts';
 import type { StepResult, StepRun } from '../steps/run-step.ts';
 import { valuesOf } from '../steps/step-world.ts';
 import type { JobNow } from './job-now.ts';
-import { type Retried, uptimeMs } from './job-state.ts';
+import type { Retried } from './job-state.ts';
 
 /** One attempt of a step, carried out and not yet judged. */
 export interface Attempt {
@@ -59,7 +60,7 @@ export async function reportOf(
     exitCode,
     signal,
     reason: [result.reason, remark].filter(Boolean).join('; ') || null,
-    durationMs: Math.max(0, uptimeMs() - startedAt),
+    durationMs: msSince(startedAt),
     outputs: maskAll(result.outputs, masks),
     annotations: problem === null ? annotations : [...annotations, noCheckpoint(problem)],
     summary: result.summary ? masks.hide(result.summary) : null,

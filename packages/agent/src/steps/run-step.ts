@@ -16,6 +16,7 @@ import {
   startShim,
   waitForEnd,
 } from '../shim/shim.ts';
+import { LONGEST_TIMER_MS } from './clock.ts';
 import { defaultEnvironment, withPath } from './default-environment.ts';
 import { readLines, readPairs } from './environment-files.ts';
 import type { LogStream } from './log-stream.ts';
@@ -66,8 +67,6 @@ const ANNOTATIONS_A_LEVEL = 10;
 const ANNOTATION_CHARACTERS = 4_096;
 const TERM_GRACE_MS = 7_500;
 const BACKLOG_BYTES = 8 * 1024 * 1024;
-/** A timer for longer would fire at once. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const PLAIN_RESULT: StepResult = {
   outcome: 'succeeded',

@@ -8,8 +8,6 @@ import { type MysqlTls, readMysqlTls, tlsOptions } from './mysql-tls.ts';
  * it in the queue for a table waits as long as it does.
  */
 export interface MysqlSession {
-  /** MySQL waits a second at least for a table's lock; MariaDB can ask without waiting. */
-  readonly leastLockSeconds: 0 | 1;
   query<Row = Record<string, unknown>>(text: string, values?: readonly MysqlValue[]): Promise<readonly Row[]>;
   /** Work that may take its time: an index that is built. */
   slowly(text: string): Promise<void>;
@@ -87,16 +85,13 @@ export async function openMysql(place: MysqlPlace): Promise<MysqlSession> {
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     });
     connection.on('error', () => {});
-    const set = (text: string) => connection?.query({ sql: `SET SESSION ${text}`, timeout: QUERY_MS });
-    await set(
-      `lock_wait_timeout = ${LOCK_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}, wait_timeout = ${IDLE_SECONDS},
+    const session = sessionOn(connection);
+    await session.query(
+      `SET SESSION lock_wait_timeout = ${LOCK_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}, wait_timeout = ${IDLE_SECONDS},
        group_concat_max_len = 1048576, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'`,
     );
     // MySQL's figures of how large tables are may be a day old otherwise; MariaDB does not know the word.
-    await set('information_schema_stats_expiry = 0')?.catch(unlessUnknown);
-    const asksAtOnce = await set('lock_wait_timeout = 0')?.then(() => true, unlessRefused);
-    await set(`lock_wait_timeout = ${LOCK_SECONDS}`);
-    const session = sessionOn(connection, asksAtOnce ? 0 : 1);
+    await session.query('SET SESSION information_schema_stats_expiry = 0').catch(unlessUnknown);
     const [server] = await session.query<{ readonly: string }>('SELECT @@GLOBAL.read_only AS readonly');
     if (String(server?.readonly) === '1')
       throw new HoldfastError(
@@ -119,14 +114,8 @@ function unlessUnknown(error: unknown): void {
   if (systemCode(error) !== 'ER_UNKNOWN_SYSTEM_VARIABLE') throw error;
 }
 
-function unlessRefused(error: unknown): false {
-  if (systemCode(error) === 'ER_WRONG_VALUE_FOR_VAR') return false;
-  throw error;
-}
-
-function sessionOn(connection: mysql.Connection, leastLockSeconds: 0 | 1): MysqlSession {
+function sessionOn(connection: mysql.Connection): MysqlSession {
   return {
-    leastLockSeconds,
     query: async <Row>(sql: string, values: readonly MysqlValue[] = []) => {
       const [rows] = await connection.query({ sql, values: [...values], timeout: QUERY_MS });
       return rows as Row[];

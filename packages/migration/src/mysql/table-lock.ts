@@ -13,13 +13,14 @@ const PAUSE_MS = 40;
 
 export async function withTableLock(sql: MysqlSession, text: string): Promise<void> {
   try {
-    if (sql.leastLockSeconds === 0 && (await asks(sql, text))) return;
+    const asked = await askAtOnce(sql, text);
+    if (asked === 'done') return;
     await sql.query('SET SESSION lock_wait_timeout = 1');
-    for (let tried = 0; tried < (sql.leastLockSeconds === 0 ? 1 : WAITING_TRIES); tried += 1) {
-      if (tried > 0) await pause();
+    for (let left = asked === 'inUse' ? 1 : WAITING_TRIES; left > 0; left -= 1) {
       const holder = await openTransaction(sql);
       if (holder !== null) throw new HoldfastError('databaseUnavailable', holder);
       if (await tries(sql, text)) return;
+      if (left > 1) await pause();
     }
     throw new HoldfastError('databaseUnavailable', 'the table was in use at every try');
   } finally {
@@ -27,13 +28,18 @@ export async function withTableLock(sql: MysqlSession, text: string): Promise<vo
   }
 }
 
-async function asks(sql: MysqlSession, text: string): Promise<boolean> {
-  await sql.query('SET SESSION lock_wait_timeout = 0');
+async function askAtOnce(sql: MysqlSession, text: string): Promise<'done' | 'inUse' | 'cannotAsk'> {
+  try {
+    await sql.query('SET SESSION lock_wait_timeout = 0');
+  } catch (error) {
+    if (systemCode(error) === 'ER_WRONG_VALUE_FOR_VAR') return 'cannotAsk';
+    throw error;
+  }
   for (let tried = 0; tried < TRIES; tried += 1) {
-    if (await tries(sql, text)) return true;
+    if (await tries(sql, text)) return 'done';
     await pause();
   }
-  return false;
+  return 'inUse';
 }
 
 function pause(): Promise<void> {

@@ -146,7 +146,7 @@ async function sumOf(
   ];
   const where = parts.map(({ text }) => `(${text})`).join(' AND ') || '1 = 1';
   const [row] = await sql.query<{ rows: string | number; sum: string | number }>(
-    // Not MD5: MySQL has none since 9.6.
+    // Not MD5: MySQL 9.7 has none built in.
     `SELECT COUNT(*) AS \`rows\`, BIT_XOR(CONV(SUBSTRING(SHA2(${plan.values}, 256), 1, 15), 16, 10) + 0) AS sum
      FROM ${quoteMysql(table)} WHERE ${where}`,
     parts.flatMap(({ values }) => values),

@@ -1,15 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startTimeOf } from '@holdfast/contract/process/process-identity.ts';
 import { expect, onTestFinished, test } from 'vitest';
-import { HolderRecord, ownIdentity } from './record.ts';
+import { HolderRecord, identityOf, ownIdentity } from './record.ts';
 
 function recordOf(pid: number): HolderRecord {
   const data = mkdtempSync(join(tmpdir(), 'holdfast-record-'));
   onTestFinished(() => rmSync(data, { recursive: true, force: true }));
   const record = new HolderRecord({ data, port: 80 });
-  record.write({ pid, startTime: startTimeOf(pid) ?? '', successor: false, standIn: null });
+  record.write({ ...identityOf(pid), successor: false, standIn: null });
   return record;
 }
 

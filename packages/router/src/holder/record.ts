@@ -66,8 +66,12 @@ export class HolderRecord {
   }
 }
 
+export function identityOf(pid: number): Identity {
+  return { pid, startTime: startTimeOf(pid) ?? '' };
+}
+
 export function ownIdentity(): Identity {
-  return { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' };
+  return identityOf(process.pid);
 }
 
 export function sameProcess(one: Identity, other: Identity): boolean {
