@@ -61,6 +61,23 @@ test('an agent that is replaced leaves its step to the next process, which ends 
   expect((await bench.log(ended, 'a', 0)).match(/^tick/gm)).toHaveLength(4);
 });
 
+test('a step that prints more than its agent may keep is stopped, says so, and costs nobody else their step', async () => {
+  await agents.start('loud', { env: { HOLDFAST_AGENT_SPOOL_LIMIT: '1MiB' } });
+  await bench.repository('loud', {
+    '.holdfast/workflows/ci.yml': stepsOn(
+      'loud',
+      '      - run: head -c 900000 /dev/zero | tr "\\0" x\n      - run: yes\n      - { run: echo after, if: always() }\n',
+    ),
+  });
+  const { state, jobs } = await bench.run('loud');
+  expect(state).toBe('failed');
+  expect(jobs[0]?.steps.map((step) => step.state)).toEqual(['succeeded', 'failed', 'succeeded']);
+  // Once: a step that is stopped for what it does is not lost with its shim.
+  expect(jobs[0]?.steps[1]?.attempts).toMatchObject([
+    { reason: expect.stringContaining('it printed more than 1 MiB (HOLDFAST_AGENT_SPOOL_LIMIT)') },
+  ]);
+});
+
 test('an ephemeral agent does one job and leaves', async () => {
   const once = await agents.start('once', { words: ['--ephemeral'] });
   await bench.repository('ephemeral', {

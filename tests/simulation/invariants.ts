@@ -20,6 +20,8 @@ export class Invariants {
       const step = `step ${attempt.index} of job ${attempt.jobId}`;
       if (steps.has(step)) this.world.violated(`${step} is counted twice`);
       steps.add(step);
+      if (this.world.notCounted.has(attempt.id))
+        this.world.violated(`${step} is counted though it was told to be done again`);
       if (attempt.state === 'running' || attempt.state === 'lost')
         this.world.violated(`${step} is counted though its attempt is ${attempt.state}`);
       if (this.counted.has(attempt.id)) continue;
@@ -55,6 +57,9 @@ export function checkEnd(
   }
   if (facts.runs.length !== world.runIds.length)
     world.violated(`${world.runIds.length} triggers made ${facts.runs.length} runs`);
+  for (const attempt of facts.attempts)
+    if (world.notCounted.has(attempt.id) && attempt.state !== 'lost' && attempt.state !== 'running')
+      checkLog(world, facts, attempt);
   for (const job of facts.jobs)
     if (job.state === 'succeeded') checkJob(world, { facts, jobId: job.id, key: job.key });
   for (const job of facts.jobs)
@@ -80,9 +85,10 @@ function checkJob(
   const left = counted.sort((a, b) => a.index - b.index).map((attempt) => attempt.id);
   if (workspace && workspace.join() !== left.join())
     world.violated(`job ${jobId} ended with a workspace that its counted steps did not make`);
-  for (const attempt of counted)
-    if (facts.logs.get(attempt.id) !== `log of ${attempt.id}\n`)
-      world.violated(
-        `the log of step ${attempt.index} of job ${jobId} is "${facts.logs.get(attempt.id) ?? ''}"`,
-      );
+  for (const attempt of counted) checkLog(world, facts, attempt);
+}
+
+function checkLog(world: World, { logs }: Facts, { id, index, jobId }: AttemptFacts): void {
+  if (logs.get(id) !== `log of ${id}\n`)
+    world.violated(`the log of step ${index} of job ${jobId} is "${logs.get(id) ?? ''}"`);
 }

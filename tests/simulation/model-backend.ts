@@ -9,7 +9,7 @@ export function modelBackend(
   { plant, lateMs }: { readonly plant: Plant | null; readonly lateMs: () => number },
 ): Backend {
   const store = new ModelPipeline(() => scheduler.now, {
-    planted: { leaseWithoutFence: plant === 'leaseWithoutFence' },
+    planted: plant === 'leaseWithoutFence' || plant === 'againCounted' ? plant : null,
   });
   const visibleAt = new Map<number, number>();
   const places = new Map<number, number>();

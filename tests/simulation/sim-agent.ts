@@ -232,7 +232,17 @@ export class SimAgent {
     const workspace = grant.checkpoint === null ? [] : this.world.restore(grant.checkpoint);
     if (workspace === null) return this.giveBack(job, grant.checkpoint, 'the checkpoint is gone');
     const { runId, steps, from } = grant;
-    const file: JobFile = { epoch, runId, steps, next: from, portable: true, workspace, running: null };
+    const toDoAgain = this.world.provisions.filter((index) => index < from);
+    const file: JobFile = {
+      epoch,
+      runId,
+      steps,
+      next: from,
+      portable: true,
+      toDoAgain,
+      workspace,
+      running: null,
+    };
     this.machine.disk.jobs.set(jobId, file);
     this.startStep(job, file);
   }
@@ -248,8 +258,8 @@ export class SimAgent {
 
   private startStep(job: LiveJob, file: JobFile): void {
     const { jobId, epoch } = job;
-    if (file.next >= file.steps) return this.finishJob(job, file);
-    const index = file.next;
+    const index = file.toDoAgain[0] ?? file.next;
+    if (index >= file.steps) return this.finishJob(job, file);
     const attemptId = this.world.random.id();
     file.running = { index, attemptId };
     this.say({ kind: 'stepStarted', jobId, epoch, attemptId, index, name: `step ${index}` });
@@ -265,21 +275,33 @@ export class SimAgent {
     const { jobId, epoch } = job;
     const { attemptId, index } = shim;
     const { random } = this.world;
+    const next = (outcome: string) => {
+      if (job.stopped) return;
+      if (outcome === 'accepted') this.startStep(job, file);
+      else this.stop(jobId);
+    };
+    const log = { attemptId, offset: 0, text: `log of ${attemptId}\n` };
+    const fails = random.chance(this.world.rates.fails);
+    const again = fails || file.toDoAgain[0] === index;
+    if (!fails) this.machine.provisioned.add(`${jobId} ${index}`);
+    if (again) {
+      const conclusion = fails ? 'failed' : 'succeeded';
+      if (!fails) file.toDoAgain = file.toDoAgain.slice(1);
+      file.running = null;
+      this.world.notCounted.add(attemptId);
+      const report = finished({ jobId, epoch }, index, { attemptId, conclusion, outcome: conclusion, again });
+      return this.say(report, log, next);
+    }
     file.workspace = [...file.workspace.slice(0, index), attemptId];
     file.portable &&= !random.chance(this.world.rates.notPortable);
     const keeps = file.portable && random.chance(0.8) && index + 1 < file.steps;
     const checkpoint = keeps ? this.world.keep(file.workspace) : null;
     const notPortable = file.portable ? null : 'simulated';
     const report = finished({ jobId, epoch }, index, { attemptId, checkpoint, notPortable });
-    const text = `log of ${attemptId}\n`;
     // Before the report leaves: an agent that dies here finds the step ended, not running.
     file.next = index + 1;
     file.running = null;
-    this.say(report, { attemptId, offset: 0, text }, (outcome) => {
-      if (job.stopped) return;
-      if (outcome === 'accepted') this.startStep(job, file);
-      else this.stop(jobId);
-    });
+    this.say(report, log, next);
   }
 
   private finishJob(job: LiveJob, file: JobFile): void {

@@ -11,6 +11,8 @@ export interface JobFile {
   readonly steps: number;
   next: number;
   portable: boolean;
+  /** HOLDFAST_ON_RESTORE: steps before `next` that this machine has not seen yet. */
+  toDoAgain: readonly number[];
   /** What the steps so far left behind: the attempts that ran, in order. */
   workspace: readonly string[];
   running: { readonly index: number; readonly attemptId: string } | null;
@@ -39,6 +41,8 @@ export class SimMachine {
   disk: Disk;
   readonly shims = new Map<string, Shim>();
   agent: SimAgent | null = null;
+  /** What steps did to the machine itself: job and index. */
+  readonly provisioned = new Set<string>();
   agentGoneSince: number | null = null;
   private readonly world: World;
 
@@ -83,6 +87,7 @@ export class SimMachine {
     for (const shim of this.shims.values()) if (shim.state === 'running') shim.state = 'killed';
     this.shims.clear();
     this.agentGoneSince = this.world.scheduler.now;
+    if (diskToo) this.provisioned.clear();
     if (diskToo) this.disk = { agentId: this.world.random.id(), jobs: new Map(), reports: [] };
   }
 

@@ -33,7 +33,11 @@ export class World {
   readonly controllers: (SimController | null)[] = [];
   readonly machines: SimMachine[] = [];
   readonly runIds: string[] = [];
-  readonly rates: { readonly notPortable: number; readonly spoilt: number };
+  readonly rates: { readonly notPortable: number; readonly spoilt: number; readonly fails: number };
+  /** HOLDFAST_ON_RESTORE: the indexes of steps that change their machine, in every job. */
+  readonly provisions: readonly number[];
+  /** Attempts that were told to be done again: a try that failed, a step for a machine. */
+  readonly notCounted = new Set<string>();
   readonly violations: string[] = [];
   readonly trail: string[] = [];
   /** What each reader of events got, by id. */
@@ -50,7 +54,12 @@ export class World {
     this.backend = backend;
     this.plant = plant;
     this.network = new Network(this);
-    this.rates = { notPortable: random.chance(0.3) ? 0.1 : 0, spoilt: random.chance(0.3) ? 0.1 : 0 };
+    this.rates = {
+      notPortable: random.chance(0.3) ? 0.1 : 0,
+      spoilt: random.chance(0.3) ? 0.1 : 0,
+      fails: random.chance(0.3) ? 0.2 : 0,
+    };
+    this.provisions = random.pick([[], [], [0], [0, 2]]);
     const controllers = random.between(1, 3);
     for (let number = 0; number < controllers; number += 1) this.controllers.push(new SimController(this));
     const machines = random.between(1, 4);
@@ -154,6 +163,9 @@ export class World {
   /** One step in two places only while the first one's agent lives, cut off from everybody. */
   shimStarted(shim: Shim): void {
     this.note(`${shim.machine.name} starts step ${shim.index} of ${shim.jobId.slice(0, 8)}`);
+    for (const index of this.provisions)
+      if (index < shim.index && !shim.machine.provisioned.has(`${shim.jobId} ${index}`))
+        this.violated(`step ${shim.index} of job ${shim.jobId} runs where step ${index} was never done`);
     for (const other of this.shims) {
       if (other.jobId !== shim.jobId || other.index !== shim.index || other.state !== 'running') continue;
       const { agentGoneSince, agent } = other.machine;

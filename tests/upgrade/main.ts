@@ -27,8 +27,9 @@ import { PREVIOUS, unpackPrevious } from './older-version.ts';
 
 /**
  * `npm run test:upgrade [-- --runs N]`: controllers and agents of the version before, runs of ten steps
- * all the time; each process is replaced by this version's, one after the other, and everything
- * that chaos checks must hold: no trigger lost, no step counted twice, no log line missing.
+ * all the time; each process is replaced by this version's, one after the other, and then once more by
+ * its like. Everything that chaos checks must hold: no trigger lost, no step counted twice, no log line
+ * missing; nor may any step be begun again, but for those that agents of the version before gave back.
  */
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '16' } } });
 const CONCURRENCY = 4;
@@ -71,19 +72,26 @@ async function perform(): Promise<void> {
   const load = new Load({ client, target, journal, random: new Random(1) });
   const asking = new Asking(target, journal).start();
   let rolled = false;
-  const roll = async () => {
+  /** When each agent of the version before was asked to go. */
+  const left = new Map<string, number>();
+  const roll = async (how: string) => {
     for (const part of [...installation.controllers, ...installation.agents]) {
       await sleep(BETWEEN_MS);
       starting = part.name;
+      if (!newer.has(part.name)) left.set(part.name, Date.now());
       newer.add(part.name);
       await replace(installation, part);
-      journal.tell(`${part.name} is of this version`);
+      journal.tell(`${part.name} ${how}`);
     }
     await sleep(BETWEEN_MS);
+  };
+  const rollTwice = async () => {
+    await roll('is of this version');
+    await roll('was replaced by its like');
     rolled = true;
   };
   await Promise.all([
-    roll(),
+    rollTwice(),
     load.perform({ runs: Number(values.runs), concurrency: CONCURRENCY, more: () => !rolled }),
   ]);
   await asking.stop();
@@ -98,8 +106,16 @@ async function perform(): Promise<void> {
   });
   await records.close();
   for (const miss of misses) journal.miss(miss);
+  const repeated = attempts.filter((attempt) => !attempt.counted);
+  // Agents before 0.3 give their jobs back when they are asked to go.
+  const givenBack = repeated.filter(
+    ({ agent, reason, startedAt }) =>
+      reason === `agent ${agent} said goodbye` && startedAt < (left.get(agent ?? '') ?? 0),
+  );
+  for (const { agent, step, state, reason } of repeated.filter((attempt) => !givenBack.includes(attempt)))
+    journal.miss(`step ${step} was begun again: at ${agent} it was ${state}: ${reason}`);
   process.stdout.write(
-    `${PREVIOUS} → this version under load: ${runs.length} runs, ${sent.length} triggers, ${counted.length} steps counted once, ${attempts.length - counted.length} attempts that did not count\n`,
+    `${PREVIOUS} → this version under load: ${runs.length} runs, ${sent.length} triggers, ${counted.length} steps counted once, ${givenBack.length} given back by agents of ${PREVIOUS} when they were asked to go\n`,
   );
 }
 

@@ -231,6 +231,7 @@ export class Agent {
         patienceSeconds: Math.max(1, Math.floor(lostMs / 1000) - 3),
         identityFile,
         user: config.stepUser,
+        spoolBytes: config.spoolBytes,
         log,
       },
       grant,

@@ -3,7 +3,9 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
+import { LIMITS } from '@holdfast/contract/limits.ts';
 import { readDiskFloor } from '@holdfast/contract/process/disk-floor.ts';
+import { readBytes } from '@holdfast/contract/process/read-bytes.ts';
 import type { StepUser } from './shim/shim.ts';
 
 /** Everything an agent is told from outside. */
@@ -21,6 +23,8 @@ export interface AgentConfig {
   readonly data: string;
   /** With less free than this below `data`, nothing new is taken. */
   readonly diskFloorBytes: number;
+  /** A step that prints more is stopped. */
+  readonly spoolBytes: number;
   readonly stepUser: StepUser | null;
   readonly logLevel: string;
 }
@@ -54,6 +58,7 @@ export function readAgentConfig(
     address: readAddress(text('address', 'HOLDFAST_AGENT_ADDRESS') ?? '127.0.0.1'),
     data: resolve(text('data', 'HOLDFAST_AGENT_DATA') ?? '/var/lib/holdfast/agent'),
     diskFloorBytes: readDiskFloor('HOLDFAST_AGENT_DISK_FLOOR', env),
+    spoolBytes: readBytes('HOLDFAST_AGENT_SPOOL_LIMIT', env) ?? LIMITS.stepSpoolBytes,
     stepUser: readStepUser(text('step-user', 'HOLDFAST_STEP_USER')),
     logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
   };

@@ -94,8 +94,9 @@ export class Database implements Transactor {
   }
 
   /**
-   * One transaction. A deadlock or a serialization failure changed nothing and is tried again; so is
-   * a connection that broke before COMMIT was sent. After that the outcome is unknown.
+   * One transaction. A deadlock or a serialization failure changed nothing and is tried again. A connection
+   * that broke before COMMIT was sent changed nothing either, and is `databaseUnavailable`: whoever asked asks
+   * again. After that the outcome is unknown.
    */
   async transaction<Value>(work: (sql: Queryable) => Promise<Value>): Promise<Value> {
     for (let tried = 1; ; tried += 1) {

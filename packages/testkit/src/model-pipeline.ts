@@ -47,7 +47,7 @@ const FENCED = 'the lease of this job is held by somebody else';
 export class ModelPipeline implements PipelineStore {
   tables: Tables = emptyTables();
   /** Wrong on purpose, to see that the simulator finds it. */
-  readonly planted: { readonly leaseWithoutFence?: boolean };
+  readonly planted: 'leaseWithoutFence' | 'againCounted' | null;
   private readonly now: () => number;
   private readonly parked = new Set<string>();
   readonly parkRun = async (runId: string) => void this.parked.add(runId);
@@ -60,7 +60,7 @@ export class ModelPipeline implements PipelineStore {
   ) {
     this.now = now;
     this.perRepository = options.jobsPerRepository ?? 1_000;
-    this.planted = options.planted ?? {};
+    this.planted = options.planted ?? null;
     this.tables.look.set('at', now());
     this.tables.look.set('grace', now());
   }
@@ -189,7 +189,7 @@ export class ModelPipeline implements PipelineStore {
     const job = this.tables.jobs.get(report.jobId);
     const mine =
       job !== undefined &&
-      (this.planted.leaseWithoutFence || (job.agentId === agentId && job.epoch === report.epoch));
+      (this.planted === 'leaseWithoutFence' || (job.agentId === agentId && job.epoch === report.epoch));
     const held = mine && !isEnded(job.state) && job.reported === null;
     if (!held) return job !== undefined && this.late(job, report, mine);
     const run = this.tables.runs.get(job.runId)?.run;
@@ -229,7 +229,8 @@ export class ModelPipeline implements PipelineStore {
     if (known && known.state !== 'running') return;
     const twice = this.attemptsOf(job.id).some((other) => other.index === report.index && other.counted);
     if (twice && !report.again) throw new Error(`step ${report.index} of job ${job.id} is counted already`);
-    this.keep(report, { state: report.conclusion, counted: !report.again, late: false });
+    const counted = !report.again || this.planted === 'againCounted';
+    this.keep(report, { state: report.conclusion, counted, late: false });
   }
 
   /** Kept for the record, marked, never counted; what was accepted before is accepted again. */

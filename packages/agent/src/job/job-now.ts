@@ -73,6 +73,7 @@ export function stepRunOf(
     patienceSeconds: world.patienceSeconds,
     identityFile: world.identityFile,
     user: world.user,
+    spoolBytes: world.spoolBytes,
     stopped,
   };
 }

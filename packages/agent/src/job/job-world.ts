@@ -16,5 +16,6 @@ export interface JobWorld {
   readonly patienceSeconds: number;
   readonly identityFile: string;
   readonly user: StepUser | null;
+  readonly spoolBytes: number;
   readonly log: Logger;
 }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { Grant, Report } from '@holdfast/contract/agent/protocol.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { newId } from '@holdfast/contract/id.ts';
+import { LIMITS } from '@holdfast/contract/limits.ts';
 import { decide, jobValues } from '@holdfast/core/pipeline/decide.ts';
 import {
   isEnded,
@@ -124,6 +125,7 @@ export class LocalRun {
         patienceSeconds: 5,
         identityFile: this.options.identityFile,
         user: null,
+        spoolBytes: LIMITS.stepSpoolBytes,
         log: pino({ level: 'error' }),
       },
       this.grantOf(job),

@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
+import { formatBytes } from '@holdfast/core/kernel/quantity.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import type { Expressions, StatusView } from '@holdfast/core/pipeline/ports.ts';
 import { textOf } from '@holdfast/workflow/expressions.ts';
@@ -23,7 +24,7 @@ import type { LogStream } from './log-stream.ts';
 import type { Masks } from './masks.ts';
 import { OutputReader } from './output-reader.ts';
 import { shellFor } from './shells.ts';
-import { readStepFile } from './step-files.ts';
+import { readStepFile, sizeOfStepFile } from './step-files.ts';
 import { evaluateEnv, type StepScope, type StepWorld, valuesOf } from './step-world.ts';
 
 /** What running one step gave. */
@@ -57,6 +58,8 @@ export interface StepRun {
   readonly patienceSeconds: number;
   readonly identityFile: string;
   readonly user: StepUser | null;
+  /** What it may print at most. */
+  readonly spoolBytes: number;
   readonly stopped: AbortSignal;
 }
 
@@ -94,7 +97,8 @@ export async function runStep(run: StepRun, step: StepDefinition): Promise<StepR
   run.log.write(`${run.masks.hide(`> ${script.text.split('\n').join('\n> ')}`)}\n`);
   if (!isClaimed(run.dir)) await launch(run, script, files);
   const { end, timedOut, annotations, outputs } = await attend(run, step);
-  const result = resultOf(end, { timedOut, stopped: run.stopped.aborted });
+  const tooLong = end.kind !== 'exit' && (await printsTooMuch(run)) ? run.spoolBytes : null;
+  const result = resultOf(end, { timedOut, stopped: run.stopped.aborted, tooLong });
   const all = { ...outputs, ...(await readPairs(files.GITHUB_OUTPUT as string)) };
   if (Buffer.byteLength(JSON.stringify(all)) > LIMITS.stepOutputBytes)
     return failedResult(`its outputs are more than ${LIMITS.stepOutputBytes} bytes`);
@@ -205,15 +209,26 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
   run.stopped.addEventListener('abort', onAbort, { once: true });
   if (run.stopped.aborted) onAbort();
   const timer = minutes > 0 ? setTimeout(onTimeout, Math.min(minutes * 60_000, LONGEST_TIMER_MS)) : undefined;
+  // Beside the reading, which waits while nobody takes the log. At once: a grace would be gigabytes more.
+  const limit = setInterval(() => void endIfTooLong(run).catch(() => {}), TAIL_MS);
   while (!ended) {
     await reader.read(false);
     await Promise.race([ending, sleep(TAIL_MS, undefined, { ref: false })]);
   }
   clearTimeout(timer);
+  clearInterval(limit);
   run.stopped.removeEventListener('abort', onAbort);
   const end = await ending;
   while (!(await reader.read(true))) await sleep(TAIL_MS);
   return { end, timedOut, annotations, outputs };
+}
+
+async function endIfTooLong(run: StepRun): Promise<void> {
+  if (await printsTooMuch(run)) killGroup(run.dir, 'SIGKILL');
+}
+
+async function printsTooMuch({ dir, spoolBytes }: StepRun): Promise<boolean> {
+  return (await sizeOfStepFile(join(dir, 'output'))) > spoolBytes;
 }
 
 function keepAnnotation(kept: StepFinished['annotations'], note: StepFinished['annotations'][number]): void {
@@ -224,7 +239,12 @@ function keepAnnotation(kept: StepFinished['annotations'], note: StepFinished['a
 
 function resultOf(
   end: ShimEnd,
-  how: { readonly timedOut: number | null; readonly stopped: boolean },
+  how: {
+    readonly timedOut: number | null;
+    readonly stopped: boolean;
+    /** The most it may print, in bytes, when it was ended for that. */
+    readonly tooLong: number | null;
+  },
 ): Partial<StepResult> {
   const code = end.kind === 'exit' ? end.code : null;
   const signal = end.kind === 'signal' ? end.signal : null;
@@ -236,6 +256,13 @@ function resultOf(
       signal,
       timedOut: true,
       reason: `it took longer than timeout-minutes: ${how.timedOut}`,
+    };
+  if (how.tooLong !== null)
+    return {
+      outcome: 'failed',
+      exitCode: code,
+      signal,
+      reason: `it printed more than ${formatBytes(how.tooLong)} (HOLDFAST_AGENT_SPOOL_LIMIT): let it write what is that long to a file`,
     };
   if (code === 0) return { outcome: 'succeeded', exitCode: 0, signal: null, reason: null };
   if (end.kind === 'exit')

@@ -17,6 +17,17 @@ export async function readStepFile(path: string, limitBytes: number): Promise<st
   }
 }
 
+/** 0: there is none. */
+export async function sizeOfStepFile(path: string): Promise<number> {
+  const handle = await openStepFile(path);
+  if (!handle) return 0;
+  try {
+    return (await handle.stat()).size;
+  } finally {
+    await handle.close();
+  }
+}
+
 export async function openStepFile(path: string) {
   const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
     () => null,

@@ -1,17 +1,15 @@
 import { statfs } from 'node:fs/promises';
-import { formatBytes, parseBytes } from '@holdfast/core/kernel/quantity.ts';
-import { HoldfastError } from '../errors.ts';
+import { formatBytes } from '@holdfast/core/kernel/quantity.ts';
+import { readBytes } from './read-bytes.ts';
 
 /**
  * The least a disk must have free before new work is begun on it. Work in hand goes on: it is what may
  * free something, and stopping it would lose it.
  */
-const FLOOR = '256MiB';
+const FLOOR_BYTES = 256 * 1024 ** 2;
 
 export function readDiskFloor(variable: string, env: NodeJS.ProcessEnv): number {
-  const read = parseBytes(env[variable] ?? FLOOR);
-  if (read.ok) return read.value;
-  throw new HoldfastError('usageInvalid', `${variable}: ${read.refusal}`);
+  return readBytes(variable, env) ?? FLOOR_BYTES;
 }
 
 /** What is wrong in a sentence; null: there is room, or nobody can tell. */
