@@ -59,6 +59,23 @@ test('a job that commits after younger ones were claimed is found', async () => 
   expect(await hinted()).toEqual([late.jobId]);
 });
 
+test('where nothing waited a job is found at once, and one that took seconds to commit by the next look', async () => {
+  let now = 0;
+  const { database, addRun, claim } = await queue(1_000, () => now);
+  const [known, late, soon] = [queuedRun(), queuedRun(), queuedRun()];
+  await addRun(known.run, 'shop');
+  expect(await claim()).toEqual([known.jobId]);
+  now += 3_000;
+  expect(await claim()).toEqual([]);
+  await addRun(late.run, 'shop');
+  await database.query(`UPDATE job SET queued_at = queued_at - interval '5 s' WHERE id = $1`, [late.jobId]);
+  expect(await claim()).toEqual([]);
+  await addRun(soon.run, 'shop');
+  expect(await claim()).toEqual([soon.jobId]);
+  now += 3_000;
+  expect(await claim()).toEqual([late.jobId]);
+});
+
 test('a job whose question is answered after an hour is in the queue from now on', async () => {
   const { database, store, addRun, claim, hinted } = await queue();
   const [asking, other] = [queuedRun(), queuedRun()];

@@ -12,6 +12,8 @@ import { LATE_MS, type Queryable } from '../database.ts';
  */
 const LOOK: Pace = { leastMs: 2_000, pauses: 9 };
 const HINTED_MS = 250;
+/** Nearly every job is committed that soon; the next look finds the others. */
+const RECENT_MS = 1_000;
 const COUNT: Pace = { leastMs: 2_000, pauses: 99 };
 const WHOLE: Pace = { leastMs: 30_000, pauses: 99 };
 const FORGET_MS = 600_000;
@@ -139,11 +141,13 @@ export class JobQueue {
       const jobs = this.known.get(id as string)?.jobs ?? 0;
       this.known.set(id as string, { floor: oldest, since, jobs, seenAt: now });
     }
-    // One that is empty now is looked at all the same, from a little before this moment on.
+    // One that is empty now is looked at all the same, from a little before this moment on: each claim goes over
+    // the dead rows since then.
+    const recent = new Date(late.getTime() + LATE_MS - RECENT_MS);
     for (const [id, { jobs, seenAt }] of this.known) {
       if (floors.has(id)) continue;
       if (now - seenAt > FORGET_MS) this.known.delete(id);
-      else this.known.set(id, { floor: late, since: late, jobs, seenAt });
+      else this.known.set(id, { floor: recent, since: late, jobs, seenAt });
     }
   }
 
