@@ -21,6 +21,8 @@ export interface SimGrant {
 
 export interface SimAnswer extends Exchanged {
   readonly grants: readonly SimGrant[];
+  /** Leases that had been taken back when their grants were made. */
+  readonly gone: readonly string[];
 }
 
 const HEARTBEAT_MS = 3_000;

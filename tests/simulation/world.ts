@@ -116,6 +116,7 @@ export class World {
         ? answer.granted.filter(({ jobId }) => !message.wanted.includes(jobId) && this.firstTime(jobId))
         : answer.granted;
     const grants = [];
+    const gone: string[] = [];
     for (const { jobId, epoch } of granted) {
       const job = await this.backend.job(jobId);
       if (job && job.epoch === epoch)
@@ -127,8 +128,9 @@ export class World {
           from: job.from,
           checkpoint: job.checkpoint,
         });
+      else gone.push(jobId);
     }
-    return { ...answer, grants };
+    return { ...answer, grants, gone };
   }
 
   private readonly grantedOnce = new Set<string>();
@@ -146,7 +148,11 @@ export class World {
   /** A grant is sent again until it is acknowledged: protocol §2. */
   checkFullAnswer(answer: SimAnswer): void {
     for (const lease of answer.leases)
-      if (!lease.acknowledged && !answer.grants.some((grant) => grant.jobId === lease.jobId))
+      if (
+        !lease.acknowledged &&
+        !answer.gone.includes(lease.jobId) &&
+        !answer.grants.some((grant) => grant.jobId === lease.jobId)
+      )
         this.violated(`the unacknowledged lease of job ${lease.jobId} came without its grant`);
   }
 

@@ -197,10 +197,10 @@ export class Agent {
     this.leaveWhenDone(answer.intent);
   }
 
-  /** Hosts stay: instances of releases are moved by their environments, not by a drain of jobs. */
+  /** Instances of releases are moved by their environments; where no other host is, this one stays. */
   private leaveWhenDone(intent: ExchangeAnswer['intent']): void {
     if (this.jobs.size > 0 || !this.reports.isEmpty) return;
-    if ((intent === 'drain' && !this.config.host) || (this.config.ephemeral && this.finished > 0))
+    if ((intent === 'drain' && this.host.isEmpty) || (this.config.ephemeral && this.finished > 0))
       this.left();
   }
 

@@ -40,6 +40,11 @@ export class Host {
     this.stopUnknown(wanted);
   }
 
+  /** Nothing that was ordered here is left. */
+  get isEmpty(): boolean {
+    return this.instances.size === 0;
+  }
+
   observations(): readonly InstanceObservation[] {
     return [...this.instances.values()].map((instance) => instance.observation());
   }

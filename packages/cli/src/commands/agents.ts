@@ -33,7 +33,7 @@ export function addAgents(program: Command): void {
 const MEANINGS = {
   pause: 'give it nothing new',
   resume: 'give it work again',
-  drain: 'let it finish what it has, then leave',
+  drain: 'let it finish its jobs and hand over what it serves, then leave',
 } as const;
 
 /** A word to an agent: below `agents`, and `drain` below `agent`, too. */

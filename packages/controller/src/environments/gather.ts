@@ -40,7 +40,7 @@ export async function gather(
   const servedId = yielding ?? rollout?.candidate ?? environment.stable;
   const served = servedId ? await findRelease(sql, servedId) : null;
   const config = served?.config ?? environment.config;
-  const hosts = await listHosts(sql, config.target.hosts.labels);
+  const { hosts, leaving } = await listHosts(sql, config.target.hosts.labels);
   const wanted = await wantedNow(sql, environment, rollout);
   return {
     wanted: wanted.groups,
@@ -48,6 +48,7 @@ export async function gather(
     ceiling: wanted.ceiling,
     instances: (await instancesOf(sql, environment.id)).map(instanceOf),
     hosts: hosts.map((host) => ({ agent: host.id, zone: host.zone, address: host.address })),
+    leaving: leaving.map((host) => host.id),
     workers: await countedWorkers(sql, environment, now),
     snapshot: environment.snapshot,
     sticky: stickinessOf(config),

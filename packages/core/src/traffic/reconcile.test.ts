@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { checkSnapshot } from './invariants.ts';
 import { type FleetView, reconcile } from './reconcile.ts';
 import { groupOfBucket, SmoothChoice, servable } from './split.ts';
@@ -52,6 +52,7 @@ function view(over: Partial<FleetView>): FleetView {
     ceiling: null,
     instances: [],
     hosts: [{ agent: 'host-1', zone: 'a', address: '127.0.0.1' }],
+    leaving: [],
     workers: [],
     snapshot: SNAPSHOT,
     sticky: { kind: 'none' },
@@ -140,6 +141,55 @@ test('routers are never told that nothing is there while they know of something'
   const silent = instance('s', { state: 'unready', agent: 'gone' });
   expect(kinds(reconcile(view({ wanted, snapshot, instances: [silent], hosts: [] })))).toEqual([]);
   expect(kinds(reconcile(view({ wanted, snapshot, instances: [silent] })))).toContain('start');
+});
+
+describe('a host that was asked to go', () => {
+  const wanted = [{ name: 'stable' as const, release: 'r1', replicas: 2, share: 10_000 }];
+  const elsewhere = [{ agent: 'host-2', zone: 'a', address: '127.0.0.2' }];
+  const old = [instance('a'), instance('b')];
+  const next = (id: string, state: Instance['state']) =>
+    instance(id, { agent: 'host-2', state, createdAt: 1 });
+  const said = (instances: readonly Instance[], over: Partial<FleetView> = {}) =>
+    reconcile(view({ wanted, hosts: elsewhere, leaving: ['host-1'], instances, ...over }));
+  const published = (effects: ReturnType<typeof reconcile>) =>
+    effects.flatMap((effect) =>
+      effect.kind === 'publish'
+        ? effect.content.groups.flatMap((group) => group.upstreams.map(({ id }) => id))
+        : [],
+    );
+  const drained = (effects: ReturnType<typeof reconcile>) =>
+    effects.flatMap((effect) => (effect.kind === 'drain' ? [effect.instance] : []));
+
+  test('serves while as many are started elsewhere, no more of them', () => {
+    const first = said(old);
+    expect(first.filter(({ kind }) => kind === 'start')).toHaveLength(2);
+    expect(published(first)).toEqual(['a', 'b']);
+    const second = said([...old, next('c', 'starting'), next('d', 'starting')]);
+    expect(kinds(second)).toEqual(['publish']);
+    expect(published(second)).toEqual(['a', 'b']);
+  });
+
+  test('lets go of one for each that is ready elsewhere', () => {
+    const half = said([...old, next('c', 'ready'), next('d', 'starting')]);
+    expect([drained(half), published(half)]).toEqual([['b'], ['a', 'c']]);
+    const whole = said([...old, next('c', 'ready'), next('d', 'ready')]);
+    expect([drained(whole), published(whole)]).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ]);
+  });
+
+  test('keeps them where nobody else could have them, and takes them back when it may stay', () => {
+    expect(kinds(said(old, { hosts: [] }))).toEqual(['publish']);
+    const stays = { agent: 'host-1', zone: 'a', address: '127.0.0.1' };
+    const back = said([...old, next('c', 'ready')], { hosts: [...elsewhere, stays], leaving: [] });
+    expect([drained(back), published(back)]).toEqual([['c'], ['a', 'b']]);
+  });
+
+  test('lets go of what is not ready there, too', () => {
+    const sick = said([instance('a', { state: 'unready' }), next('c', 'ready'), next('d', 'ready')]);
+    expect(drained(sick)).toEqual(['a']);
+  });
 });
 
 test('an aborted candidate does not wait for a cut-off router', () => {

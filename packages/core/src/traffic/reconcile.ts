@@ -42,6 +42,8 @@ export interface FleetView {
   readonly ceiling: number | null;
   readonly instances: readonly Instance[];
   readonly hosts: readonly Host[];
+  /** Agents that were asked to go: what runs there serves until its successor is ready elsewhere. */
+  readonly leaving: readonly string[];
   readonly workers: readonly RouterWorker[];
   readonly snapshot: Snapshot;
   readonly sticky: Stickiness;
@@ -93,8 +95,12 @@ function hasProcess(instance: Instance): boolean {
 
 /** Its host went silent. It may well serve; it is replaced where another host is there to do so. */
 function isStranded(view: FleetView, instance: Instance): boolean {
-  const known = view.hosts.some((host) => host.agent === instance.agent);
+  const known = view.hosts.some((host) => host.agent === instance.agent) || isLeaving(view, instance);
   return view.hosts.length > 0 && !known && instance.state !== 'ready';
+}
+
+function isLeaving(view: FleetView, instance: Instance): boolean {
+  return view.leaving.includes(instance.agent);
 }
 
 /** Which living instance serves which wanted group: those already in it first, ready ones first, oldest first. */
@@ -107,7 +113,10 @@ function assign(view: FleetView): Assigned {
       (a, b) =>
         rank(a, group.name) - rank(b, group.name) || a.createdAt - b.createdAt || compareText(a.id, b.id),
     );
-    for (const instance of fit.slice(0, group.replicas)) {
+    const staying = fit.filter((instance) => !isLeaving(view, instance)).slice(0, group.replicas);
+    const unready = group.replicas - staying.filter((instance) => instance.state === 'ready').length;
+    const leaving = fit.filter((instance) => isLeaving(view, instance)).slice(0, unready);
+    for (const instance of [...staying, ...leaving]) {
       free.delete(instance);
       keep.push({ instance, group: group.name });
     }
@@ -131,7 +140,9 @@ function startMissing(view: FleetView, keep: Assigned['keep']): FleetEffect[] {
   const counted = view.instances.filter((instance) => hasProcess(instance) && instance.group !== 'previous');
   let room = view.ceiling === null ? Infinity : view.ceiling - counted.length;
   return view.wanted.flatMap((group) => {
-    const held = keep.filter((entry) => entry.group === group.name).length;
+    const held = keep.filter(
+      (entry) => entry.group === group.name && !isLeaving(view, entry.instance),
+    ).length;
     const missing = Math.max(0, Math.min(room, group.replicas - held));
     room -= missing;
     if (missing === 0 || view.hosts.length === 0 || isCrashLooping(view, group.release)) return [];

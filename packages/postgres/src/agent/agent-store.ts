@@ -132,14 +132,19 @@ export async function listAgents(sql: Queryable): Promise<readonly AgentView[]> 
   return found.rows.map(viewOf);
 }
 
-/** Agents in the host role that have every label and are not lost. */
-export async function listHosts(sql: Queryable, labels: readonly string[]): Promise<readonly AgentView[]> {
+/** Agents in the host role: those that have every label and are not lost, and those that were asked to go. */
+export async function listHosts(
+  sql: Queryable,
+  labels: readonly string[],
+): Promise<{ readonly hosts: readonly AgentView[]; readonly leaving: readonly AgentView[] }> {
   const agents = await listAgents(sql);
-  return agents.filter(
+  const leaving = agents.filter((agent) => agent.host && agent.intent === 'drain');
+  const hosts = agents.filter(
     (agent) =>
       agent.host &&
       agent.state === 'online' &&
       agent.intent === 'work' &&
       labels.every((label) => agent.labels.includes(label)),
   );
+  return { hosts, leaving };
 }

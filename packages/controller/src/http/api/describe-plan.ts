@@ -19,7 +19,7 @@ export async function describePlan(sql: Queryable, environment: EnvironmentRow):
   const plan = planOf(config);
   const traffic = await trafficOf(sql, environment);
   const started = (await listReleases(sql, environment.id, 200)).find((release) => release.start_ms !== null);
-  const hosts = await listHosts(sql, config.target.hosts.labels);
+  const { hosts } = await listHosts(sql, config.target.hosts.labels);
   const facts: Facts = {
     requestsPerSecond: traffic.requestsPerSecond,
     errorRate: traffic.errorRate,

@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { AgentView } from '@holdfast/core/pipeline/ports.ts';
 import { outwardSteps, provisioningSteps } from '@holdfast/core/pipeline/unsaid.ts';
-import { findAgent, listAgents, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
+import { findAgent, listAgents, listHosts, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
+import type { Database } from '@holdfast/postgres/database.ts';
 import { ensureDuty, parkedDuties } from '@holdfast/postgres/duty/duty-store.ts';
 import { isDuplicate } from '@holdfast/postgres/failures.ts';
+import { ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
 import {
   findRepository,
   insertRepository,
@@ -34,6 +36,23 @@ async function storeAdvice(blobs: BlobStore): Promise<readonly Advice[]> {
     const sentence = `${(error as Error).message}; checkouts and publications wait, steps go on without checkpoints`;
     return [{ subject: 'blob store', sentence }];
   }
+}
+
+/** Asked to go, and nobody else could have what it serves. */
+async function hostAdvice(database: Database): Promise<readonly Advice[]> {
+  const { hosts, leaving } = await listHosts(database, []);
+  if (hosts.length > 0) return [];
+  const served = await Promise.all(leaving.map(async ({ id }) => (await ordersFor(database, id)).length));
+  return leaving.flatMap(({ name }, index) =>
+    served[index] === 0
+      ? []
+      : [
+          {
+            subject: `agent ${name}`,
+            sentence: `it was asked to go and stays, because no other host is there for its ${served[index]} instances`,
+          },
+        ],
+  );
 }
 
 interface Advice {
@@ -68,7 +87,14 @@ export const installationHandlers: Handlers = {
       sentence: `it failed again and again, and rests until a controller starts: ${reason}`,
     }));
     return {
-      items: [...disk, ...(await storeAdvice(blobs)), ...parked, ...shortAgents, ...unsaid],
+      items: [
+        ...disk,
+        ...(await storeAdvice(blobs)),
+        ...parked,
+        ...shortAgents,
+        ...(await hostAdvice(database)),
+        ...unsaid,
+      ],
       next: null,
     };
   },
