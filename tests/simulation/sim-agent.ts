@@ -285,7 +285,6 @@ export class SimAgent {
     const log = { attemptId, offset: 0, text: `log of ${attemptId}\n` };
     const fails = random.chance(this.world.rates.fails);
     const again = fails || file.toDoAgain[0] === index;
-    if (!fails) this.machine.provisioned.add(`${jobId} ${index}`);
     if (again) {
       const conclusion = fails ? 'failed' : 'succeeded';
       if (!fails) file.toDoAgain = file.toDoAgain.slice(1);

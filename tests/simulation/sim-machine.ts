@@ -41,8 +41,6 @@ export class SimMachine {
   disk: Disk;
   readonly shims = new Map<string, Shim>();
   agent: SimAgent | null = null;
-  /** What steps did to the machine itself: job and index. */
-  readonly provisioned = new Set<string>();
   agentGoneSince: number | null = null;
   private readonly world: World;
 
@@ -87,7 +85,6 @@ export class SimMachine {
     for (const shim of this.shims.values()) if (shim.state === 'running') shim.state = 'killed';
     this.shims.clear();
     this.agentGoneSince = this.world.scheduler.now;
-    if (diskToo) this.provisioned.clear();
     if (diskToo) this.disk = { agentId: this.world.random.id(), jobs: new Map(), reports: [] };
   }
 

@@ -72,15 +72,16 @@ async function perform(): Promise<void> {
   const load = new Load({ client, target, journal, random: new Random(1) });
   const asking = new Asking(target, journal).start();
   let rolled = false;
-  /** When each agent of the version before was asked to go. */
+  /** When each agent of the version before was gone. */
   const left = new Map<string, number>();
   const roll = async (how: string) => {
     for (const part of [...installation.controllers, ...installation.agents]) {
       await sleep(BETWEEN_MS);
       starting = part.name;
+      await stop(installation, part);
       if (!newer.has(part.name)) left.set(part.name, Date.now());
       newer.add(part.name);
-      await replace(installation, part);
+      await start(installation, part);
       journal.tell(`${part.name} ${how}`);
     }
     await sleep(BETWEEN_MS);
@@ -120,12 +121,15 @@ async function perform(): Promise<void> {
 }
 
 /** A controller is asked to go and waited for; an agent leaves its steps to their shims. */
-async function replace(installation: Installation, part: Controller | AgentHost): Promise<void> {
+async function stop(installation: Installation, part: Controller | AgentHost): Promise<void> {
   installation.processes.signal(part.name, 'SIGTERM');
   await until(`${part.name} to be gone`, () => !installation.processes.isRunning(part.name), {
     limitMs: 60_000,
     everyMs: 20,
   });
+}
+
+async function start(installation: Installation, part: Controller | AgentHost): Promise<void> {
   if ('address' in part) {
     installation.startController(part);
     await installation.waitUntilReady(part);

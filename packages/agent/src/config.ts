@@ -58,10 +58,14 @@ export function readAgentConfig(
     address: readAddress(text('address', 'HOLDFAST_AGENT_ADDRESS') ?? '127.0.0.1'),
     data: resolve(text('data', 'HOLDFAST_AGENT_DATA') ?? '/var/lib/holdfast/agent'),
     diskFloorBytes: readDiskFloor('HOLDFAST_AGENT_DISK_FLOOR', env),
-    spoolBytes: readBytes('HOLDFAST_AGENT_SPOOL_LIMIT', env) ?? LIMITS.stepSpoolBytes,
+    spoolBytes: readSpoolLimit(env),
     stepUser: readStepUser(text('step-user', 'HOLDFAST_STEP_USER')),
     logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
   };
+}
+
+export function readSpoolLimit(env: NodeJS.ProcessEnv): number {
+  return readBytes('HOLDFAST_AGENT_SPOOL_LIMIT', env) ?? LIMITS.stepSpoolBytes;
 }
 
 function platformLabels(): string[] {

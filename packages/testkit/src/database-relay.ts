@@ -19,6 +19,8 @@ export type Fate =
 
 export interface DatabaseRelay {
   readonly url: string;
+  /** Pieces with notifications that came from the server, whether they were passed on or not. */
+  notifications(): number;
   stop(): Promise<void>;
 }
 
@@ -31,6 +33,7 @@ export async function startDatabaseRelay(
   const { host, port: number, user, database: name } = new pg.Client({ connectionString: database.url });
   const socket = join(host, `.s.PGSQL.${number}`);
   const open = new Set<Socket>();
+  let notifications = 0;
   const server = createServer((client) => {
     const upstream = connect(socket);
     let fate: Fate = 'pass';
@@ -49,8 +52,10 @@ export async function startDatabaseRelay(
       else upstream.write(piece);
     });
     upstream.on('data', (piece) => {
+      const notifies = piece[0] === NOTIFICATION;
+      if (notifies) notifications += 1;
       if (fate === 'cutAfter') client.destroy();
-      else if (fate !== 'deafen' || piece[0] !== NOTIFICATION) client.write(piece);
+      else if (fate !== 'deafen' || !notifies) client.write(piece);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -58,6 +63,7 @@ export async function startDatabaseRelay(
   const { port } = server.address() as AddressInfo;
   return {
     url: `postgres://${user}@127.0.0.1:${port}/${name}`,
+    notifications: () => notifications,
     stop: async () => {
       for (const side of open) side.destroy();
       server.close();

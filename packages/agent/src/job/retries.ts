@@ -9,7 +9,7 @@ import type { Attempt } from './step-report.ts';
 
 /** The rule of HOLDFAST_RETRY by which a step is run again; null: its result stands. */
 export function nextRetry(step: StepDefinition, result: StepResult, before: Retried | null): number | null {
-  if (result.outcome !== 'failed') return null;
+  if (result.outcome !== 'failed' || result.tooLong) return null;
   return retryBy(retryRules(step), failureOf(result), before?.spent ?? []);
 }
 

@@ -6,7 +6,6 @@ import { promisify } from 'node:util';
 import type { Grant, Report } from '@holdfast/contract/agent/protocol.ts';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import { LIMITS } from '@holdfast/contract/limits.ts';
 import { decide, jobValues } from '@holdfast/core/pipeline/decide.ts';
 import {
   isEnded,
@@ -19,6 +18,7 @@ import {
 import type { LogPiece } from '@holdfast/core/pipeline/reports.ts';
 import { createExpressions } from '@holdfast/workflow/expressions.ts';
 import pino from 'pino';
+import { readSpoolLimit } from '../config.ts';
 import { JobRun } from '../job/run-job.ts';
 import type { ActionWorld } from '../steps/actions/action-world.ts';
 
@@ -125,7 +125,7 @@ export class LocalRun {
         patienceSeconds: 5,
         identityFile: this.options.identityFile,
         user: null,
-        spoolBytes: LIMITS.stepSpoolBytes,
+        spoolBytes: readSpoolLimit(process.env),
         log: pino({ level: 'error' }),
       },
       this.grantOf(job),

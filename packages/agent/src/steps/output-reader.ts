@@ -33,23 +33,26 @@ export class OutputReader {
     this.sink = sink;
   }
 
-  /** Reads what is new; true when it got to the end. `last`: a line without its end counts too. */
-  async read(last: boolean): Promise<boolean> {
-    if (!(await this.readNew())) return false;
-    if (!last) return true;
+  /** Reads what is new; true when it got to the end. Up to `last`, where it ends: a line without its end counts, too. */
+  async read(last: number | null = null): Promise<boolean> {
+    if (!(await this.readNew(last ?? Number.POSITIVE_INFINITY))) return false;
+    if (last === null) return true;
     const rest = this.rest + this.decoder.end();
     this.rest = '';
     if (rest !== '') this.line(rest);
     return true;
   }
 
-  private async readNew(): Promise<boolean> {
+  private async readNew(end: number): Promise<boolean> {
     const handle = await openStepFile(this.file);
     if (!handle) return true;
     try {
       const buffer = Buffer.allocUnsafe(CHUNK);
+      // As it is now: somebody may write faster than this reads.
+      const until = Math.min(end, (await handle.stat()).size);
       while (!this.sink.full?.()) {
-        const { bytesRead } = await handle.read(buffer, 0, CHUNK, this.position);
+        const most = Math.max(0, Math.min(CHUNK, until - this.position));
+        const { bytesRead } = await handle.read(buffer, 0, most, this.position);
         if (bytesRead === 0) return true;
         this.position += bytesRead;
         this.take(this.decoder.write(buffer.subarray(0, bytesRead)));

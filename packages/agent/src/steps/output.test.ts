@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -42,12 +42,14 @@ test('a growing spool is read once, masked, with commands taken out', async () =
     text: (text) => lines.push(text),
     command: (command) => commands.push(command),
   });
-  await reader.read(false);
+  await reader.read();
   writeFileSync(file, 'password hunter2\n::add-mask::later-secret\nhalf a l');
-  await reader.read(false);
+  await reader.read();
   appendFileSync(file, 'ine later-secret\n::stop-commands::tok\n::warning::shown\n::tok::\nend');
-  await reader.read(false);
-  await reader.read(true);
+  const ended = statSync(file).size;
+  // By something that the step left running.
+  appendFileSync(file, ' and more\n');
+  expect(await reader.read(ended)).toBe(true);
   expect(lines.join('')).toBe('password ***\nhalf a line ***\n::warning::shown\nend\n');
   expect(commands.map((command) => command.kind)).toEqual(['mask', 'stop']);
 });

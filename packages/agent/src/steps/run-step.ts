@@ -1,5 +1,5 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepFinished } from '@holdfast/contract/agent/protocol.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
@@ -34,6 +34,8 @@ export interface StepResult {
   readonly signal: string | null;
   /** Its own time limit ended it. */
   readonly timedOut: boolean;
+  /** It printed more than it may: it would again. */
+  readonly tooLong: boolean;
   readonly reason: string | null;
   readonly outputs: Record<string, string>;
   readonly env: Record<string, string>;
@@ -69,6 +71,7 @@ const SUMMARY_BYTES = 1024 * 1024;
 const ANNOTATIONS_A_LEVEL = 10;
 const ANNOTATION_CHARACTERS = 4_096;
 const TERM_GRACE_MS = 7_500;
+const LIMIT_LOOK_MS = 250;
 const BACKLOG_BYTES = 8 * 1024 * 1024;
 
 export const PLAIN_RESULT: StepResult = {
@@ -76,6 +79,7 @@ export const PLAIN_RESULT: StepResult = {
   exitCode: null,
   signal: null,
   timedOut: false,
+  tooLong: false,
   reason: null,
   outputs: {},
   env: {},
@@ -96,8 +100,7 @@ export async function runStep(run: StepRun, step: StepDefinition): Promise<StepR
   const script = prepare(run, step, files);
   run.log.write(`${run.masks.hide(`> ${script.text.split('\n').join('\n> ')}`)}\n`);
   if (!isClaimed(run.dir)) await launch(run, script, files);
-  const { end, timedOut, annotations, outputs } = await attend(run, step);
-  const tooLong = end.kind !== 'exit' && (await printsTooMuch(run)) ? run.spoolBytes : null;
+  const { end, timedOut, tooLong, annotations, outputs } = await attend(run, step);
   const result = resultOf(end, { timedOut, stopped: run.stopped.aborted, tooLong });
   const all = { ...outputs, ...(await readPairs(files.GITHUB_OUTPUT as string)) };
   if (Buffer.byteLength(JSON.stringify(all)) > LIMITS.stepOutputBytes)
@@ -173,6 +176,7 @@ async function launch(run: StepRun, script: Script, files: Record<string, string
 interface Attended {
   readonly end: ShimEnd;
   readonly timedOut: number | null;
+  readonly tooLong: number | null;
   readonly annotations: StepFinished['annotations'];
   readonly outputs: Record<string, string>;
 }
@@ -209,26 +213,34 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
   run.stopped.addEventListener('abort', onAbort, { once: true });
   if (run.stopped.aborted) onAbort();
   const timer = minutes > 0 ? setTimeout(onTimeout, Math.min(minutes * 60_000, LONGEST_TIMER_MS)) : undefined;
-  // Beside the reading, which waits while nobody takes the log. At once: a grace would be gigabytes more.
-  const limit = setInterval(() => void endIfTooLong(run).catch(() => {}), TAIL_MS);
-  while (!ended) {
-    await reader.read(false);
-    await Promise.race([ending, sleep(TAIL_MS, undefined, { ref: false })]);
+  // Beside the reading, which waits while nobody takes the log.
+  const limit = setInterval(() => void endWhatIsTooLong(run).catch(() => {}), LIMIT_LOOK_MS);
+  try {
+    while (!ended) {
+      await reader.read();
+      await Promise.race([ending, sleep(TAIL_MS, undefined, { ref: false })]);
+    }
+    clearTimeout(timer);
+    run.stopped.removeEventListener('abort', onAbort);
+    const end = await ending;
+    // What a step left running may print on for ever.
+    const printed = await sizeOfStepFile(join(dir, 'output'));
+    const tooLong = end.kind !== 'exit' && printed > run.spoolBytes ? run.spoolBytes : null;
+    while (tooLong === null && !(await reader.read(printed))) await sleep(TAIL_MS);
+    return { end, timedOut, tooLong, annotations, outputs };
+  } finally {
+    clearTimeout(timer);
+    clearInterval(limit);
+    run.stopped.removeEventListener('abort', onAbort);
   }
-  clearTimeout(timer);
-  clearInterval(limit);
-  run.stopped.removeEventListener('abort', onAbort);
-  const end = await ending;
-  while (!(await reader.read(true))) await sleep(TAIL_MS);
-  return { end, timedOut, annotations, outputs };
 }
 
-async function endIfTooLong(run: StepRun): Promise<void> {
-  if (await printsTooMuch(run)) killGroup(run.dir, 'SIGKILL');
-}
-
-async function printsTooMuch({ dir, spoolBytes }: StepRun): Promise<boolean> {
-  return (await sizeOfStepFile(join(dir, 'output'))) > spoolBytes;
+/** Steps of this job, and what earlier ones left running. At once: a grace would be gigabytes more. */
+async function endWhatIsTooLong({ dir, spoolBytes }: StepRun): Promise<void> {
+  const steps = dirname(dir);
+  for (const step of await readdir(steps))
+    if ((await sizeOfStepFile(join(steps, step, 'output'))) > spoolBytes)
+      killGroup(join(steps, step), 'SIGKILL');
 }
 
 function keepAnnotation(kept: StepFinished['annotations'], note: StepFinished['annotations'][number]): void {
@@ -262,6 +274,7 @@ function resultOf(
       outcome: 'failed',
       exitCode: code,
       signal,
+      tooLong: true,
       reason: `it printed more than ${formatBytes(how.tooLong)} (HOLDFAST_AGENT_SPOOL_LIMIT): let it write what is that long to a file`,
     };
   if (code === 0) return { outcome: 'succeeded', exitCode: 0, signal: null, reason: null };

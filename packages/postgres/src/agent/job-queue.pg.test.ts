@@ -76,6 +76,23 @@ test('where nothing waited a job is found at once, and one that took seconds to 
   expect(await claim()).toEqual([late.jobId]);
 });
 
+test('a hint that comes right after a look is not forgotten', async () => {
+  let now = 0;
+  const { database, store, addRun, claim } = await queue(1_000, () => now);
+  const [known, late] = [queuedRun(), queuedRun()];
+  await addRun(known.run, 'shop');
+  expect(await claim()).toEqual([known.jobId]);
+  now += 3_000;
+  expect(await claim()).toEqual([]);
+  await addRun(late.run, 'shop');
+  await database.query(`UPDATE job SET queued_at = queued_at - interval '5 s' WHERE id = $1`, [late.jobId]);
+  now += 100;
+  store.queueChanged();
+  expect(await claim()).toEqual([]);
+  now += 200;
+  expect(await claim()).toEqual([late.jobId]);
+});
+
 test('a job whose question is answered after an hour is in the queue from now on', async () => {
   const { database, store, addRun, claim, hinted } = await queue();
   const [asking, other] = [queuedRun(), queuedRun()];

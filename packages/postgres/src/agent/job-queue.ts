@@ -81,6 +81,8 @@ export class JobQueue {
   private readonly now: () => number;
   private readonly known = new Map<string, Known>();
   private lookedAt = Number.NEGATIVE_INFINITY;
+  /** Somebody said that a job was queued, and nobody has begun to look since. */
+  private hinted = false;
   private readonly next = { look: 0, count: 0, whole: 0 };
 
   /** now: a clock that only goes forward, ms. */
@@ -91,7 +93,7 @@ export class JobQueue {
 
   /** A repository that had nothing for long may have something now. */
   changed(): void {
-    if (this.now() - this.lookedAt > HINTED_MS) this.next.look = 0;
+    this.hinted = true;
   }
 
   /** A job of each of these repositories has ended. */
@@ -108,8 +110,10 @@ export class JobQueue {
   private async refresh(sql: Queryable): Promise<void> {
     const now = this.now();
     const whole = now >= this.next.whole;
-    if (whole || now >= this.next.look) {
+    const asked = this.hinted && now - this.lookedAt > HINTED_MS;
+    if (whole || asked || now >= this.next.look) {
       this.lookedAt = now;
+      this.hinted = false;
       this.next.look = now + LOOK.leastMs;
       if (whole) this.next.whole = now + WHOLE.leastMs;
       await this.look(sql, whole);
