@@ -54,7 +54,7 @@ test('a drained host ends when what it served is served elsewhere, and no user n
   expect(await bench.holdfast(['agent', 'drain', 'agent-1'])).toMatchObject({ code: 0 });
   const doctor = await bench.holdfast(['doctor']);
   expect(doctor.out).toContain(
-    'it was asked to go and stays, because no other host is there for its 2 instances',
+    'it was asked to go and stays, because no other host may have 2 of its instances',
   );
   await bench.holdfast(['agents', 'resume', 'agent-1']);
   await until('it to be offline', async () => (await agents.stateOf('second')) === 'offline');

@@ -40,9 +40,9 @@ export class Host {
     this.stopUnknown(wanted);
   }
 
-  /** Nothing that was ordered here is left. */
+  /** Nothing that was ordered here is left, and nothing that was not is being ended. */
   get isEmpty(): boolean {
-    return this.instances.size === 0;
+    return this.instances.size === 0 && this.unknown.size === 0;
   }
 
   observations(): readonly InstanceObservation[] {

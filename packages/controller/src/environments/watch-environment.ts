@@ -26,6 +26,7 @@ import {
   setHold,
 } from '@holdfast/postgres/rollout/environment-store.ts';
 import {
+  endAtGoneHosts,
   insertInstance,
   setArm,
   setDesired,
@@ -76,6 +77,7 @@ interface Looked {
 async function look(services: Services, sql: Queryable, environment: EnvironmentRow): Promise<Looked> {
   const before = (await liveRollout(sql, environment.id))?.data ?? null;
   const intervals = await takeUnjudged(sql, nameOf(environment));
+  await endAtGoneHosts(sql, environment.id);
   const view = await gather(sql, environment, before);
   const samples = before ? await takeSamples(sql, before.id) : [];
   const rollout = before

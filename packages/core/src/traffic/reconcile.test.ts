@@ -186,6 +186,28 @@ describe('a host that was asked to go', () => {
     expect([drained(back), published(back)]).toEqual([['c'], ['a', 'b']]);
   });
 
+  test('leaves the room of a rollout to the rollout', () => {
+    const rolling = [...wanted, { name: 'candidate' as const, release: 'r2', replicas: 1, share: 0 }];
+    const started = said([...old, next('c', 'starting')], { wanted: rolling, ceiling: 3 }).flatMap(
+      (effect) => (effect.kind === 'start' ? [effect.group] : []),
+    );
+    expect(started).toEqual(['stable', 'candidate']);
+  });
+
+  test('takes nothing from a fresh baseline, and moves what is another group’s by now', () => {
+    const fresh = instance('f', { group: 'baseline', agent: 'host-2', createdAt: 2 });
+    const judged = [...wanted, { name: 'baseline' as const, release: 'r1', replicas: 1, share: 0 }];
+    const warm = [instance('a'), instance('b', { agent: 'host-2' })];
+    const effects = said([...warm, fresh], { wanted: judged });
+    expect(effects.filter(({ kind }) => kind === 'regroup' || kind === 'drain')).toEqual([]);
+    expect(effects.filter(({ kind }) => kind === 'start')).toMatchObject([{ group: 'stable' }]);
+    const promoted = [...old, next('c', 'ready'), next('d', 'ready')].map((one) => ({
+      ...one,
+      group: 'candidate' as const,
+    }));
+    expect(drained(said(promoted))).toEqual(['a', 'b']);
+  });
+
   test('lets go of what is not ready there, too', () => {
     const sick = said([instance('a', { state: 'unready' }), next('c', 'ready'), next('d', 'ready')]);
     expect(drained(sick)).toEqual(['a']);

@@ -38,7 +38,7 @@ export interface Host {
 export interface FleetView {
   readonly wanted: readonly WantedGroup[];
   readonly access: CandidateAccess;
-  /** At most so many instances of a rollout's releases at once, draining ones included; null: no limit. */
+  /** At most so many instances of a rollout's releases at once, draining ones included and those at leaving hosts not; null: no limit. */
   readonly ceiling: number | null;
   readonly instances: readonly Instance[];
   readonly hosts: readonly Host[];
@@ -113,7 +113,15 @@ function assign(view: FleetView): Assigned {
       (a, b) =>
         rank(a, group.name) - rank(b, group.name) || a.createdAt - b.createdAt || compareText(a.id, b.id),
     );
-    const staying = fit.filter((instance) => !isLeaving(view, instance)).slice(0, group.replicas);
+    const own = fit.filter((instance) => instance.group === group.name);
+    // Only where its own are too few, those that leave among them: who takes a place is not taken from another group.
+    const others = fit
+      .filter((instance) => instance.group !== group.name && !isLeaving(view, instance))
+      .slice(0, Math.max(0, group.replicas - own.length));
+    const staying = [...own.filter((instance) => !isLeaving(view, instance)), ...others].slice(
+      0,
+      group.replicas,
+    );
     const unready = group.replicas - staying.filter((instance) => instance.state === 'ready').length;
     const leaving = fit.filter((instance) => isLeaving(view, instance)).slice(0, unready);
     for (const instance of [...staying, ...leaving]) {
@@ -136,16 +144,18 @@ function compareText(a: string, b: string): number {
 function startMissing(view: FleetView, keep: Assigned['keep']): FleetEffect[] {
   const load = new Map(view.hosts.map((host) => [host.agent, 0]));
   for (const { instance } of keep) load.set(instance.agent, (load.get(instance.agent) ?? 0) + 1);
-  // The hot previous fleet stands beside a rollout and is none of its instances.
-  const counted = view.instances.filter((instance) => hasProcess(instance) && instance.group !== 'previous');
+  // The hot previous fleet stands beside a rollout and is none of its instances; what leaves has its place taken.
+  const counted = view.instances.filter(
+    (instance) => hasProcess(instance) && instance.group !== 'previous' && !isLeaving(view, instance),
+  );
   let room = view.ceiling === null ? Infinity : view.ceiling - counted.length;
   return view.wanted.flatMap((group) => {
     const held = keep.filter(
       (entry) => entry.group === group.name && !isLeaving(view, entry.instance),
     ).length;
     const missing = Math.max(0, Math.min(room, group.replicas - held));
-    room -= missing;
     if (missing === 0 || view.hosts.length === 0 || isCrashLooping(view, group.release)) return [];
+    room -= missing;
     return Array.from({ length: missing }, (): FleetEffect => {
       const agent = leastLoaded(view.hosts, load);
       load.set(agent, (load.get(agent) ?? 0) + 1);

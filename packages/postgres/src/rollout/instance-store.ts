@@ -99,6 +99,16 @@ export async function setDesired(sql: Queryable, id: string, desired: Desired): 
   );
 }
 
+/** Ordered in the moment in which its host, asked to go, had nothing left and went: nobody will tell of its end. */
+export async function endAtGoneHosts(sql: Queryable, environmentId: string): Promise<void> {
+  await sql.query(
+    `UPDATE instance SET state = 'stopped', reason = 'its host had left', ended_at = clock_timestamp()
+     WHERE environment_id = $1 AND ended_at IS NULL AND desired = 'stop'
+       AND agent_id IN (SELECT id FROM agent WHERE intent = 'drain' AND state = 'offline')`,
+    [environmentId],
+  );
+}
+
 export async function setArm(sql: Queryable, id: string, arm: GroupName): Promise<void> {
   await sql.query('UPDATE instance SET arm = $2 WHERE id = $1', [id, arm]);
 }

@@ -6,6 +6,7 @@ import { findAgent, listAgents, listHosts, setAgentIntent } from '@holdfast/post
 import type { Database } from '@holdfast/postgres/database.ts';
 import { ensureDuty, parkedDuties } from '@holdfast/postgres/duty/duty-store.ts';
 import { isDuplicate } from '@holdfast/postgres/failures.ts';
+import { findRelease } from '@holdfast/postgres/release/release-store.ts';
 import { ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
 import {
   findRepository,
@@ -40,19 +41,21 @@ async function storeAdvice(blobs: BlobStore): Promise<readonly Advice[]> {
 
 /** Asked to go, and nobody else could have what it serves. */
 async function hostAdvice(database: Database): Promise<readonly Advice[]> {
-  const { hosts, leaving } = await listHosts(database, []);
-  if (hosts.length > 0) return [];
-  const served = await Promise.all(leaving.map(async ({ id }) => (await ordersFor(database, id)).length));
-  return leaving.flatMap(({ name }, index) =>
-    served[index] === 0
-      ? []
-      : [
-          {
-            subject: `agent ${name}`,
-            sentence: `it was asked to go and stays, because no other host is there for its ${served[index]} instances`,
-          },
-        ],
+  const leaving = (await listHosts(database, [])).leaving.filter(({ state }) => state === 'online');
+  return (await Promise.all(leaving.map((agent) => stranded(database, agent)))).flat();
+}
+
+async function stranded(database: Database, { id, name }: AgentView): Promise<readonly Advice[]> {
+  const served = (await ordersFor(database, id)).filter(({ desired }) => desired === 'run');
+  const homeless = await Promise.all(
+    served.map(async ({ release_id: release }) => {
+      const labels = (await findRelease(database, release))?.config.target.hosts.labels ?? [];
+      return (await listHosts(database, labels)).hosts.length === 0;
+    }),
   );
+  const count = homeless.filter(Boolean).length;
+  const sentence = `it was asked to go and stays, because no other host may have ${count} of its instances`;
+  return count === 0 ? [] : [{ subject: `agent ${name}`, sentence }];
 }
 
 interface Advice {
