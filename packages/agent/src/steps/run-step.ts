@@ -213,6 +213,10 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
   run.stopped.addEventListener('abort', onAbort, { once: true });
   if (run.stopped.aborted) onAbort();
   const timer = minutes > 0 ? setTimeout(onTimeout, Math.min(minutes * 60_000, LONGEST_TIMER_MS)) : undefined;
+  const unhand = () => {
+    clearTimeout(timer);
+    run.stopped.removeEventListener('abort', onAbort);
+  };
   // Beside the reading, which waits while nobody takes the log.
   const limit = setInterval(() => void endWhatIsTooLong(run).catch(() => {}), LIMIT_LOOK_MS);
   try {
@@ -220,8 +224,7 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
       await reader.read();
       await Promise.race([ending, sleep(TAIL_MS, undefined, { ref: false })]);
     }
-    clearTimeout(timer);
-    run.stopped.removeEventListener('abort', onAbort);
+    unhand();
     const end = await ending;
     // What a step left running may print on for ever.
     const printed = await sizeOfStepFile(join(dir, 'output'));
@@ -229,9 +232,8 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
     while (tooLong === null && !(await reader.read(printed))) await sleep(TAIL_MS);
     return { end, timedOut, tooLong, annotations, outputs };
   } finally {
-    clearTimeout(timer);
+    unhand();
     clearInterval(limit);
-    run.stopped.removeEventListener('abort', onAbort);
   }
 }
 

@@ -77,8 +77,9 @@ interface Looked {
 async function look(services: Services, sql: Queryable, environment: EnvironmentRow): Promise<Looked> {
   const before = (await liveRollout(sql, environment.id))?.data ?? null;
   const intervals = await takeUnjudged(sql, nameOf(environment));
-  await endAtGoneHosts(sql, environment.id);
   const view = await gather(sql, environment, before);
+  if (view.instances.some(({ agent, desired }) => desired === 'stop' && view.leaving.includes(agent)))
+    await endAtGoneHosts(sql, environment.id);
   const samples = before ? await takeSamples(sql, before.id) : [];
   const rollout = before
     ? { ...before, evidence: samples.reduce(addMetric, collectEvidence(before, intervals)) }

@@ -132,6 +132,10 @@ export async function listAgents(sql: Queryable): Promise<readonly AgentView[]> 
   return found.rows.map(viewOf);
 }
 
+export function hasLabels(agent: AgentView, labels: readonly string[]): boolean {
+  return labels.every((label) => agent.labels.includes(label));
+}
+
 /** Agents in the host role: those that have every label and are not lost, and those that were asked to go. */
 export async function listHosts(
   sql: Queryable,
@@ -140,11 +144,7 @@ export async function listHosts(
   const agents = await listAgents(sql);
   const leaving = agents.filter((agent) => agent.host && agent.intent === 'drain');
   const hosts = agents.filter(
-    (agent) =>
-      agent.host &&
-      agent.state === 'online' &&
-      agent.intent === 'work' &&
-      labels.every((label) => agent.labels.includes(label)),
+    (agent) => agent.host && agent.state === 'online' && agent.intent === 'work' && hasLabels(agent, labels),
   );
   return { hosts, leaving };
 }

@@ -59,38 +59,38 @@ test('a job that commits after younger ones were claimed is found', async () => 
   expect(await hinted()).toEqual([late.jobId]);
 });
 
-test('where nothing waited a job is found at once, and one that took seconds to commit by the next look', async () => {
-  let now = 0;
-  const { database, addRun, claim } = await queue(1_000, () => now);
-  const [known, late, soon] = [queuedRun(), queuedRun(), queuedRun()];
-  await addRun(known.run, 'shop');
-  expect(await claim()).toEqual([known.jobId]);
-  now += 3_000;
-  expect(await claim()).toEqual([]);
-  await addRun(late.run, 'shop');
-  await database.query(`UPDATE job SET queued_at = queued_at - interval '5 s' WHERE id = $1`, [late.jobId]);
-  expect(await claim()).toEqual([]);
-  await addRun(soon.run, 'shop');
-  expect(await claim()).toEqual([soon.jobId]);
-  now += 3_000;
-  expect(await claim()).toEqual([late.jobId]);
-});
-
-test('a hint that comes right after a look is not forgotten', async () => {
-  let now = 0;
-  const { database, store, addRun, claim } = await queue(1_000, () => now);
+/** A repository in which nothing waited at the last look, and a job of five seconds ago that is committed only now. */
+async function lateWhereNothingWaited() {
+  const clock = { ms: 0 };
+  const world = await queue(1_000, () => clock.ms);
+  const { database, addRun, claim } = world;
   const [known, late] = [queuedRun(), queuedRun()];
   await addRun(known.run, 'shop');
   expect(await claim()).toEqual([known.jobId]);
-  now += 3_000;
+  clock.ms += 3_000;
   expect(await claim()).toEqual([]);
   await addRun(late.run, 'shop');
   await database.query(`UPDATE job SET queued_at = queued_at - interval '5 s' WHERE id = $1`, [late.jobId]);
-  now += 100;
+  return { ...world, clock, late: late.jobId };
+}
+
+test('where nothing waited a job is found at once, and one that took seconds to commit by the next look', async () => {
+  const { addRun, claim, clock, late } = await lateWhereNothingWaited();
+  expect(await claim()).toEqual([]);
+  const soon = queuedRun();
+  await addRun(soon.run, 'shop');
+  expect(await claim()).toEqual([soon.jobId]);
+  clock.ms += 3_000;
+  expect(await claim()).toEqual([late]);
+});
+
+test('a hint that comes right after a look is not forgotten', async () => {
+  const { store, claim, clock, late } = await lateWhereNothingWaited();
+  clock.ms += 100;
   store.queueChanged();
   expect(await claim()).toEqual([]);
-  now += 200;
-  expect(await claim()).toEqual([late.jobId]);
+  clock.ms += 200;
+  expect(await claim()).toEqual([late]);
 });
 
 test('a job whose question is answered after an hour is in the queue from now on', async () => {

@@ -2,12 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { AgentView } from '@holdfast/core/pipeline/ports.ts';
 import { outwardSteps, provisioningSteps } from '@holdfast/core/pipeline/unsaid.ts';
-import { findAgent, listAgents, listHosts, setAgentIntent } from '@holdfast/postgres/agent/agent-store.ts';
+import {
+  findAgent,
+  hasLabels,
+  listAgents,
+  listHosts,
+  setAgentIntent,
+} from '@holdfast/postgres/agent/agent-store.ts';
 import type { Database } from '@holdfast/postgres/database.ts';
 import { ensureDuty, parkedDuties } from '@holdfast/postgres/duty/duty-store.ts';
 import { isDuplicate } from '@holdfast/postgres/failures.ts';
 import { findRelease } from '@holdfast/postgres/release/release-store.ts';
-import { ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
+import { type InstanceRow, ordersFor } from '@holdfast/postgres/rollout/instance-store.ts';
 import {
   findRepository,
   insertRepository,
@@ -41,21 +47,19 @@ async function storeAdvice(blobs: BlobStore): Promise<readonly Advice[]> {
 
 /** Asked to go, and nobody else could have what it serves. */
 async function hostAdvice(database: Database): Promise<readonly Advice[]> {
-  const leaving = (await listHosts(database, [])).leaving.filter(({ state }) => state === 'online');
-  return (await Promise.all(leaving.map((agent) => stranded(database, agent)))).flat();
-}
-
-async function stranded(database: Database, { id, name }: AgentView): Promise<readonly Advice[]> {
-  const served = (await ordersFor(database, id)).filter(({ desired }) => desired === 'run');
-  const homeless = await Promise.all(
-    served.map(async ({ release_id: release }) => {
-      const labels = (await findRelease(database, release))?.config.target.hosts.labels ?? [];
-      return (await listHosts(database, labels)).hosts.length === 0;
-    }),
-  );
-  const count = homeless.filter(Boolean).length;
-  const sentence = `it was asked to go and stays, because no other host may have ${count} of its instances`;
-  return count === 0 ? [] : [{ subject: `agent ${name}`, sentence }];
+  const { hosts, leaving } = await listHosts(database, []);
+  const homeless = async ({ release_id: release }: InstanceRow) => {
+    const labels = (await findRelease(database, release))?.config.target.hosts.labels ?? [];
+    return !hosts.some((host) => hasLabels(host, labels));
+  };
+  const advice: Advice[] = [];
+  for (const { id, name } of leaving.filter(({ state }) => state === 'online')) {
+    const served = (await ordersFor(database, id)).filter(({ desired }) => desired === 'run');
+    const count = (await Promise.all(served.map(homeless))).filter(Boolean).length;
+    const sentence = `it was asked to go and stays, because no other host may have ${count} of its instances`;
+    if (count > 0) advice.push({ subject: `agent ${name}`, sentence });
+  }
+  return advice;
 }
 
 interface Advice {
