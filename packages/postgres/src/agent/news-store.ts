@@ -5,6 +5,14 @@ import type { JobQueue } from './job-queue.ts';
 import type { LeaseFloors } from './lease-floors.ts';
 
 /**
+ * Each agent's leases looked up by themselves, which OFFSET sees to: jobs that are with agents are so few that the planner may
+ * take all of them to be read at once for cheap, and then reads every dead row that a transaction elsewhere keeps.
+ */
+const LEASES = `
+     SELECT id, epoch, acknowledged_at, cancel, granted_at FROM job
+     WHERE agent_id = member.agent AND granted_at >= coalesce(member.since, '-infinity') AND ended_at IS NULL AND reported IS NULL OFFSET 0`;
+
+/**
  * What many agents say, applied by one statement: the jobs spoken of are locked in the order of
  * their ids, a report counts if its agent still holds the job under the epoch it names, and the
  * answer says what each agent holds afterwards. A refusal is a row. Saying it again changes nothing
@@ -66,10 +74,10 @@ SELECT
        WHEN kind = 'stepFinished' AND EXISTS (SELECT 1 FROM attempt
          WHERE job_id = judged.job AND step_index = judged.step AND id = judged.attempt AND counted) THEN 'accepted'
        ELSE 'fenced' END) ORDER BY member, number) FROM judged) AS outcomes,
-  (SELECT json_agg(json_build_array(member.member, job.id, job.epoch, job.acknowledged_at IS NOT NULL OR coalesce(changed.acknowledged, false), job.cancel,
-     extract(epoch FROM job.granted_at) * 1000))
-   FROM member JOIN job ON job.agent_id = member.agent AND job.granted_at >= coalesce(member.since, '-infinity') LEFT JOIN changed ON changed.id = job.id
-   WHERE member.known AND job.ended_at IS NULL AND job.reported IS NULL AND NOT coalesce(changed.ended, false)) AS leases,
+  (SELECT json_agg(json_build_array(member.member, mine.id, mine.epoch, mine.acknowledged_at IS NOT NULL OR coalesce(changed.acknowledged, false), mine.cancel,
+     extract(epoch FROM mine.granted_at) * 1000))
+   FROM member CROSS JOIN LATERAL (${LEASES}) AS mine LEFT JOIN changed ON changed.id = mine.id
+   WHERE member.known AND NOT coalesce(changed.ended, false)) AS leases,
   (SELECT json_agg(DISTINCT changed.run_id) FROM changed LEFT JOIN run ON run.id = changed.run_id
    WHERE changed.ended OR run.state IN ('queued', 'waiting')) AS unsettled,
   (SELECT json_agg(repository_id) FROM changed WHERE ended) AS left_by,
