@@ -1,6 +1,7 @@
 import { atLeast, atMost, type Bound } from './bound.ts';
 import { type Latency, ratio, summarise } from './latency.ts';
 import { measureBareCommits, measureRoundTrips } from './orchestrator/bare-commit.ts';
+import { measureBareExchanges } from './orchestrator/bare-exchange.ts';
 import { startController } from './orchestrator/controller.ts';
 import { BenchDatabase } from './orchestrator/database.ts';
 import { type HoldfastFigures, measureHoldfast } from './orchestrator/holdfast.ts';
@@ -27,6 +28,8 @@ export async function measureOrchestrator({
   say('bare commits');
   const commits = await measureBareCommits(database, seconds / 2);
   const roundTripMs = summarise(await measureRoundTrips(database, seconds / 5));
+  say('the same behind a bare request');
+  const bareExchangeMs = summarise(await measureBareExchanges(workbench, database, seconds / 2));
   const controller = await startController(workbench, { databaseUrl: database.url('holdfast') });
   const holdfast = await measureHoldfast({
     workbench,
@@ -48,12 +51,13 @@ export async function measureOrchestrator({
     }),
     manyAgents: await profileHoldfast(workbench, database, { seconds: seconds / 2, what: 'manyAgents' }),
   };
-  const ratios = ratiosOf(bareCommitMs, holdfast, peers);
+  const ratios = ratiosOf({ bareCommitMs, bareExchangeMs, holdfast, peers });
   return {
     bounds: boundsOf(ratios),
     ratios,
     bareCommitMs: { ...bareCommitMs, p50First: summarise(commits).p50, p50Last: summarise(laterCommits).p50 },
     roundTripMs,
+    bareExchangeMs,
     holdfast,
     peers,
     profile,
@@ -61,11 +65,17 @@ export async function measureOrchestrator({
 }
 
 /** Latencies: below 1 Holdfast is faster. Throughput: above 1 Holdfast is faster. */
-function ratiosOf(
-  bareCommitMs: Latency,
-  holdfast: HoldfastFigures,
-  peers: { readonly [name in PeerName]: PeerAnswer },
-) {
+function ratiosOf({
+  bareCommitMs,
+  bareExchangeMs,
+  holdfast,
+  peers,
+}: {
+  readonly bareCommitMs: Latency;
+  readonly bareExchangeMs: Latency;
+  readonly holdfast: HoldfastFigures;
+  readonly peers: { readonly [name in PeerName]: PeerAnswer };
+}) {
   const stepMs = holdfast.stepAfterStep.stepMs.p50;
   const { perSecond } = holdfast.agents20Slots10;
   const names = Object.keys(peers) as PeerName[];
@@ -73,6 +83,8 @@ function ratiosOf(
     Object.fromEntries(names.map((name) => [name, of(peers[name])]));
   return {
     stepP50OverBareCommitP50: ratio(stepMs, bareCommitMs.p50),
+    stepP50OverBareExchangeP50: ratio(stepMs, bareExchangeMs.p50),
+    bareExchangeP50OverBareCommitP50: ratio(bareExchangeMs.p50, bareCommitMs.p50),
     stepStartedFirstP50OverBareCommitP50: ratio(holdfast.stepStartedFirst.stepMs.p50, bareCommitMs.p50),
     stepP50OverPeerP50: overPeers((peer) => ratio(stepMs, peer.chainedMs.p50)),
     stepsPerSecond20x10OverPeer: overPeers((peer) => ratio(perSecond, peer.perSecond)),

@@ -19,7 +19,8 @@ export async function measureRoundTrips(database: BenchDatabase, seconds: number
   );
 }
 
-async function repeat(seconds: number, work: (turn: number) => Promise<unknown>): Promise<number[]> {
+/** How long each turn took, in ms. */
+export async function repeat(seconds: number, work: (turn: number) => Promise<unknown>): Promise<number[]> {
   const samples: number[] = [];
   const until = performance.now() + seconds * 1000;
   for (let turn = 0; performance.now() < until; turn += 1) {

@@ -296,8 +296,8 @@ export class ModelPipeline implements PipelineStore {
   }
 
   private claim(claimant: Claimant): readonly LeaseKey[] {
-    const jobs = [...this.tables.jobs.values()];
-    return nextInTurn(jobs, claimant, { now: this.now(), perRepository: this.perRepository }).map((job) => {
+    const { now, perRepository, tables } = this;
+    return nextInTurn(tables, claimant, { now: now(), perRepository }).map((job) => {
       const epoch = job.epoch + 1;
       this.put(job, { agentId: claimant.agentId, epoch, grantedAt: this.now(), acknowledged: false });
       return { jobId: job.id, epoch };

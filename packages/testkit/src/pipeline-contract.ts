@@ -1,116 +1,22 @@
 import { newId } from '@holdfast/contract/id.ts';
-import type { Run } from '@holdfast/core/pipeline/pipeline.ts';
-import type { AgentHello, LeaseKey, PipelineStore } from '@holdfast/core/pipeline/ports.ts';
-import type { AgentNews, Report } from '@holdfast/core/pipeline/reports.ts';
+import type { AgentHello, LeaseKey } from '@holdfast/core/pipeline/ports.ts';
+import type { Report } from '@holdfast/core/pipeline/reports.ts';
 import { expect, test } from 'vitest';
+import { type MakeWorld, PipelineBench } from './pipeline-bench.ts';
 import { finished } from './sample-reports.ts';
-import { queuedRun } from './sample-runs.ts';
 
 /**
- * What every implementation of the pipeline's port does. `world` is asked for a fresh store a test;
- * beside the port it says how a run gets in and what is kept of attempts.
+ * What every implementation of the pipeline's port does: PostgreSQL and the simulator's model. `makeWorld` is asked
+ * for a fresh store a test.
  */
-export interface PipelineWorld {
-  readonly store: PipelineStore;
-  addRun(run: Run, repository: string): Promise<void>;
-  attempts(jobId: string): Promise<readonly AttemptSeen[]>;
-  logOf(attemptId: string): Promise<string>;
-}
-
-export interface AttemptSeen {
-  readonly id: string;
-  readonly index: number;
-  readonly state: string;
-  readonly counted: boolean;
-  readonly late: boolean;
-}
-
-export type MakeWorld = (options: { readonly jobsPerRepository: number }) => Promise<PipelineWorld>;
-
-class Bench {
-  readonly world: PipelineWorld;
-  private number = 0;
-
-  constructor(world: PipelineWorld) {
-    this.world = world;
-  }
-
-  get store(): PipelineStore {
-    return this.world.store;
-  }
-
-  /** A run of one job with so many steps, queued. */
-  async run(
-    options: { readonly steps?: number; readonly repository?: string } = {},
-  ): Promise<{ runId: string; jobId: string }> {
-    const { run, jobId } = queuedRun(options.steps ?? 3);
-    await this.world.addRun(run, options.repository ?? 'shop');
-    return { runId: run.id, jobId };
-  }
-
-  async agent(): Promise<{ agentId: string; sessionId: string }> {
-    const [agentId, sessionId] = [newId(), newId()];
-    await this.store.transaction((tx) =>
-      tx.greet({
-        id: agentId,
-        name: 'a',
-        sessionId,
-        labels: ['linux'],
-        zone: '',
-        slots: 9,
-        host: false,
-        address: '',
-      }),
-    );
-    return { agentId, sessionId };
-  }
-
-  claim(agentId: string, slots = 1): Promise<readonly LeaseKey[]> {
-    return this.store.transaction((tx) => tx.claim({ agentId, labels: ['linux'], slots, standBackMs: 0 }));
-  }
-
-  news(who: { readonly agentId: string; readonly sessionId: string }, reports: readonly Report[]): AgentNews {
-    return {
-      ...who,
-      reports: reports.map((report) => {
-        this.number += 1;
-        return { number: this.number, report };
-      }),
-      logs: [],
-    };
-  }
-
-  /** A job claimed and acknowledged. */
-  async held(): Promise<Held> {
-    const { runId, jobId } = await this.run();
-    const who = await this.agent();
-    const [lease] = await this.claim(who.agentId);
-    if (!lease) throw new Error('nothing was claimed');
-    await this.store.applyNews([this.news(who, [{ kind: 'leaseAcknowledged', ...lease }])]);
-    return { runId, jobId, who, lease };
-  }
-
-  giveBack(lease: LeaseKey, from = 0): Promise<void> {
-    return this.store.transaction((tx) =>
-      tx.giveBack(lease, { reason: 'test', lost: true, from, checkpoint: null, ask: null }),
-    );
-  }
-}
-
-interface Held {
-  readonly runId: string;
-  readonly jobId: string;
-  readonly who: { readonly agentId: string; readonly sessionId: string };
-  readonly lease: LeaseKey;
-}
-
 const outcomes = (answer: { readonly results: readonly { readonly outcome: string }[] } | undefined) =>
   answer?.results.map((result) => result.outcome);
 
-type Start = (jobsPerRepository?: number) => Promise<Bench>;
+type Start = (jobsPerRepository?: number) => Promise<PipelineBench>;
 
 export function pipelineContract(makeWorld: MakeWorld): void {
-  const start: Start = async (jobsPerRepository = 1_000) => new Bench(await makeWorld({ jobsPerRepository }));
+  const start: Start = async (jobsPerRepository = 1_000) =>
+    new PipelineBench(await makeWorld({ jobsPerRepository }));
   leases(start);
   counting(start);
   retrying(start);
@@ -339,6 +245,22 @@ function queueing(start: Start): void {
     expect([...first, ...second].map((lease) => lease.jobId)).toContain(quiet.jobId);
     expect(await bench.claim(agentId, 9)).toHaveLength(1);
     expect(await bench.claim(agentId, 9)).toEqual([]);
+  });
+
+  test('a host of releases stands back from what an agent without may take, and takes the rest at once', async () => {
+    const bench = await start();
+    const { agentId } = await bench.agent({ host: true });
+    const claim = async (standBackMs: number) =>
+      (await bench.claim(agentId, 9, standBackMs)).map((lease) => lease.jobId);
+    const alone = await bench.run();
+    expect(await claim(60_000)).toEqual([alone.jobId]);
+    await bench.agent({ labels: ['windows'] });
+    const misfit = await bench.run();
+    expect(await claim(60_000)).toEqual([misfit.jobId]);
+    await bench.agent();
+    const { jobId } = await bench.run();
+    expect(await claim(60_000)).toEqual([]);
+    expect(await claim(-1)).toEqual([jobId]);
   });
 
   test('a log piece that comes twice is kept once, the longer one', async () => {

@@ -6,7 +6,7 @@ import { attemptsOfJob } from '@holdfast/postgres/run/attempt-store.ts';
 import { readLog } from '@holdfast/postgres/run/log-store.ts';
 import { findRepository, insertRepository } from '@holdfast/postgres/run/repository-store.ts';
 import { insertRun, saveRun } from '@holdfast/postgres/run/run-store.ts';
-import type { PipelineWorld } from './pipeline-contract.ts';
+import type { PipelineWorld } from './pipeline-bench.ts';
 
 /** The pipeline's port on a real database, with what the contract suite and the simulator ask beside it. */
 export function sqlWorld(

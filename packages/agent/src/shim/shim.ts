@@ -32,6 +32,7 @@ export type ShimEnd =
 
 const SCRIPT = fileURLToPath(new URL('./shim.sh', import.meta.url));
 const LOOK_MS = 200;
+const SURVIVORS_MS = 1_200;
 
 export async function startShim(dir: string, command: ShimCommand): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -130,8 +131,10 @@ export async function hasSurvivors(dir: string): Promise<boolean> {
   const shim = readShim(dir);
   if (!shim) return false;
   // Looked at for a moment: the shim writes its last word before it ends.
-  for (const deadline = performance.now() + 1_200; performance.now() < deadline; await sleep(20)) {
+  const deadline = performance.now() + SURVIVORS_MS;
+  for (let pauseMs = 1; performance.now() < deadline; pauseMs = Math.min(20, pauseMs * 2)) {
     if (groupMembers(shim.pid).length === 0) return false;
+    await sleep(pauseMs);
   }
   return true;
 }

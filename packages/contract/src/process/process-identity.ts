@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { systemCode } from '../errors.ts';
 
 /**
  * Field 22 of /proc/PID/stat: clock ticks since boot at which the process started; '' when there
@@ -21,7 +22,9 @@ export function bootId(): string | undefined {
 
 /** Living members of a process group; its zombies do not count. */
 export function groupMembers(group: number): readonly number[] {
-  if (process.platform !== 'linux') return isThere(-group) ? [group] : [];
+  // Asked first, because looking at every process takes a millisecond or more.
+  if (!isThere(-group)) return [];
+  if (process.platform !== 'linux') return [group];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
@@ -45,7 +48,8 @@ function isThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // Somebody else's.
+    return systemCode(error) === 'EPERM';
   }
 }

@@ -43,6 +43,9 @@ export interface Exchanged {
   readonly host: boolean;
 }
 
+/** As long as the agents that host no releases are awaited; a host hears of the job again with its next heartbeat. */
+const STAND_BACK_MS = 1_000;
+
 export async function exchange(parts: ExchangeParts, message: AgentMessage): Promise<Exchanged> {
   const { store, group, settler, tools } = parts;
   const answer = await group.tell(message);
@@ -85,7 +88,7 @@ async function claim(
       agentId: agent.id,
       labels: agent.labels,
       slots: free,
-      standBackMs: agent.host ? 1_000 : 0,
+      standBackMs: agent.host ? STAND_BACK_MS : 0,
     });
     return { claimed, intent: agent.intent, host: agent.host };
   });

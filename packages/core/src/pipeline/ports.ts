@@ -165,7 +165,7 @@ export interface Claimant {
   readonly agentId: string;
   readonly labels: readonly string[];
   readonly slots: number;
-  /** Hosts of releases stand back a moment, so that jobs go to agents that do nothing else. */
+  /** From a job that an agent without releases may take a host of releases stands back so long; 0: not at all. */
   readonly standBackMs: number;
 }
 

@@ -36,9 +36,13 @@ interface Known {
 }
 
 /** As core/pipeline/labels.ts, said in SQL, so that jobs nobody can run hide no others. */
-const FITS = `NOT EXISTS (
-  SELECT 1 FROM unnest(labels) AS wanted (label)
-  WHERE NOT (lower(label) = ANY ($1::text[]) OR (lower(label) LIKE 'ubuntu-%' AND 'linux' = ANY ($1::text[]))))`;
+const fits = (offered: string) => `NOT EXISTS (
+  SELECT 1 FROM unnest(job.labels) AS wanted (label)
+  WHERE NOT (lower(label) = ANY (${offered}) OR (lower(label) LIKE 'ubuntu-%' AND 'linux' = ANY (${offered}))))`;
+
+/** An agent that hosts no releases and takes work. */
+const OTHERS = `EXISTS (
+  SELECT 1 FROM agent WHERE NOT host AND slots > 0 AND state = 'online' AND intent = 'work' AND holds_back IS NULL AND ${fits('agent.labels')})`;
 
 /**
  * Per repository that has any: its oldest waiting moment. Without one: what commits late is no older; taken once, since
@@ -68,7 +72,7 @@ WITH known AS (
     SELECT id, repository_id, queued_at FROM job
     WHERE repository_id = known.repository_id AND queued_at >= known.floor AND state = 'queued' AND agent_id IS NULL
       AND ended_at IS NULL AND lane = 'agent' AND NOT cancel
-      AND ($3 = 0 OR queued_at <= clock_timestamp() - $3 * interval '1 millisecond') AND ${FITS}
+      AND ${fits('$1::text[]')} AND ($3 = 0 OR queued_at <= clock_timestamp() - $3 * interval '1 millisecond' OR NOT ${OTHERS})
     ORDER BY queued_at LIMIT $4 FOR UPDATE SKIP LOCKED) AS waiting
 )
 UPDATE job SET agent_id = $2, epoch = epoch + 1, granted_at = clock_timestamp(), acknowledged_at = NULL
