@@ -51,7 +51,7 @@ export const ERRORS = {
   limitExceeded: define(
     'invalid',
     'Something is larger than its limit.',
-    'docs/protocol.md §7 lists limits and their settings.',
+    'docs/protocol.md lists limits and their settings under Limits.',
   ),
   tokenInvalid: define(
     'unauthorised',
@@ -82,6 +82,11 @@ export const ERRORS = {
     'refused',
     'The rollout is in a state in which this cannot be done.',
     'holdfast rollout show says what it waits for.',
+  ),
+  runRefused: define(
+    'refused',
+    'The run or its job is in a state in which this cannot be done.',
+    'holdfast run show and holdfast why say what state it is in.',
   ),
   approverUnfit: define(
     'refused',
@@ -194,6 +199,11 @@ export const ERRORS = {
     'unavailable',
     'The blob store does not answer, or refuses us.',
     'What is cached goes on; bring the store back, or mend its credentials. holdfast doctor checks it.',
+  ),
+  queueFull: define(
+    'unavailable',
+    'So many triggers of one repository wait that no more are taken.',
+    'Ask again later; holdfast runs shows what runs, and holdfast doctor why it does not.',
   ),
   outcomeUnknown: define(
     'unavailable',

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { readDiskFloor } from '@holdfast/contract/process/disk-floor.ts';
 import { DEFAULT_TIMERS, type LivenessTimers } from '@holdfast/core/pipeline/liveness.ts';
@@ -17,7 +18,8 @@ export interface ControllerConfig {
   readonly port: number;
   readonly masterKey: Buffer;
   readonly adminTokenFile: string | null;
-  readonly dashboard: string | null;
+  /** The built dashboard's folder. */
+  readonly dashboard: string;
   readonly timers: LivenessTimers;
   readonly logLevel: string;
   readonly slackWebhook: string | null;
@@ -75,7 +77,7 @@ export function readControllerConfig(
     port,
     masterKey: readMasterKey(required('master-key-file', 'HOLDFAST_MASTER_KEY_FILE')),
     adminTokenFile: values['admin-token-file'] ?? env.HOLDFAST_ADMIN_TOKEN_FILE ?? null,
-    dashboard: values.dashboard ?? env.HOLDFAST_DASHBOARD ?? null,
+    dashboard: values.dashboard ?? env.HOLDFAST_DASHBOARD ?? bundledDashboard(),
     timers: readTimers(env),
     logLevel: env.HOLDFAST_LOG_LEVEL ?? 'info',
     slackWebhook: slack ?? null,
@@ -96,6 +98,12 @@ export function readControllerConfig(
     jobsPerRepository: readCount(env, 'HOLDFAST_JOBS_PER_REPOSITORY', 1_000),
     logDays: readCount(env, 'HOLDFAST_LOG_DAYS', 90),
   };
+}
+
+/** In the installed package beside this program, in the checkout where it is built. */
+function bundledDashboard(): string {
+  const bundled = fileURLToPath(new URL('./dashboard', import.meta.url));
+  return existsSync(bundled) ? bundled : fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
 }
 
 function readTimers(env: NodeJS.ProcessEnv): LivenessTimers {

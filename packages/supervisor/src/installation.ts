@@ -17,7 +17,7 @@ import type { Logger } from 'pino';
 import { ensureAccount } from './accounts.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { ProcessTable } from './process-table.ts';
-import { dashboardPath, programPath } from './programs.ts';
+import { programPath } from './programs.ts';
 
 /**
  * One machine's Holdfast: database, controllers, agents, and a router for each environment that
@@ -195,8 +195,6 @@ export class Installation {
         layout.masterKey,
         '--admin-token-file',
         layout.adminToken,
-        '--dashboard',
-        dashboardPath(),
       ],
       env: url,
     });

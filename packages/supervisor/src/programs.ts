@@ -7,11 +7,6 @@ export function programPath(name: 'controller' | 'agent' | 'router'): string {
   return existsSync(bundled) ? bundled : fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url));
 }
 
-export function dashboardPath(): string {
-  const bundled = fileURLToPath(new URL('./dashboard', import.meta.url));
-  return existsSync(bundled) ? bundled : fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
-}
-
 /**
  * Compiled code is kept beside the sources, whose owner it has: processes then start without
  * stripping types, faster and with 25 MiB less. The installed package is compiled already.

@@ -22,6 +22,7 @@ export function pipelineContract(makeWorld: MakeWorld): void {
   retrying(start);
   losses(start);
   queueing(start);
+  hearing(start);
 }
 
 function leases(start: Start): void {
@@ -262,7 +263,9 @@ function queueing(start: Start): void {
     expect(await claim(60_000)).toEqual([]);
     expect(await claim(-1)).toEqual([jobId]);
   });
+}
 
+function hearing(start: Start): void {
   test('a log piece that comes twice is kept once, the longer one', async () => {
     const bench = await start();
     const { who } = await bench.held();

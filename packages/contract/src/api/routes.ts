@@ -10,7 +10,10 @@ const id = z.object({ id: z.uuid() });
 const inEnvironment = z.object({ app: z.string(), environment: z.string() });
 const page = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().optional().describe('`next` of the page before.'),
+  cursor: z.uuid().optional().describe('`next` of the page before.'),
+});
+const numberedPage = page.extend({
+  cursor: z.coerce.number().int().optional().describe('`next` of the page before.'),
 });
 const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), next: z.string().nullable() });
@@ -172,7 +175,7 @@ export const routes = {
     path: '/api/v1/environments/:app/:environment/releases',
     summary: 'Releases, newest first',
     params: inEnvironment,
-    query: page,
+    query: numberedPage,
     answer: pageOf(resource.release),
   }),
   diffReleases: route({

@@ -50,7 +50,7 @@ export function dashboardRoutes(app: FastifyInstance, services: Services): void 
     const path = normalize(decodeURIComponent((request.url.split('?')[0] ?? '/').slice(1)));
     if (/^(api|agent|router|hooks|ofrep)\//.test(path))
       throw new HoldfastError('routeUnknown', `there is nothing at GET /${path}`);
-    if (!root || !existsSync(join(root, 'index.html'))) {
+    if (!existsSync(join(root, 'index.html'))) {
       return reply
         .type('text/plain')
         .send('The dashboard is not built here. Build it with: npm run build:dashboard\n');

@@ -2,12 +2,12 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
 import { LIMITS } from '@holdfast/contract/limits.ts';
-import { countPending } from '@holdfast/postgres/run/inbox-store.ts';
 import { findRepository, type RepositoryRow } from '@holdfast/postgres/run/repository-store.ts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Services } from '../services.ts';
 import { receivePushes } from '../triggers/poll-repository.ts';
+import { requireRoom } from '../triggers/require-room.ts';
 import { parse } from './bind.ts';
 
 /**
@@ -71,12 +71,7 @@ async function receive(
   repository: RepositoryRow,
   body: z.output<typeof push>,
 ): Promise<number> {
-  if ((await countPending(services.database, repository.id)) >= LIMITS.queuePerRepository) {
-    throw new HoldfastError(
-      'limitExceeded',
-      `${LIMITS.queuePerRepository} triggers of ${repository.name} wait already`,
-    );
-  }
+  await requireRoom(services.database, repository);
   // A deleted branch has nothing to run; before the first poll everything is old.
   if (/^0+$/.test(body.after)) return 0;
   return receivePushes(services, repository.id, { [body.ref]: body.after }, false);

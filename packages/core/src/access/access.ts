@@ -1,4 +1,4 @@
-/** What a token may do. A scope includes nothing but itself, except `admin`, which includes all. */
+/** What a token may do. `admin` includes all, `write` includes `read`, the others nothing but themselves. */
 export const SCOPES = ['admin', 'write', 'read', 'agent', 'router'] as const;
 export type Scope = (typeof SCOPES)[number];
 

@@ -77,11 +77,13 @@ export async function listReleases(
   sql: Queryable,
   environmentId: string,
   limit: number,
+  /** A release's number: only older ones. */
+  before: number | null = null,
 ): Promise<readonly ReleaseRow[]> {
   return (
     await sql.query<ReleaseRow>(
-      'SELECT * FROM release WHERE environment_id = $1 ORDER BY number DESC LIMIT $2',
-      [environmentId, limit],
+      'SELECT * FROM release WHERE environment_id = $1 AND ($3::bigint IS NULL OR number < $3) ORDER BY number DESC LIMIT $2',
+      [environmentId, limit, before],
     )
   ).rows;
 }

@@ -75,12 +75,14 @@ export async function listRollouts(
   sql: Queryable,
   environmentId: string,
   limit: number,
+  /** A rollout's id: only older ones. */
+  before: string | null = null,
 ): Promise<readonly RolloutRow[]> {
   return rows(
-    await sql.query<RolloutRow>('SELECT * FROM rollout WHERE environment_id = $1 ORDER BY id DESC LIMIT $2', [
-      environmentId,
-      limit,
-    ]),
+    await sql.query<RolloutRow>(
+      'SELECT * FROM rollout WHERE environment_id = $1 AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $2',
+      [environmentId, limit, before],
+    ),
   );
 }
 

@@ -2,6 +2,7 @@ import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { findArtifact, listArtifacts } from '@holdfast/postgres/release/artifact-store.ts';
 import { verifyArtifact } from '../../releases/verify-artifact.ts';
 import type { Handlers } from '../bind.ts';
+import { onePage } from './one-page.ts';
 import { artifactView } from './views.ts';
 
 export const deliveryHandlers: Handlers = {
@@ -11,11 +12,8 @@ export const deliveryHandlers: Handlers = {
       before: query.cursor ?? null,
       name: query.name ?? null,
     });
-    const shown = rows.slice(0, query.limit);
-    return {
-      items: shown.map(artifactView),
-      next: rows.length > query.limit ? (shown.at(-1)?.id ?? null) : null,
-    };
+    const { shown, next } = onePage(rows, query.limit, ({ id }) => id);
+    return { items: shown.map(artifactView), next };
   },
 
   verifyArtifact: async (services, { params }) => {

@@ -33,6 +33,7 @@ import type { Handlers } from '../bind.ts';
 import { describeEnvironment, describeReleases, describeRollout } from './describe-environment.ts';
 import { describePlan } from './describe-plan.ts';
 import { diffReleases } from './diff-releases.ts';
+import { onePage } from './one-page.ts';
 
 export const environmentHandlers: Handlers = {
   listEnvironments: async ({ database }) => {
@@ -45,8 +46,9 @@ export const environmentHandlers: Handlers = {
 
   listReleases: async ({ database }, { params, query }) => {
     const environment = await requireEnvironment(database, params);
-    const rows = await listReleases(database, environment.id, query.limit);
-    return { items: await describeReleases(database, environment, rows), next: null };
+    const rows = await listReleases(database, environment.id, query.limit + 1, query.cursor);
+    const { shown, next } = onePage(rows, query.limit, ({ number }) => String(number));
+    return { items: await describeReleases(database, environment, shown), next };
   },
 
   diffReleases: async (services, { params, query }) => {
@@ -114,10 +116,11 @@ export const environmentHandlers: Handlers = {
 
   listRollouts: async ({ database }, { params, query }) => {
     const environment = await requireEnvironment(database, params);
-    const rows = await listRollouts(database, environment.id, query.limit);
+    const rows = await listRollouts(database, environment.id, query.limit + 1, query.cursor);
+    const { shown, next } = onePage(rows, query.limit, ({ id }) => id);
     return {
-      items: await Promise.all(rows.map((row) => describeRollout(database, environment, row))),
-      next: null,
+      items: await Promise.all(shown.map((row) => describeRollout(database, environment, row))),
+      next,
     };
   },
 

@@ -107,7 +107,8 @@ async function startOf(
 ): Promise<{ readonly key: string; readonly from: number; readonly checkpoint: string } | null> {
   const jobs = old.jobs.filter((job) => job.key === key);
   const [job] = jobs;
-  if (!job || jobs.length > 1) throw refused(`job ${key} is a matrix; begin at the job, without a step`);
+  if (!job || jobs.length > 1)
+    throw new HoldfastError('requestInvalid', `job ${key} is a matrix; begin at the job, without a step`);
   const definition = old.definition.jobs.find((candidate) => candidate.key === key) as JobDefinition;
   const index = indexOf(definition, wanted);
   if (index === 0) return null;
@@ -129,9 +130,12 @@ function indexOf({ key, steps }: JobDefinition, step: string): number {
   const named = steps.findIndex(({ id }) => id === step);
   const index = named >= 0 ? named : /^\d+$/.test(step) ? Number(step) - 1 : -1;
   if (index >= 0 && index < steps.length) return index;
-  throw refused(`job ${key} has no step ${step}, expected its id, or a number from 1 to ${steps.length}`);
+  throw new HoldfastError(
+    'requestInvalid',
+    `job ${key} has no step ${step}, expected its id, or a number from 1 to ${steps.length}`,
+  );
 }
 
 function refused(sentence: string): HoldfastError {
-  return new HoldfastError('requestInvalid', sentence);
+  return new HoldfastError('runRefused', sentence);
 }

@@ -20,7 +20,9 @@ import {
 } from '@holdfast/postgres/run/run-store.ts';
 import { changeRun } from '../../runs/change-run.ts';
 import type { Services } from '../../services.ts';
+import { requireRoom } from '../../triggers/require-room.ts';
 import type { Handlers } from '../bind.ts';
+import { onePage } from './one-page.ts';
 import { rerunRun } from './rerun-run.ts';
 import { runSummary, time } from './views.ts';
 import { whySentence } from './why.ts';
@@ -35,17 +37,15 @@ export const runHandlers: Handlers = {
       repository: query.repository ?? null,
       state: query.state ?? null,
     });
-    const shown = rows.slice(0, query.limit);
-    return {
-      items: shown.map(runSummary),
-      next: rows.length > query.limit ? (shown.at(-1)?.id ?? null) : null,
-    };
+    const { shown, next } = onePage(rows, query.limit, ({ id }) => id);
+    return { items: shown.map(runSummary), next };
   },
 
   startRun: async ({ database, hints }, { body, id: made }) => {
     const repository = await findRepository(database, body.repository);
     if (!repository)
       throw new HoldfastError('repositoryUnknown', `there is no repository ${body.repository}`);
+    await requireRoom(database, repository);
     const id = body.id ?? made;
     await database.transaction(async (sql) => {
       await receiveTrigger(sql, {
@@ -94,7 +94,7 @@ export const runHandlers: Handlers = {
       if (refused === null && body?.force) await endCancelledJobs(services, sql, params.id);
       return refused;
     });
-    if (sentence !== null) throw new HoldfastError('requestInvalid', sentence);
+    if (sentence !== null) throw new HoldfastError('runRefused', sentence);
     for (const hint of ['jobs', 'orders', 'duty', 'events'] as const) services.hints.send(hint);
     return { did: `run ${params.id} is being cancelled` };
   },
@@ -118,7 +118,7 @@ export const runHandlers: Handlers = {
     const refused = await services.pipeline.transaction((tx) =>
       changeRun(services, tx, { runId: job.run_id, event: { kind: 'jobAnswered', jobId: job.id, rerun } }),
     );
-    if (refused !== null) throw new HoldfastError('requestInvalid', refused);
+    if (refused !== null) throw new HoldfastError('runRefused', refused);
     for (const hint of ['jobs', 'duty', 'events'] as const) services.hints.send(hint);
     return { did: rerun ? `job ${job.name} runs again` : `job ${job.name} has failed` };
   },
