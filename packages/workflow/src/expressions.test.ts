@@ -49,3 +49,16 @@ test('values become text as in env and with', () => {
   expect(textMembers({ a: 1, b: null, c: true, d: [1] })).toEqual({ a: '1', b: '', c: 'true', d: '[1]' });
   expect(textOf(0.5)).toBe('0.5');
 });
+
+test('an expression that would make gigabytes is an error before it does, on parsing as on formatting', () => {
+  const nested = (times: number) =>
+    Array.from({ length: times }).reduce<string>(
+      (inner) => `format('{0}{0}{0}{0}{0}{0}{0}{0}{0}{0}', ${inner})`,
+      "'0,'",
+    );
+  expect(() => evaluate(nested(9))).toThrow('it makes more than');
+  expect(() => evaluate(`fromJSON(format('[{0}0]', ${nested(6)}))`)).toThrow('it makes more than');
+  expect(() => evaluate(`fromJSON('${'['.repeat(200)}${']'.repeat(200)}')`)).toThrow('nested more than');
+  expect(evaluate(`toJSON(fromJSON('["[", {"a": "]"}]'))`)).toContain('"a"');
+  expect(evaluate(`join(fromJSON('["a", "b"]'), '-')`)).toBe('a-b');
+});

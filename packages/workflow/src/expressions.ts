@@ -5,6 +5,7 @@ import { truthy } from '@actions/expressions/result';
 import type { Json } from '@holdfast/core/kernel/json.ts';
 import type { Template, Values } from '@holdfast/core/pipeline/pipeline.ts';
 import type { Expressions, StatusView } from '@holdfast/core/pipeline/ports.ts';
+import { budgetedFunctions } from './expression-budget.ts';
 
 /** The expression language, by GitHub's own evaluator, behind core's port. */
 export interface ExpressionOptions {
@@ -104,6 +105,7 @@ function functionsOf(status: StatusView, options: ExpressionOptions): FunctionDe
     answer('cancelled', status.cancelled),
     answer('always', true),
     hashFiles,
+    ...budgetedFunctions(),
   ];
 }
 

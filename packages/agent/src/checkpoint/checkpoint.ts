@@ -2,10 +2,11 @@ import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
-import { unpackFolder } from '@holdfast/contract/archive/unpack-folder.ts';
-import { giveTree, type JobFolder, PORTABLE_PARTS } from '../job/job-folder.ts';
+import { Placer, unpackFolder } from '@holdfast/contract/archive/unpack-folder.ts';
+import { type JobFolder, PORTABLE_PARTS } from '../job/job-folder.ts';
 import { type JobState, moveRoot } from '../job/job-state.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
+import { giveTree } from '../shim/give-tree.ts';
 import type { StepUser } from '../shim/shim.ts';
 import { type ChunkClient, ChunkStore } from './chunk-store.ts';
 import { ChunkKey } from './chunks.ts';
@@ -91,7 +92,8 @@ export class Checkpoints {
     await chmod(folder.root, 0o700);
     for (const part of PORTABLE_PARTS) await rm(join(folder.root, part), { recursive: true, force: true });
     for (const layer of manifest.layers) {
-      for (const path of layer.deleted) await rm(join(folder.root, path), { recursive: true, force: true });
+      const place = new Placer(folder.root);
+      for (const path of layer.deleted) await rm(place.of(path), { recursive: true, force: true });
       if (layer.chunks.length > 0) await unpackFolder(this.store.read(layer.chunks), folder.root);
     }
     for (const part of PORTABLE_PARTS) await giveTree(join(folder.root, part), user);

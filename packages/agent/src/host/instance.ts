@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { copyFile, mkdir, rm, stat, truncate } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InstanceObservation, Order } from '@holdfast/contract/agent/protocol.ts';
 import { isStale } from '@holdfast/core/kernel/fence.ts';
-import { giveTree } from '../job/job-folder.ts';
+import { giveTree } from '../shim/give-tree.ts';
 import {
   isAlive,
   isClaimed,
@@ -18,6 +18,7 @@ import {
 import { openStepFile } from '../steps/step-files.ts';
 import type { ArtifactCache } from './artifact-cache.ts';
 import { askReadiness, type Readiness } from './readiness.ts';
+import { rotate } from './rotate.ts';
 import { SessionCheck } from './session-check.ts';
 
 /**
@@ -139,7 +140,7 @@ export class HostedInstance {
     const cwd = await world.artifacts.folder(order.artifact.digest);
     if (this.stopping) return false;
     this.port = await freePort();
-    await mkdir(this.dir, { recursive: true, mode: 0o711 });
+    await mkdir(this.folder, { recursive: true, mode: 0o711 });
     await mkdir(this.home, { recursive: true, mode: 0o700 });
     await giveTree(this.home, world.user);
     // Neither environment nor login of a test user stay on disk: they may be secrets.
@@ -199,7 +200,7 @@ export class HostedInstance {
       if (!answer.ready && this.state === 'ready' && bad >= FAILURES_UNTIL_UNREADY)
         this.become('unready', answer.reason);
       if (!answer.ready && this.state !== 'ready') this.become(this.state, answer.reason);
-      await rotate(join(this.dir, 'output'));
+      await rotate(join(this.dir, 'output'), join(this.folder, 'output.1'));
       await sleep(
         this.state === 'starting'
           ? Math.min(250, this.order.readiness.intervalMs)
@@ -253,20 +254,6 @@ export class HostedInstance {
   static isLeftRunning(root: string, id: string): boolean {
     return isAlive(join(root, id, 'shim'));
   }
-}
-
-const OUTPUT_BYTES = 64 * 1024 * 1024;
-
-/** The shim appends, so what was copied can be cut off: one older part is kept. */
-async function rotate(file: string): Promise<void> {
-  const size = await stat(file).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size < OUTPUT_BYTES) return;
-  // Where there is no room for an older part, there is all the more reason to cut.
-  await copyFile(file, `${file}.1`).catch(() => {});
-  await truncate(file).catch(() => {});
 }
 
 async function readTail(file: string): Promise<string> {

@@ -7,10 +7,10 @@ import { packFolder } from '@holdfast/contract/archive/pack-folder.ts';
 import { unpackFolder } from '@holdfast/contract/archive/unpack-folder.ts';
 import { isUnavailable } from '@holdfast/contract/errors.ts';
 import type { ControllerClient } from '../link/controller-client.ts';
+import { giveTree } from '../shim/give-tree.ts';
 import type { StepUser } from '../shim/shim.ts';
 import type { ActionWorld } from '../steps/actions/action-world.ts';
 import type { StepRun } from '../steps/run-step.ts';
-import { giveTree } from './job-folder.ts';
 import { pause } from './pause.ts';
 
 const PATIENCE_MS = 600_000;
@@ -26,15 +26,20 @@ export function agentActions(
 ): ActionWorld {
   return {
     checkout: async (run, target) => {
-      const { grant } = run.world;
+      const { grant, folder } = run.world;
       const { user } = run;
+      // Where no step gets in; then it is theirs, and by their own hand it goes where they may have put a link meanwhile.
+      const draft = join(folder.root, 'checkout');
       await patiently(run, async () => {
-        await rm(join(target, '.git'), { recursive: true, force: true });
-        const bytes = decompressed(await client.getBlob(grant.source.digest));
-        await mkdir(join(target, '.git'), { recursive: true });
-        await unpackFolder(bytes, join(target, '.git'));
+        await rm(draft, { recursive: true, force: true });
+        await mkdir(join(draft, '.git'), { recursive: true, mode: 0o700 });
+        await unpackFolder(decompressed(await client.getBlob(grant.source.digest)), join(draft, '.git'));
       });
-      await giveTree(target, user);
+      await giveTree(draft, user);
+      await as(user, 'mkdir', ['-p', '--', target]);
+      await as(user, 'rm', ['-rf', '--', join(target, '.git')]);
+      await as(user, 'mv', ['-T', '--', join(draft, '.git'), join(target, '.git')]);
+      await rm(draft, { recursive: true, force: true });
       await git(target, user, ['checkout', '--quiet', '--force', '--detach', grant.source.commit]);
       await git(target, user, ['clean', '-ffdxq']);
     },
@@ -84,5 +89,15 @@ function git(folder: string, user: StepUser | null, words: readonly string[]): P
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
   };
-  return promisify(execFile)('git', ['-C', folder, ...options, ...words], { ...(user ?? {}), env });
+  return as(user, 'git', ['-C', folder, ...options, ...words], env);
+}
+
+/** As the step's account. */
+function as(
+  user: StepUser | null,
+  command: string,
+  words: readonly string[],
+  env: NodeJS.ProcessEnv = { PATH: process.env.PATH },
+): Promise<unknown> {
+  return promisify(execFile)(command, words, { ...(user ?? {}), env, cwd: '/' });
 }

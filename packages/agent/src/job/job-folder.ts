@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { giveTree } from '../shim/give-tree.ts';
 import { killGroup, type StepUser } from '../shim/shim.ts';
 
 /** Where a job lives: `<root>/jobs/<jobId>`, with the same parts on every agent. */
@@ -33,11 +34,6 @@ export async function makeJobFolder(folder: JobFolder, user: StepUser | null): P
   for (const part of [folder.work, folder.home, folder.temp, folder.steps])
     await mkdir(part, { recursive: true, mode: part === folder.steps ? 0o711 : 0o700 });
   for (const part of PORTABLE_PARTS) await giveTree(join(folder.root, part), user);
-}
-
-/** `chown -R` is one process; a walk of our own would be fifty thousand calls. */
-export async function giveTree(path: string, user: StepUser | null): Promise<void> {
-  if (user) await promisify(execFile)('chown', ['-R', '-h', `${user.uid}:${user.gid}`, '--', path]);
 }
 
 /** Folders without the write bit (every Go module cache) are made writable first. */

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -107,4 +107,32 @@ test.each([
   await sleep(200);
   expect(isAlive(dir)).toBe(!same);
   killGroup(dir, 'SIGKILL');
+});
+
+test('what a step writes down as its shim is believed only of processes that are its own', async () => {
+  const dir = await start('sleep 5');
+  while (!existsSync(join(dir, 'shim'))) await sleep(10);
+  const [pid = ''] = readFileSync(join(dir, 'shim'), 'utf8').split(' ');
+  const folder = join(root, 'forged');
+  mkdirSync(folder);
+  for (const forged of ['1', '0', '-1', 'NaN', '1.5']) {
+    writeFileSync(join(folder, 'shim'), `${forged} ${startTimeOf(1) ?? ''}\n`);
+    expect(isAlive(folder), forged).toBe(false);
+    killGroup(folder, 'SIGKILL');
+  }
+  expect(isAlive(dir)).toBe(true);
+  if (process.getuid?.() === 0) {
+    writeFileSync(join(folder, 'shim'), `${pid} ${startTimeOf(Number(pid))}\n`);
+    chownSync(folder, 65_534, 65_534);
+    expect(isAlive(folder)).toBe(false);
+    killGroup(folder, 'SIGKILL');
+    expect(isAlive(dir)).toBe(true);
+  }
+  killGroup(dir, 'SIGKILL');
+});
+
+test('a pipe where the exit code should be holds nobody up', async () => {
+  const dir = await start('sleep 0.3; exit 4');
+  execFileSync('mkfifo', [join(dir, 'exit')]);
+  expect(await waitForEnd(dir)).toEqual({ kind: 'exit', code: 4 });
 });

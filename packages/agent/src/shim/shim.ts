@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, watch } from 'node:fs';
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
-import { constants } from 'node:os';
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync, statSync, watch } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { constants as system } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { bootId, groupMembers, startTimeOf } from '@holdfast/contract/process/process-identity.ts';
+import { giveTree } from './give-tree.ts';
 
 /** The agent's side of shim.sh: start one, find one again, wait for its end, end it. */
 export interface ShimCommand {
@@ -31,16 +32,18 @@ export type ShimEnd =
   | { readonly kind: 'shimLost' };
 
 const SCRIPT = fileURLToPath(new URL('./shim.sh', import.meta.url));
+const WORDS_BYTES = 256;
 const LOOK_MS = 200;
 const SURVIVORS_MS = 1_200;
 
+/** The folder and what lies in it become the command's account's, and nobody else gets in. */
 export async function startShim(dir: string, command: ShimCommand): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const line = command.words.map(quote).join(' ');
   await writeFile(join(dir, 'command'), `cd ${quote(command.cwd)} || exit 1\nexec ${line}\n`, {
     mode: 0o600,
   });
-  await giveTo(command.user, dir, join(dir, 'command'));
+  await giveTree(dir, command.user);
   const child = spawn('/bin/sh', [SCRIPT, dir, String(command.patienceSeconds), command.identityFile], {
     detached: true,
     stdio: 'ignore',
@@ -51,12 +54,6 @@ export async function startShim(dir: string, command: ShimCommand): Promise<void
   child.on('error', () => {});
   child.unref();
   await new Promise<void>((done) => child.once('spawn', done).once('error', () => done()));
-}
-
-async function giveTo(user: StepUser | null, ...paths: string[]): Promise<void> {
-  for (const path of user ? paths : []) await chown(path, (user as StepUser).uid, (user as StepUser).gid);
-  if (!user) return;
-  await chmod(paths[0] as string, 0o711);
 }
 
 export function isClaimed(dir: string): boolean {
@@ -86,17 +83,27 @@ function readEnd(dir: string): ShimEnd | null {
   return { kind: 'exit', code: Number(code) };
 }
 
-/** Of a small file that may be taken away at any moment with its folder. */
+/** Of a small file that may be taken away at any moment with its folder, or be replaced by what runs there. */
 function wordsOf(file: string): readonly string[] {
   try {
-    return readFileSync(file, 'utf8').trim().split(' ');
+    const handle = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      if (!fstatSync(handle).isFile()) return [];
+      const bytes = Buffer.alloc(WORDS_BYTES);
+      return bytes
+        .toString('utf8', 0, readSync(handle, bytes, 0, WORDS_BYTES, 0))
+        .trim()
+        .split(' ');
+    } finally {
+      closeSync(handle);
+    }
   } catch {
     return [];
   }
 }
 
 function signalName(number: number): string {
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
+  return Object.entries(system.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`;
 }
 
 export function isAlive(dir: string): boolean {
@@ -106,13 +113,26 @@ export function isAlive(dir: string): boolean {
 
 /**
  * null: there was none, or its pid is by now another process's, whose group must be left alone. Identity
- * is pid, start time and boot; a shim of an older version did not write down the boot.
+ * is pid, start time and boot; a shim of an older version did not write down the boot. What runs there can write
+ * what it likes: only a process of the folder's owner is believed to be its shim.
  */
 function readShim(dir: string): { readonly pid: number; readonly startTime: string } | null {
   const [pid, startTime = '', boot] = wordsOf(join(dir, 'shim'));
   if (pid === undefined || (boot !== undefined && boot !== bootId())) return null;
-  const now = startTimeOf(Number(pid));
-  return now === null || now === startTime ? { pid: Number(pid), startTime } : null;
+  const leader = Number(pid);
+  if (!Number.isSafeInteger(leader) || leader <= 1 || !isOfOwner(dir, leader)) return null;
+  const now = startTimeOf(leader);
+  return now === null || now === startTime ? { pid: leader, startTime } : null;
+}
+
+/** The leader, or where it is gone everybody whom it left. */
+function isOfOwner(dir: string, leader: number): boolean {
+  if (process.platform !== 'linux') return true;
+  const owner = statSync(dir, { throwIfNoEntry: false })?.uid;
+  const uidOf = (pid: number) => statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+  const uid = uidOf(leader);
+  const left = uid === undefined ? groupMembers(leader).map(uidOf) : [uid];
+  return left.every((one) => one === undefined || one === owner);
 }
 
 /** Signals everything the command started that stayed in its group. */

@@ -19,8 +19,9 @@ export async function readPairs(file: string): Promise<Record<string, string>> {
     const heredoc = block && !line.slice(0, line.indexOf('<<')).includes('=');
     if (heredoc) {
       const [, name = '', end = ''] = block;
-      const close = lines.findIndex((candidate, at) => at > index && candidate.replace(/\r$/, '') === end);
-      if (close < 0)
+      let close = index + 1;
+      while (close < lines.length && lines[close]?.replace(/\r$/, '') !== end) close += 1;
+      if (close === lines.length)
         throw new HoldfastError('requestInvalid', `the value of ${name} has no closing line ${end}`);
       pairs[name] = lines.slice(index + 1, close).join('\n');
       index = close;

@@ -1,19 +1,34 @@
+import { HoldfastError } from '@holdfast/contract/errors.ts';
+
+/** Each new one makes the pattern anew: thousands would keep the agent from everything else. */
+const ADDED_MOST = 1_000;
+
 /** What must not be seen. Longest first, so that a part never uncovers the whole. */
 export class Masks {
   private readonly values = new Set<string>();
   private pattern: RegExp | null = null;
+  private readonly most: number;
 
+  /** The job's secrets; what its steps add comes on top. */
   constructor(initial: Iterable<string> = []) {
-    for (const value of initial) this.add(value);
+    for (const value of initial) this.put(value, Number.POSITIVE_INFINITY);
+    this.most = this.values.size + ADDED_MOST;
   }
 
   add(value: string): void {
+    this.put(value, this.most);
+  }
+
+  private put(value: string, most: number): void {
     for (const line of value.split('\n')) {
       const text = line.trim();
       // One or two characters would blank out half a log and hide nothing.
-      if (text.length >= 3) this.values.add(text);
+      if (text.length < 3 || this.values.has(text)) continue;
+      if (this.values.size >= most)
+        throw new HoldfastError('limitExceeded', `the steps of a job may hide at most ${ADDED_MOST} values`);
+      this.values.add(text);
+      this.pattern = null;
     }
-    this.pattern = null;
   }
 
   list(): readonly string[] {

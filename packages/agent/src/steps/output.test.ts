@@ -74,3 +74,11 @@ test('a log arrives whole and in order although sending fails now and then', asy
   expect(whole.split('\n')).toHaveLength(2_001);
   expect(offset).toBe(log.bytes);
 });
+
+test('a step hides as many values as can be looked for, and more is an error rather than a leak', () => {
+  const masks = new Masks(['secret']);
+  for (let made = 0; made < 1_000; made += 1) masks.add(`value-${made}-`);
+  masks.add('value-7-');
+  expect(() => masks.add('one more')).toThrow('at most 1000 values');
+  expect(masks.hide('value-999- and secret')).toBe('*** and ***');
+});

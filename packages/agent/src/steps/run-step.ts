@@ -7,7 +7,6 @@ import { formatBytes } from '@holdfast/core/kernel/quantity.ts';
 import type { Conclusion, StepDefinition } from '@holdfast/core/pipeline/pipeline.ts';
 import type { Expressions, StatusView } from '@holdfast/core/pipeline/ports.ts';
 import { textOf } from '@holdfast/workflow/expressions.ts';
-import { giveTree } from '../job/job-folder.ts';
 import {
   hasSurvivors,
   isClaimed,
@@ -158,11 +157,12 @@ function prepare(run: StepRun, step: StepDefinition, files: Record<string, strin
 async function launch(run: StepRun, script: Script, files: Record<string, string>): Promise<void> {
   const { dir, user } = run;
   await rm(dir, { recursive: true, force: true });
-  await mkdir(join(dir, 'files'), { recursive: true, mode: 0o711 });
-  for (const file of Object.values(files)) await writeFile(file, '');
+  // Above it the step's account only passes through; in it lie secrets.
+  await mkdir(dirname(dir), { recursive: true, mode: 0o711 });
+  await mkdir(join(dir, 'files'), { recursive: true, mode: 0o700 });
+  for (const file of Object.values(files)) await writeFile(file, '', { mode: 0o600 });
   const scriptFile = join(dir, `script.${script.shell.extension}`);
-  await writeFile(scriptFile, `${script.text}\n`, { mode: 0o644 });
-  await giveTree(dir, user);
+  await writeFile(scriptFile, `${script.text}\n`, { mode: 0o600 });
   await startShim(dir, {
     words: script.shell.words(scriptFile),
     cwd: script.cwd,
@@ -231,6 +231,9 @@ async function attend(run: StepRun, step: StepDefinition): Promise<Attended> {
     const tooLong = end.kind !== 'exit' && printed > run.spoolBytes ? run.spoolBytes : null;
     while (tooLong === null && !(await reader.read(printed))) await sleep(TAIL_MS);
     return { end, timedOut, tooLong, annotations, outputs };
+  } catch (error) {
+    killGroup(dir, 'SIGKILL');
+    throw error;
   } finally {
     unhand();
     clearInterval(limit);

@@ -28,12 +28,12 @@ export async function sizeOfStepFile(path: string): Promise<number> {
   }
 }
 
-export async function openStepFile(path: string) {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    () => null,
-  );
+/** null: there is none, or what is there is a link (also a hard one, to a file of somebody else), a pipe or a device. */
+export async function openStepFile(path: string, how = constants.O_RDONLY) {
+  const handle = await open(path, how | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
   if (!handle) return null;
-  if ((await handle.stat()).isFile()) return handle;
+  const found = await handle.stat();
+  if (found.isFile() && found.nlink <= 1) return handle;
   await handle.close();
   return null;
 }

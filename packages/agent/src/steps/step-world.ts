@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { globSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Grant } from '@holdfast/contract/agent/protocol.ts';
 import type { Json, JsonObject } from '@holdfast/core/kernel/json.ts';
@@ -8,6 +8,7 @@ import type { Expressions, StatusView } from '@holdfast/core/pipeline/ports.ts';
 import { createExpressions, textMembers } from '@holdfast/workflow/expressions.ts';
 import type { JobFolder } from '../job/job-folder.ts';
 import type { JobState, StepView } from '../job/job-state.ts';
+import { openInside } from './open-inside.ts';
 
 /** The contexts of one step, and what it inherits: the place where expressions get their values. */
 export interface StepScope {
@@ -72,18 +73,22 @@ export function evaluateEnv(
   return textMembers(expressions.value(template, at.values, at.status));
 }
 
-/** GitHub's hashFiles: SHA-256 over the SHA-256 of each file, in the order of their paths. */
+/** GitHub's hashFiles: SHA-256 over the SHA-256 of each file of the workspace, in the order of their paths. */
 function hashFiles(root: string, patterns: readonly string[]): string {
-  const files = patterns
-    .flatMap((pattern) => globSync(pattern, { cwd: root }))
-    .filter((file) => statSync(join(root, file)).isFile());
-  if (files.length === 0) return '';
+  const paths = new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: root })));
+  const digests = [...paths].sort().flatMap((path) => digestOf(root, path) ?? []);
+  if (digests.length === 0) return '';
   const whole = createHash('sha256');
-  for (const file of [...new Set(files)].sort())
-    whole.update(
-      createHash('sha256')
-        .update(readFileSync(join(root, file)))
-        .digest(),
-    );
+  for (const digest of digests) whole.update(digest);
   return whole.digest('hex');
+}
+
+function digestOf(root: string, path: string): Buffer | null {
+  const handle = openInside(root, path);
+  if (handle === null) return null;
+  try {
+    return createHash('sha256').update(readFileSync(handle)).digest();
+  } finally {
+    closeSync(handle);
+  }
 }

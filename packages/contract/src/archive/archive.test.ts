@@ -4,6 +4,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -17,7 +18,7 @@ import { Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { packFolder } from './pack-folder.ts';
-import { unpackFolder } from './unpack-folder.ts';
+import { Placer, unpackFolder } from './unpack-folder.ts';
 
 let root: string;
 beforeEach(() => {
@@ -78,4 +79,31 @@ test('an archive that leads out of its folder is refused', async () => {
       archive.entry({ name: 'way/escape' }, 'x');
     }),
   ).rejects.toThrow('leads out');
+});
+
+test('nothing is written or deleted through a link that lay there before', async () => {
+  const folder = join(root, 'target');
+  mkdirSync(join(root, 'elsewhere'));
+  mkdirSync(folder);
+  symlinkSync(join(root, 'elsewhere'), join(folder, 'x'));
+  const archive = pack();
+  archive.entry({ name: 'x/evil', type: 'file' }, 'evil');
+  archive.finalize();
+  await expect(unpackFolder(archive as unknown as Readable, folder)).rejects.toThrow('leads out');
+  expect(readdirSync(join(root, 'elsewhere'))).toEqual([]);
+  const placer = new Placer(folder);
+  expect(placer.of('x')).toBe(join(folder, 'x'));
+  for (const name of ['x/evil', '../elsewhere', '/etc']) expect(() => placer.of(name)).toThrow('leads out');
+});
+
+test('a file that lies elsewhere by the time it is packed fails the whole', async () => {
+  const folder = makeTree('swapped', ['sub/a.txt']);
+  mkdirSync(join(root, 'elsewhere'));
+  writeFileSync(join(root, 'elsewhere', 'a.txt'), 'of somebody else');
+  rmSync(join(folder, 'sub'), { recursive: true });
+  symlinkSync(join(root, 'elsewhere'), join(folder, 'sub'));
+  const packed = async () => {
+    for await (const _ of packFolder(folder, { form: 'faithful', only: new Set(['sub/a.txt']) }));
+  };
+  await expect(packed()).rejects.toThrow('became something else');
 });

@@ -1,14 +1,26 @@
-import { closeSync, constants, createReadStream, lstatSync, openSync, readFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+} from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
+import { HoldfastError } from '../errors.ts';
 
 /**
  * A folder as a tar stream. `canonical`: sorted by bytes, no owner, no times, modes reduced to
  * 0644/0755, so that the same bytes in give the same digest out, on any machine. `faithful` keeps
- * modes and times, for checkpoints. Sockets and devices are left out.
+ * modes and times, for checkpoints. Sockets and devices are left out. Whoever packs may be root, and whoever
+ * owns the folder may change it meanwhile: a file that lies elsewhere once it is open fails the whole.
  */
 export interface PackOptions {
   readonly form: 'canonical' | 'faithful';
@@ -31,8 +43,9 @@ export function packFolder(folder: string, options: PackOptions): Readable {
 
 async function addAll(archive: Pack, folder: string, options: PackOptions): Promise<void> {
   // Given paths are not looked for: walking fifty thousand files for one that changed would cost more than it.
-  const paths = options.only ? [...options.only].sort() : walk(folder, '', options);
-  for await (const path of paths) await addEntry(archive, folder, { path, options });
+  const root = realpathSync(folder);
+  const paths = options.only ? [...options.only].sort() : walk(root, '', options);
+  for await (const path of paths) await addEntry(archive, root, { path, options });
 }
 
 async function* walk(folder: string, below: string, options: PackOptions): AsyncGenerator<string> {
@@ -70,14 +83,24 @@ async function addEntry(
   if (stats.isSymbolicLink())
     return write(archive, { ...header, mode: 0o777, type: 'symlink', linkname: await readlink(full) });
   if (!stats.isFile()) return;
-  if (stats.size <= SMALL_BYTES) return writeSmall(archive, header, full);
-  const entry = archive.entry({ ...header, type: 'file', size: stats.size });
-  await pipeline(createReadStream(full, { end: stats.size - 1 }), entry);
+  const handle = openPlain(full);
+  // As large as it is now, whatever it was a moment ago.
+  const { size } = fstatSync(handle);
+  if (size <= SMALL_BYTES) return writeSmall(archive, header, handle);
+  const entry = archive.entry({ ...header, type: 'file', size });
+  await pipeline(createReadStream('', { fd: handle, start: 0, end: size - 1 }), entry);
 }
 
-/** Read at once, without a wait for each of its parts; as large as it is now, whatever it was a moment ago. */
-function writeSmall(archive: Pack, header: Parameters<Pack['entry']>[0], path: string): Promise<void> {
+function openPlain(path: string): number {
   const handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const there = process.platform !== 'linux' || readlinkSync(`/proc/self/fd/${handle}`) === path;
+  if (there && fstatSync(handle).isFile()) return handle;
+  closeSync(handle);
+  throw new HoldfastError('artifactTampered', `${path} became something else while it was packed`);
+}
+
+/** Read at once, without a wait for each of its parts. */
+function writeSmall(archive: Pack, header: Parameters<Pack['entry']>[0], handle: number): Promise<void> {
   try {
     const bytes = readFileSync(handle);
     return new Promise((done, fail) => {

@@ -18,20 +18,20 @@ import { HoldfastError } from '../errors.ts';
 const SMALL_BYTES = 1024 * 1024;
 
 /**
- * Unpacks below `folder` and nowhere else: names that are absolute or climb are refused, and a
- * file never follows a link that the archive itself made (tar's classic escape).
+ * Unpacks below `folder` and nowhere else: names that are absolute or climb are refused, and a file never follows
+ * a link, neither one that the archive itself made (tar's classic escape) nor one that lay there before.
  */
 export async function unpackFolder(archive: Readable, folder: string): Promise<void> {
   const unpacking = extract();
-  const links = new Set<string>();
+  const place = new Placer(folder);
   const folders: { readonly path: string; readonly header: Header }[] = [];
   const fed = pipeline(archive, unpacking);
   fed.catch(() => {});
   for await (const entry of unpacking) {
-    const path = safePath(entry.header.name, links);
-    await place(join(folder, path), entry as unknown as Readable & { header: Header });
-    if (entry.header.type === 'symlink') links.add(path);
-    if (entry.header.type === 'directory') folders.push({ path: join(folder, path), header: entry.header });
+    const path = place.of(entry.header.name);
+    await unpack(path, entry as unknown as Readable & { header: Header });
+    if (entry.header.type !== 'directory') place.forget(path);
+    else folders.push({ path, header: entry.header });
   }
   await fed;
   // Times and modes of folders last: writing into them changes the one and may need the other.
@@ -47,20 +47,48 @@ function timeOf({ pax, mtime }: Header): Date | undefined {
   return Number.isFinite(seconds) ? new Date(seconds * 1_000) : mtime;
 }
 
-function safePath(name: string, links: ReadonlySet<string>): string {
-  const path = normalize(name).replace(/\/$/, '');
-  const parts = path.split('/');
-  const throughLink = parts.some((_, index) => index > 0 && links.has(parts.slice(0, index).join('/')));
-  if (isAbsolute(path) || parts.includes('..') || throughLink || path.includes('\0')) {
-    throw new HoldfastError(
-      'artifactTampered',
-      `the archive holds the path ${JSON.stringify(name)}, which leads out of its folder`,
-    );
+/** Where names of an archive, or of what is to be deleted, lie below a folder: never through a link. */
+export class Placer {
+  private readonly folder: string;
+  /** Looked at, and no links. */
+  private readonly folders = new Set<string>();
+
+  constructor(folder: string) {
+    this.folder = folder;
   }
-  return path;
+
+  /** The whole path; throws where the name leads out. Every folder above it is one, or is not there yet. */
+  of(name: string): string {
+    const path = normalize(name).replace(/\/$/, '');
+    const parts = path.split('/');
+    const above = parts.slice(0, -1).map((_, index) => join(this.folder, ...parts.slice(0, index + 1)));
+    if (
+      isAbsolute(path) ||
+      parts.includes('..') ||
+      path.includes('\0') ||
+      !above.every((one) => this.isFolder(one))
+    )
+      throw new HoldfastError(
+        'artifactTampered',
+        `the archive holds the path ${JSON.stringify(name)}, which leads out of its folder`,
+      );
+    return join(this.folder, path);
+  }
+
+  /** It may be something else by now. */
+  forget(path: string): void {
+    this.folders.delete(path);
+  }
+
+  private isFolder(path: string): boolean {
+    if (this.folders.has(path)) return true;
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) this.folders.add(path);
+    return !found?.isSymbolicLink();
+  }
 }
 
-async function place(path: string, entry: Readable & { readonly header: Header }): Promise<void> {
+async function unpack(path: string, entry: Readable & { readonly header: Header }): Promise<void> {
   const { header } = entry;
   if (header.type === 'directory') {
     await makeFolder(path);

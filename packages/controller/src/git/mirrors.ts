@@ -25,6 +25,8 @@ export interface Commit {
 }
 
 const DRAFT = 'source-';
+const ACTIONS_MOST = 1_000;
+const READS_AT_ONCE = 8;
 /** A list of refs is a page of text: a host that takes longer has hung, and is asked again. */
 const LIST_MS = 20_000;
 /** Many runs of one commit come in a burst; what a commit holds does not change. */
@@ -155,10 +157,17 @@ export class GitMirrors {
     const paths = (await this.list(mirror, ['-r', commit])).filter((path) =>
       /(^|\/)action\.ya?ml$/.test(path),
     );
-    const texts = await Promise.all(
-      paths.map(async (path) => [path, (await this.readFile(mirror, commit, path)) ?? ''] as const),
-    );
-    return new Map(texts);
+    if (paths.length > ACTIONS_MOST)
+      throw new HoldfastError('limitExceeded', `the commit holds more than ${ACTIONS_MOST} action.yml files`);
+    const texts = new Map<string, string>();
+    // Each is a process of its own.
+    for (let at = 0; at < paths.length; at += READS_AT_ONCE)
+      await Promise.all(
+        paths.slice(at, at + READS_AT_ONCE).map(async (path) => {
+          texts.set(path, (await this.readFile(mirror, commit, path)) ?? '');
+        }),
+      );
+    return texts;
   }
 
   async log(mirror: string, from: string | null, to: string, limit: number): Promise<readonly Commit[]> {

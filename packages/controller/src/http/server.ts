@@ -16,6 +16,8 @@ import { healthRoutes } from './health-routes.ts';
 import { hookRoutes } from './hook-routes.ts';
 import { routerRoutes } from './router-routes.ts';
 
+const REQUEST_MS = 600_000;
+
 /** The HTTP face of a controller. Every error leaves here as problem+json. */
 export interface ServerParts {
   readonly services: Services;
@@ -29,7 +31,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   const app = fastify({
     loggerInstance: services.log.child({ part: 'http' }, { level: 'warn' }) as FastifyBaseLogger,
     bodyLimit: LIMITS.requestBytes,
-    requestTimeout: 0,
+    // As long as an agent tries to send a part of a workspace.
+    requestTimeout: REQUEST_MS,
     forceCloseConnections: true,
     trustProxy: false,
   });

@@ -1,7 +1,6 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
-import { giveTree } from '../../job/job-folder.ts';
 import { PLAIN_RESULT, type StepResult, type StepRun } from '../run-step.ts';
 import type { ActionWorld } from './action-world.ts';
 
@@ -13,9 +12,7 @@ export async function checkout(
 ): Promise<StepResult> {
   const { grant, folder } = run.world;
   const target = await insideWorkspace(folder.work, inputs.path ?? '');
-  await mkdir(target, { recursive: true });
   await world.checkout(run, target);
-  await giveTree(target, run.user);
   run.log.write(`Checked out ${grant.source.commit}\n`);
   return {
     ...PLAIN_RESULT,

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { JsonObject } from '@holdfast/core/kernel/json.ts';
@@ -6,10 +5,13 @@ import type { Template } from '@holdfast/core/pipeline/pipeline.ts';
 import { textOf } from '@holdfast/workflow/expressions.ts';
 import { parseCompositeAction } from '@holdfast/workflow/parse-workflow.ts';
 import { GITHUB_WORDS, type StepView } from '../../job/job-state.ts';
+import { readInside } from '../open-inside.ts';
 import { PLAIN_RESULT, type StepResult, type StepRun } from '../run-step.ts';
 import { valuesOf } from '../step-world.ts';
 import { insideWorkspace } from './checkout.ts';
 import type { PerformStep } from './perform-step.ts';
+
+const ACTION_BYTES = 1024 * 1024;
 
 /**
  * A local composite action: its steps run inside the caller's step, each under a shim of its own,
@@ -20,19 +22,21 @@ export async function composite(
   perform: PerformStep,
   { uses, inputs: given }: { readonly uses: string; readonly inputs: Record<string, string> },
 ): Promise<StepResult> {
-  const folder = await insideWorkspace(run.world.folder.work, posix.normalize(uses));
+  const { work } = run.world.folder;
+  const place = posix.normalize(uses);
+  const folder = await insideWorkspace(work, place);
   const file = ['action.yml', 'action.yaml']
-    .map((name) => join(folder, name))
-    .find((path) => existsSync(path));
-  if (!file)
+    .map((name) => ({ path: join(folder, name), text: readAction(work, join(place, name)) }))
+    .find(({ text }) => text !== null);
+  if (!file || file.text === null)
     throw new HoldfastError(
       'workflowInvalid',
       `the local action ${uses} is not in the workspace: is there a checkout step before it?`,
     );
   const action = parseCompositeAction({
-    path: file,
-    text: readFileSync(file, 'utf8'),
-    readFile: (path) => readIfThere(join(run.world.folder.work, path)),
+    path: file.path,
+    text: file.text,
+    readFile: (path) => readAction(work, path),
   });
   const inputs = inputsOf(run, action.inputs, given);
   let result: StepResult = PLAIN_RESULT;
@@ -116,6 +120,6 @@ function member(template: Template, name: string): Template {
   return membersOf(template).find(([key]) => key === name)?.[1] ?? null;
 }
 
-function readIfThere(path: string): string | null {
-  return existsSync(path) ? readFileSync(path, 'utf8') : null;
+function readAction(workspace: string, path: string): string | null {
+  return readInside(workspace, path, ACTION_BYTES);
 }
