@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Node } from '@pgsql/types';
-import { functionsIn } from '../effects/volatility.ts';
-import type { MigrationPlan } from '../plan/step.ts';
+import type { TableFacts } from '../catalog/catalog.ts';
+import type { CompareStep, MigrationPlan } from '../plan/step.ts';
 import { statement } from '../plan/step.ts';
 import { expressionText } from '../sql/deparse.ts';
 import { quoteName, quoteRelation } from '../sql/names.ts';
@@ -42,23 +42,28 @@ export function mirrorSteps(
 ): Pick<MigrationPlan, 'expand' | 'backfill' | 'verify' | 'contract' | 'abort'> {
   const relation = quoteRelation(mirror.table);
   const [name, made] = [triggerName(planning), triggerFunction(planning)];
-  const columns = [...mirror.old, ...mirror.new].map((column) => quoteName(column.name)).join(', ');
+  const columns = [...mirror.old, ...mirror.new].map((column) => column.name);
   const assign = mirror.new.map((column) => `${quoteName(column.name)} = ${column.from}`).join(', ');
   const undo = [`DROP TRIGGER IF EXISTS ${name} ON ${relation}`, `DROP FUNCTION IF EXISTS ${made}()`];
-  const facts = planning.catalog.table(mirror.table);
-  // Without a key ranges are blocks, and a row that moves between them must be filled as it goes.
-  const narrow = facts !== null && !facts.beforeTriggers && facts.indexes.some(({ unique }) => unique);
+  const watched = columnsToWatch(planning.catalog.table(mirror.table), columns);
   const drop = (sides: readonly MirroredColumn[], ...also: readonly string[]) =>
     statement(
       ...undo,
       `ALTER TABLE ${relation} ${sides.map((column) => `DROP COLUMN IF EXISTS ${quoteName(column.name)}`).join(', ')}`,
       ...also,
     );
+  const compare: CompareStep = {
+    kind: 'compare',
+    alias: 't',
+    table: mirror.table,
+    where: differs(mirror),
+    sentence: `rows of ${mirror.table} whose old and new columns differ`,
+  };
   return {
     expand: [
       statement(functionText(mirror, planning)),
       statement(
-        `CREATE TRIGGER ${name} BEFORE INSERT OR UPDATE${narrow ? ` OF ${columns}` : ''} ON ${relation} FOR EACH ROW WHEN (${notFilling(planning)}) EXECUTE FUNCTION ${made}()`,
+        `CREATE TRIGGER ${name} BEFORE INSERT OR UPDATE${watched === null ? '' : ` OF ${watched.map(quoteName).join(', ')}`} ON ${relation} FOR EACH ROW WHEN (${notFilling(planning)}) EXECUTE FUNCTION ${made}()`,
       ),
     ],
     backfill: [
@@ -70,18 +75,23 @@ export function mirrorSteps(
         where: differs(mirror),
       },
     ],
-    verify: [
-      {
-        kind: 'compare',
-        alias: 't',
-        table: mirror.table,
-        where: differs(mirror),
-        sentence: `rows of ${mirror.table} whose old and new columns differ`,
-      },
-    ],
-    contract: [drop(mirror.old, ...atTheEnd)],
+    verify: [compare],
+    // Again: it may have been ready for weeks, and what passes the trigger (a subscription, a partition that is attached) may have come since.
+    contract: [compare, drop(mirror.old, ...atTheEnd)],
     abort: [drop(mirror.new)],
   };
+}
+
+/**
+ * A row that is not filled yet and moves from one range to another must be filled as it goes, or no range may ever meet it: the
+ * trigger fires for the key's columns, too. null: for every update, where ranges are not those of a primary key, or where
+ * other triggers, of partitions as well, may change a column that the statement does not name.
+ */
+function columnsToWatch(facts: TableFacts | null, columns: readonly string[]): readonly string[] | null {
+  const key = facts?.constraints.find(({ kind }) => kind === 'primary')?.columns;
+  if (!facts || !key || facts.kind !== 'table' || facts.beforeTriggers || facts.partitions.length > 0)
+    return null;
+  return [...new Set([...columns, ...key])];
 }
 
 /**
@@ -131,12 +141,9 @@ function functionText(mirror: Mirror, planning: Planning): string {
     `ROW(${columns.map(({ name }) => `${row}.${quoteName(name)}`).join(', ')})`;
   const changed = (columns: readonly MirroredColumn[]) =>
     `record_image_ne(${image('NEW', columns)}, ${image('OLD', columns)})`;
-  const calls = [...mirror.new, ...mirror.old].some(
-    (column) => functionsIn(parseExpression(planning.file, column.from)).length > 0,
-  );
   // A row that moves to another partition is an INSERT there: what agrees already stays as it is.
   const agrees = ofNewRow(`NOT (${differs(mirror)})`, planning);
-  return `CREATE FUNCTION ${triggerFunction(planning)}() RETURNS trigger LANGUAGE plpgsql${calls ? ' SET search_path FROM CURRENT' : ''} AS $holdfast$
+  return `CREATE FUNCTION ${triggerFunction(planning)}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $holdfast$
 DECLARE
   said bigint := nullif(current_setting('${VERSION_SETTING}', true), '')::bigint - ${planning.version};
 BEGIN
@@ -148,7 +155,7 @@ BEGIN
     RETURN NEW;
   END IF;
   IF (${changed(mirror.new)}) AND (coalesce(said >= 0, true) OR NOT (${changed(mirror.old)})) THEN ${down}
-  ELSIF ${changed(mirror.old)} THEN ${up} END IF;
+  ELSIF (${changed(mirror.old)}) OR (${ofNewRow(differs(mirror), planning)}) THEN ${up} END IF;
   RETURN NEW;
 END $holdfast$`;
 }

@@ -1,4 +1,5 @@
 import type { Step } from '../plan/step.ts';
+import { quoteName } from '../sql/names.ts';
 import { parseExpression } from '../sql/parse-sql.ts';
 import type { Planning } from './planned-change.ts';
 
@@ -10,13 +11,14 @@ import type { Planning } from './planned-change.ts';
 export function rehearsal(
   table: string,
   expressions: readonly { readonly from: string; readonly type?: string }[],
-  { file }: Pick<Planning, 'file'>,
+  { file, catalog }: Pick<Planning, 'file' | 'catalog'>,
 ): readonly Step[] {
-  const asked = expressions.filter(({ from }) => readsRow(file, from));
+  const columns = catalog.table(table)?.columns ?? [];
+  const fits = (from: string, type: string | undefined) =>
+    columns.some((column) => quoteName(column.name) === quoteName(from) && (!type || column.type === type));
+  const asked = expressions.filter(({ from, type }) => readsRow(file, from) && !fits(from, type));
   if (asked.length === 0) return [];
-  const values = asked.map(({ from, type }) =>
-    type === undefined ? `(${from})` : `CAST((${from}) AS ${type})`,
-  );
+  const values = asked.map(({ from, type }) => (type === undefined ? `(${from})` : assigned(from, type)));
   return [
     {
       kind: 'compare',
@@ -29,8 +31,13 @@ export function rehearsal(
   ];
 }
 
-/** More than a column as it is, which fits whatever it holds. */
+/** CAST would cut what is too long, and the trigger's assignment fails of it; so does a value that is read from JSON. */
+function assigned(from: string, type: string): string {
+  return /^(?:character|char|varchar|bit|varbit)\b.*\(/i.test(type)
+    ? `(SELECT read.value FROM jsonb_to_record(jsonb_build_object('value', CAST((${from}) AS text))) AS read (value ${type}))`
+    : `CAST((${from}) AS ${type})`;
+}
+
 function readsRow(file: string, expression: string): boolean {
-  const tree = parseExpression(file, expression);
-  return !('ColumnRef' in tree) && JSON.stringify(tree).includes('"ColumnRef"');
+  return JSON.stringify(parseExpression(file, expression)).includes('"ColumnRef"');
 }

@@ -109,9 +109,11 @@ const BY_KIND: Readonly<Record<string, EffectsOfKind>> = {
       ).map((name) => lock(name, 'ACCESS EXCLUSIVE')),
     )) as EffectsOfKind,
   ClusterStmt: ((statement: Shape) =>
-    effects([lock(relationName(statement.relation), 'ACCESS EXCLUSIVE', { rewrite: true })], {
-      outside: statement.relation === undefined,
-    })) as EffectsOfKind,
+    statement.relation === undefined
+      ? UNKNOWN
+      : effects([
+          lock(relationName(statement.relation), 'ACCESS EXCLUSIVE', { rewrite: true }),
+        ])) as EffectsOfKind,
   VacuumStmt: ((statement: VacuumShape) => vacuum(statement)) as EffectsOfKind,
   ReindexStmt: ((statement: ReindexShape, catalog: Catalog) => reindex(statement, catalog)) as EffectsOfKind,
   CreateTrigStmt: one('SHARE ROW EXCLUSIVE'),

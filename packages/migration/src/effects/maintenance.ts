@@ -15,6 +15,8 @@ export function vacuum({ is_vacuumcmd: isVacuum, options, rels }: VacuumShape): 
     'VacuumRelation' in node ? [relationName(node.VacuumRelation.relation)] : [],
   );
   const full = isSaid(options, 'full');
+  // One table after the other, whichever there are.
+  if (full && names.length === 0) return UNKNOWN;
   if (full)
     return effects(
       names.map((name) => lock(name, 'ACCESS EXCLUSIVE', { rewrite: true })),

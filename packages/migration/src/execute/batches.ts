@@ -20,7 +20,10 @@ export async function highestKey(sql: Sql, table: string, key: TableKey): Promis
   const { rows } = await sql.query<{ key: string[] }>(
     `SELECT ARRAY[${asText(names)}] AS key FROM ${relation} t ORDER BY ${order} LIMIT 1`,
   );
-  return rows[0]?.key ?? null;
+  const highest = rows[0]?.key ?? null;
+  // NULL is the highest of all, and nothing is below it.
+  if (highest?.includes(null as never)) throw new Error(`the key of ${table} holds NULL`);
+  return highest;
 }
 
 /** The key of the row that ends the next batch; null: there is none. Gaps in the keys cost nothing. */

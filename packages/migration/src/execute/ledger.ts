@@ -78,12 +78,13 @@ export async function ensureLedger(session: Session): Promise<void> {
 
 /**
  * Whoever has the higher fence owns it from now on, also when it was aborted: the fence outlives what it
- * guarded. Returns the plan that was begun, or null where none is: entering one comes next.
+ * guarded. Returns the plan that was begun, or null where none is: entering one comes next. digest: null where the
+ * files do not matter any more.
  */
 export async function takeOver(
   sql: Sql,
   { scope, version, fence }: Marked,
-  digest: string,
+  digest: string | null,
 ): Promise<MigrationPlan | null> {
   const known = await sql.query<{ plan: MigrationPlan; digest: string; ended: string | null }>(
     `UPDATE holdfast.migration SET fence = $3 WHERE scope = $1 AND version = $2 AND fence <= $3 RETURNING plan, digest, ended`,
@@ -99,11 +100,42 @@ export async function takeOver(
     throw new HoldfastError('fenceStale', 'another controller works on this migration');
   }
   if (row.ended !== null) return null;
-  if (row.digest === digest) return row.plan;
+  if (digest === null || row.digest === digest) return row.plan;
   throw new HoldfastError(
     'migrationInvalid',
     `migration ${version} was changed after it was begun; put its files back, or abort it with them`,
   );
+}
+
+/** Nothing was begun, and nobody who is late begins it. */
+export async function keepOut(
+  sql: Sql,
+  { scope, version, fence }: Marked,
+  { name, digest, plan }: { readonly name: string; readonly digest: string; readonly plan: MigrationPlan },
+): Promise<void> {
+  await sql.query(
+    `INSERT INTO holdfast.migration (scope, version, name, digest, plan, fence, ended) VALUES ($1, $2, $3, $4, $5, $6, 'aborted')
+     ON CONFLICT (scope, version) DO NOTHING`,
+    [scope, version, name, digest, JSON.stringify(plan), fence],
+  );
+}
+
+/** A dotted name in a folder of Flyway's gives every other file another number: it must not run again under that. */
+async function refuseNumberedAnew(
+  sql: Sql,
+  { scope, version }: Marked,
+  { name, digest }: { readonly name: string; readonly digest: string },
+): Promise<void> {
+  const { rows } = await sql.query<{ version: number }>(
+    `SELECT version::float8 FROM holdfast.migration WHERE scope = $1 AND name = $3 AND digest = $4 AND ended IS NULL
+       AND (version * 1000000 = $2 OR version = $2::bigint * 1000000) LIMIT 1`,
+    [scope, version, name, digest],
+  );
+  if (rows[0])
+    throw new HoldfastError(
+      'migrationInvalid',
+      `${name} was run as version ${rows[0].version} and would run again as ${version}: a file with a dotted version, such as V2.1, counts all others anew; give that file a whole number`,
+    );
 }
 
 /** The plan that is begun now is the one that is ended. */
@@ -112,6 +144,7 @@ export async function enter(
   { scope, version, fence }: Marked,
   { name, digest, plan }: { readonly name: string; readonly digest: string; readonly plan: MigrationPlan },
 ): Promise<MigrationPlan> {
+  await refuseNumberedAnew(sql, { scope, version, fence }, { name, digest });
   const made = await sql.query(
     `INSERT INTO holdfast.migration (scope, version, name, digest, plan, fence) VALUES ($1, $2, $3, $4, $5, $6)
      ON CONFLICT (scope, version) DO UPDATE SET name = $3, digest = $4, plan = $5, ended = NULL, begun_at = clock_timestamp()

@@ -10,7 +10,8 @@ import type { Session } from './session.ts';
 import { rangeText, type TableKey } from './table-key.ts';
 
 /**
- * Every row is compared, range by range, so that no snapshot is held for long. A row that is changed
+ * Every row is compared, range by range, so that no snapshot is held for long; a table without a key in one, because its rows
+ * move between ranges as they are written. A row that is changed
  * meanwhile passes the trigger, so what was found equal stays equal. A range that takes too long (wide rows, dear
  * expressions) is halved, and whoever goes on knows.
  */
@@ -34,17 +35,12 @@ export async function nextRange(
   comparing: Comparing,
   statementMs = STATEMENT_MS,
 ): Promise<Comparing> {
-  const { at, step, key, row, rowsPerBlock } = comparing;
+  const { at, step, key, row } = comparing;
   const rowsAtOnce = row.batch ?? RANGE_ROWS;
-  const end = await nextEnd(session, step.table, {
-    key,
-    from: row.cursor,
-    high: row.high ?? [],
-    rows: rowsAtOnce,
-    rowsPerBlock,
-  });
+  const { end, range, limitMs } = key.byBlocks
+    ? { ...wholeTable(row), limitMs: 0 }
+    : { ...(await nextKeys(session, comparing, rowsAtOnce)), limitMs: statementMs };
   if (end === null) return { ...comparing, row: { ...row, done: true } };
-  const range = rangeText(key, { alias: step.alias, from: row.cursor, to: end });
   const relation = quoteRelation(step.table);
   const called = step.alias === relation ? relation : `${relation} AS ${step.alias}`;
   const compare = async (sql: Sql) => {
@@ -61,7 +57,7 @@ export async function nextRange(
     return counted;
   };
   const { all, found } = await session
-    .transaction({ lockMs: 1_000, statementMs }, compare)
+    .transaction({ lockMs: 1_000, statementMs: limitMs }, compare)
     .catch(async (error: unknown) => {
       if (isLockTimeout(error)) {
         const { rows } = afterFailure({ rows: rowsAtOnce, msPerRow: null });
@@ -70,4 +66,25 @@ export async function nextRange(
       throw error;
     });
   return { ...comparing, row: { ...row, cursor: end, rows: row.rows + all, found: row.found + found } };
+}
+
+interface Range {
+  /** null: everything was compared. */
+  readonly end: readonly string[] | null;
+  readonly range: { readonly text: string; readonly values: readonly string[] };
+}
+
+async function nextKeys(
+  session: Session,
+  { step, key, row, rowsPerBlock }: Comparing,
+  rows: number,
+): Promise<Range> {
+  const at = { key, from: row.cursor, high: row.high ?? [], rows, rowsPerBlock };
+  const end = await nextEnd(session, step.table, at);
+  const range = rangeText(key, { alias: step.alias, from: row.cursor, to: end ?? [] });
+  return { end, range };
+}
+
+function wholeTable(row: StepRow): Range {
+  return { end: row.cursor === null ? (row.high ?? ['0']) : null, range: { text: 'true', values: [] } };
 }

@@ -1,6 +1,8 @@
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { IndexStep, Leftover, OutsideStep } from '../plan/step.ts';
 import { quoteName, quoteRelation } from '../sql/names.ts';
+import { parseSql } from '../sql/parse-sql.ts';
+import { statementAs } from '../sql/statement.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -20,13 +22,18 @@ export async function runIndex(
 ): Promise<void> {
   await alone(session, nameOf(table, index), async () => {
     await isMine();
-    const there = await stateOf(session, table, index);
-    if (there === 'valid') return;
+    const { there, shape } = await stateOf(session, table, index);
     if (there === 'elsewhere')
       throw new HoldfastError(
         'migrationInvalid',
         `${nameOf(table, index)} is not an index of ${table}, and the name can be had only once; choose another`,
       );
+    if (there === 'valid' && isOther(sql, shape))
+      throw new HoldfastError(
+        'migrationInvalid',
+        `${table} has an index ${index} already, of other columns or not as unique; choose another name`,
+      );
+    if (there === 'valid') return;
     if (there === 'invalid') await session.script(dropText(table, index));
     try {
       await session.script(sql);
@@ -124,16 +131,36 @@ async function stateOf(
   session: Session,
   table: string,
   index: string,
-): Promise<'none' | 'valid' | 'invalid' | 'elsewhere'> {
+): Promise<{ readonly there: 'none' | 'valid' | 'invalid' | 'elsewhere'; readonly shape: Shape | null }> {
   // Names are a schema's: what is called so may belong to another table, and be in use.
-  const { rows } = await session.query<{ own: boolean; valid: boolean }>(
-    `SELECT coalesce(i.indrelid = t.oid, false) AS own, coalesce(i.indisvalid, false) AS valid
+  const { rows } = await session.query<{ own: boolean; valid: boolean } & Shape>(
+    `SELECT coalesce(i.indrelid = t.oid, false) AS own, coalesce(i.indisvalid, false) AS valid, coalesce(i.indisunique, false) AS unique,
+       (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(i.indkey::int[]) WITH ORDINALITY k (number, place)
+          LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE k.place <= i.indnkeyatts) AS columns
      FROM pg_class t JOIN pg_class c ON c.relnamespace = t.relnamespace AND c.relname = $2
        LEFT JOIN pg_index i ON i.indexrelid = c.oid
      WHERE t.oid = to_regclass($1)`,
     [quoteRelation(table), index],
   );
   const [there] = rows;
-  if (there === undefined) return 'none';
-  return there.own ? (there.valid ? 'valid' : 'invalid') : 'elsewhere';
+  if (there === undefined) return { there: 'none', shape: null };
+  return { there: there.own ? (there.valid ? 'valid' : 'invalid') : 'elsewhere', shape: there };
+}
+
+interface Shape {
+  readonly unique: boolean;
+  /** null: an expression. */
+  readonly columns: readonly (string | null)[] | null;
+}
+
+/** Expressions are printed in other words by PostgreSQL than they were written in: only columns are compared. */
+function isOther(sql: string, shape: Shape | null): boolean {
+  const [parsed] = parseSql(sql, sql);
+  const wanted = parsed && statementAs(parsed, 'IndexStmt');
+  if (!wanted || !shape) return false;
+  const names = (wanted.indexParams ?? []).map((node) =>
+    'IndexElem' in node ? (node.IndexElem.name ?? null) : null,
+  );
+  const same = names.every((name, at) => name === null || name === (shape.columns?.[at] ?? null));
+  return !same || names.length !== shape.columns?.length || (wanted.unique ?? false) !== shape.unique;
 }

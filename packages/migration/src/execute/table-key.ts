@@ -3,8 +3,8 @@ import type { Sql } from '../catalog/read-catalog.ts';
 import { quoteName, quoteRelation } from '../sql/names.ts';
 
 /**
- * By what a table is cut into ranges: its primary key, another unique key without nulls, or, where it
- * has neither, the blocks it lies in.
+ * By what a table is cut into ranges: its primary key, another unique key without nulls (a NOT NULL that is not valid yet allows them), or,
+ * where it has neither, the blocks it lies in.
  */
 export interface TableKey {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
@@ -23,7 +23,8 @@ export async function keyOf(sql: Sql, table: string): Promise<TableKey> {
        SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY k.place)
        FROM (SELECT i.indkey, i.indnkeyatts FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
                AND NOT EXISTS (SELECT FROM unnest(i.indkey::int[]) WITH ORDINALITY n (number, place) JOIN pg_attribute b ON b.attrelid = c.oid AND b.attnum = n.number
-                               WHERE n.place <= i.indnkeyatts AND NOT b.attnotnull)
+                               WHERE n.place <= i.indnkeyatts AND (NOT b.attnotnull OR EXISTS (
+                                 SELECT FROM pg_constraint v WHERE v.conrelid = c.oid AND v.contype = 'n' AND NOT v.convalidated AND b.attnum = ANY (v.conkey))))
              ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) best,
          unnest(best.indkey::int[]) WITH ORDINALITY k (number, place) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
        WHERE k.place <= best.indnkeyatts) AS key

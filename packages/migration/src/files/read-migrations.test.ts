@@ -25,6 +25,13 @@ test('files of golang-migrate, node-pg-migrate and Flyway', () => {
   );
   expect(one).toMatchObject({ version: 1733000000000, name: 'add-note', form: 'plain' });
   expect(one?.files[0]?.text).toBe('-- Up Migration\nSELECT 1;\n');
+  for (const [up, down] of [
+    ['-- +goose Up', '-- +goose Down'],
+    ['-- migrate:up', '-- migrate:down'],
+  ])
+    expect(read(file('8_carts.sql', `${up}\nSELECT 1;\n${down}\nSELECT 2;`))[0]?.files[0]?.text).toBe(
+      `${up}\nSELECT 1;\n`,
+    );
   expect(read(file('V2__b.sql'), file('V1__a.sql'), file('U2__b.sql')).map(({ version }) => version)).toEqual(
     [1, 2],
   );

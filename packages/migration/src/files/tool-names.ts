@@ -47,8 +47,8 @@ function flywayVersion(text: string, dotted: boolean): number {
   return (major * PART + minor) * PART + patch;
 }
 
-/** node-pg-migrate keeps both ways in one file; what is cut is left as empty lines, so that places stay right. */
+/** node-pg-migrate, goose and dbmate keep both ways in one file, the way up first. */
 function upSection(text: string): string {
-  const down = /^--\s*Down Migration\b/im.exec(text);
+  const down = /^--\s*(?:Down Migration\b|\+goose\s+Down\b|migrate:down\b)/im.exec(text);
   return down ? text.slice(0, down.index) : text;
 }

@@ -87,8 +87,18 @@ test('what the release that runs would have to obey is said, unless the column i
     'ALTER TYPE mood RENAME TO feeling',
     'ALTER TABLE a SET SCHEMA old',
     'ALTER FUNCTION f(int) RENAME TO g',
+    'ALTER ROUTINE f(int) RENAME TO g',
   ])
     expect(rules(text), text).toContain('rename');
+  for (const text of [
+    'CREATE TABLE scratch (id int); DROP TABLE scratch, orders',
+    'CREATE TABLE scratch (id int); TRUNCATE scratch, orders',
+    'DROP PROCEDURE p(int)',
+    'DROP FOREIGN TABLE f',
+  ])
+    expect(rules(text), text).toContain('drop-object');
+  for (const text of ['VACUUM FULL', 'CLUSTER']) expect(rules(text), text).not.toEqual([]);
+  expect(rules('CREATE TABLE scratch (id int); DROP TABLE scratch')).toEqual([]);
 });
 
 test('of several subcommands none is left out by a rewrite', () => {

@@ -104,6 +104,8 @@ function twice(table: string, planning: Planning, change: Twice) {
     ? added.map(({ name }) => `${alter} ALTER COLUMN ${quoteName(name)} SET DEFAULT ${change.default}`)
     : [];
   const steps = mirrorSteps({ table, old, new: added }, planning, defaults);
+  // Nothing is taken away before both sides were compared once more.
+  const [compare, drop] = [steps.contract.slice(0, 1), steps.contract.slice(1)];
   const adds = added
     .map(
       ({ name, type, collation }) =>
@@ -114,7 +116,7 @@ function twice(table: string, planning: Planning, change: Twice) {
     ...steps,
     expand: [...rehearsal(table, added, planning), statement(`${alter} ${adds}`), ...steps.expand],
     verify: [...steps.verify, ...follow],
-    contract: [...sequenceSteps(table, change), ...steps.contract],
+    contract: [...compare, ...sequenceSteps(table, change), ...drop],
   };
 }
 

@@ -1,6 +1,7 @@
 import { rangesIn } from '../../effects/queries.ts';
 import { objectName } from '../../sql/names.ts';
 import { statementAs } from '../../sql/statement.ts';
+import { createdBy } from '../created-by.ts';
 import type { Rule } from '../rule.ts';
 
 export const dropObject: Rule = {
@@ -11,12 +12,13 @@ export const dropObject: Rule = {
   bad: 'DROP TABLE carts;',
   good: 'DROP TABLE carts;',
   goodPhase: 'contract',
-  find: ({ statement, phase }) => {
+  find: ({ statement, phase, before }) => {
     const dropped = statementAs(statement, 'DropStmt');
     const truncated = statementAs(statement, 'TruncateStmt');
     if (!truncated && !HELD.has(dropped?.removeType ?? '')) return null;
     const names = dropped ? (dropped.objects ?? []).map(objectName) : rangesIn(truncated?.relations);
-    const relation = names[0] ?? null;
+    const made = createdBy(before);
+    const relation = names.find((name) => !made.has(name)) ?? names[0] ?? null;
     if ((dropped ?? truncated)?.behavior === 'DROP_CASCADE')
       return { message: `CASCADE takes along whatever depends on ${relation}; name it`, relation };
     if (phase === 'contract') return null;
@@ -35,6 +37,11 @@ const HELD = new Set([
   'OBJECT_VIEW',
   'OBJECT_MATVIEW',
   'OBJECT_FUNCTION',
+  'OBJECT_PROCEDURE',
+  'OBJECT_ROUTINE',
+  'OBJECT_AGGREGATE',
+  'OBJECT_FOREIGN_TABLE',
+  'OBJECT_DOMAIN',
   'OBJECT_TYPE',
   'OBJECT_SEQUENCE',
   'OBJECT_EXTENSION',
