@@ -138,6 +138,23 @@ test('an artifact that is missing, or whose bytes changed, is refused before any
   });
 });
 
+test('another repository that names the app does not take its environment over, and pages of releases lead on', async () => {
+  const before = await answer();
+  const files = { ...APP, '.holdfast/workflows/ship.yml': shipWorkflow, 'holdfast.yaml': config(port, 'v9') };
+  await bench.repository('intruder', files, 3_600);
+  const run = await bench.run('intruder');
+  expect(run.jobs.find((job) => job.key === 'deploy')).toMatchObject({
+    state: 'failed',
+    reason: expect.stringContaining('is released from the repository app, and intruder names it, too'),
+  });
+  expect(await answer()).toBe(before);
+  const page = (cursor?: number) =>
+    bench.machine.client('listReleases', { params: at, query: { limit: 1, cursor } });
+  const first = await page();
+  const second = await page(Number(first.next));
+  expect(second.items[0]?.number).toBe((first.items[0]?.number ?? 0) - 1);
+});
+
 test('a changed secret alone is a release, and the diff names it', async () => {
   const before = (await environment()).stable?.number ?? 0;
   await bench.machine.client('setSecret', { params: { name: 'API_KEY' }, body: { value: 'key-two' } });

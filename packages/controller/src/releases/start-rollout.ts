@@ -16,9 +16,11 @@ import {
   insertRelease,
   listReleases,
   type ReleaseRow,
+  repositoryOf,
 } from '@holdfast/postgres/release/release-store.ts';
 import {
   type EnvironmentRow,
+  findEnvironment,
   lockEnvironment,
   setHold,
   upsertEnvironment,
@@ -61,6 +63,7 @@ export async function startDeploy(
   const known = await rolloutAskedBy(sql, request.askedBy);
   if (known)
     return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
+  await checkOwner(sql, request);
   const made = await upsertEnvironment(sql, {
     id: newId(),
     app: request.app,
@@ -93,6 +96,20 @@ export async function startDeploy(
   const { askedBy, token } = request;
   const id = await begin(sql, { environment, kind: 'release', release, askedBy, token });
   return { id, number: release.number };
+}
+
+/** The names stand in a file that anybody pushes: another repository's app is not taken over by writing its name. */
+async function checkOwner(
+  sql: Queryable,
+  { app, environment: name, repository }: DeployRequest,
+): Promise<void> {
+  const known = repository && (await findEnvironment(sql, app, name));
+  const owner = known && (await repositoryOf(sql, known.id));
+  if (!repository || !owner || owner.id === repository.id) return;
+  throw new HoldfastError(
+    'rolloutRefused',
+    `${app}/${name} is released from the repository ${owner.name}, and ${repository.name} names it, too: give one of them another app in its holdfast.yaml, or take ${owner.name} away (holdfast repo remove) when this one follows it`,
+  );
 }
 
 /** What it reads must still be there. */

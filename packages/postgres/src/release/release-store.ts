@@ -88,6 +88,19 @@ export async function listReleases(
   ).rows;
 }
 
+/** The repository that released here last, of those that are still watched. */
+export async function repositoryOf(
+  sql: Queryable,
+  environmentId: string,
+): Promise<{ readonly id: string; readonly name: string } | null> {
+  const found = await sql.query<{ id: string; name: string }>(
+    `SELECT repository.id, repository.name FROM release JOIN repository ON repository.id = release.repository_id
+     WHERE environment_id = $1 ORDER BY release.number DESC LIMIT 1`,
+    [environmentId],
+  );
+  return found.rows[0] ?? null;
+}
+
 export async function noteServed(sql: Queryable, id: string): Promise<void> {
   await sql.query('UPDATE release SET served_at = clock_timestamp() WHERE id = $1', [id]);
 }
