@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newId } from '@holdfast/contract/id.ts';
@@ -36,6 +37,30 @@ afterAll(async () => {
   await controller.stop();
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
+});
+
+/** The status line that comes before any of a long body was sent. */
+function askWithoutBody(path: string): Promise<string> {
+  const { hostname, port } = new URL(controller.address);
+  return new Promise((done, fail) => {
+    const socket = connect(Number(port), hostname, () =>
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer nobody\r\ncontent-type: application/json\r\ncontent-length: 8000000\r\n\r\n{`,
+      ),
+    );
+    socket.setTimeout(5_000, () => socket.destroy(new Error('no answer')));
+    socket.once('error', fail);
+    socket.once('data', (answer) => {
+      socket.destroy();
+      done(answer.toString('latin1').split('\r\n')[0] ?? '');
+    });
+  });
+}
+
+test('whoever has no token is told so before what he sends is kept', async () => {
+  for (const path of ['/agent/v1/exchange', '/agent/v1/checkpoints', '/api/v1/runs', '/router/v1/sync'])
+    expect(await askWithoutBody(path), path).toContain(' 401 ');
+  expect(await askWithoutBody('/hooks/generic')).toContain(' 400 ');
 });
 
 /** Status and the part of the answer that says what is the matter. */

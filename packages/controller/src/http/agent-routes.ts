@@ -5,7 +5,7 @@ import { PROTOCOL } from '@holdfast/contract/versions.ts';
 import { greetAgent } from '@holdfast/postgres/agent/agent-store.ts';
 import { jobHeldBy } from '@holdfast/postgres/agent/lease-store.ts';
 import { appendLog } from '@holdfast/postgres/run/log-store.ts';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { answerExchange } from '../agents/answer-exchange.ts';
 import { publish } from '../releases/publish.ts';
@@ -36,20 +36,26 @@ const publication = z.object({
   name: z.string(),
 });
 
+/** Whoever is no agent is told so before a byte of what he sends is kept. */
 export function agentRoutes(app: FastifyInstance, parts: ServerParts): void {
+  const callers = new RecentCallers(parts.services.database);
+  void app.register(async (agents) => {
+    agents.addHook('onRequest', async (request) => void (await callers.require(request, 'agent')));
+    declareRoutes(agents, parts);
+  });
+}
+
+function declareRoutes(app: FastifyInstance, parts: ServerParts): void {
   const { services, signs, stopping } = parts;
   const { database, hints, config } = services;
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-  const callers = new RecentCallers(database);
   /** Its process or its machine may be gone: nothing new for it until it says something. */
   const doubt = (agentId: string) =>
     setTimeout(() => {
       if (!stopping.aborted) void services.pipeline.suspectSilent(agentId, UNSEEN_MS).catch(() => {});
     }, HUNG_UP_MS).unref();
-  const agent = (request: FastifyRequest) => callers.require(request, 'agent');
 
   app.post('/agent/v1/hello', async (request): Promise<protocol.HelloAnswer> => {
-    await agent(request);
     const hello = parse(protocol.hello, request.body, 'hello');
     checkProtocol(hello.protocol);
     const { agentId: id, protocol: _, ...described } = hello;
@@ -61,14 +67,12 @@ export function agentRoutes(app: FastifyInstance, parts: ServerParts): void {
   });
 
   app.post('/agent/v1/exchange', async (request) => {
-    await agent(request);
     const message = parse(protocol.exchange, request.body, 'the exchange');
     signs.note(message);
     return answerExchange(parts, message);
   });
 
   app.post('/agent/v1/offers', async (request, reply) => {
-    await agent(request);
     const { agentId, sessionId = agentId, number } = parse(offers, request.body, 'the poll');
     signs.note({ agentId, sessionId, number });
     const gone = hungUp(reply);
@@ -78,7 +82,6 @@ export function agentRoutes(app: FastifyInstance, parts: ServerParts): void {
   });
 
   app.post('/agent/v1/logs', async (request) => {
-    await agent(request);
     const chunk = parse(protocol.logAppend, request.body, 'the log');
     if (chunk.offset > LIMITS.stepLogBytes)
       throw new HoldfastError('limitExceeded', `the log of a step is at most ${LIMITS.stepLogBytes} bytes`);
@@ -87,9 +90,8 @@ export function agentRoutes(app: FastifyInstance, parts: ServerParts): void {
     return {};
   });
 
-  blobRoutes(app, services, agent);
+  blobRoutes(app, services);
   app.put('/agent/v1/artifacts', async (request) => {
-    await agent(request);
     const asked = parse(publication, request.query, 'the query');
     // Asked before the bytes are taken, so that a fenced job does not fill the disk.
     if (!(await jobHeldBy(database, asked)))

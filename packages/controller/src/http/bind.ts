@@ -48,11 +48,16 @@ function bind(
   { name, handler }: { readonly name: RouteName; readonly handler: AnyHandler },
 ): void {
   const declared: Route = routes[name];
+  const callers = new WeakMap<FastifyRequest, TokenRow>();
   app.route({
     method: declared.method,
     url: declared.path,
+    // Before a byte of the body is kept.
+    onRequest: async (request) => {
+      callers.set(request, await requireCaller(services.database, request, declared.scope));
+    },
     handler: async (request) => {
-      const caller = await requireCaller(services.database, request, declared.scope);
+      const caller = callers.get(request) as TokenRow;
       const given = {
         caller,
         params: parse(declared.params, request.params, 'the path'),

@@ -24,7 +24,7 @@ test('a blob that was lost or damaged is found out when it is fetched, and is as
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   const database = await server.database();
   const blobs = await openDirectoryStore(folder);
-  blobRoutes(app, { database, blobs } as unknown as Services, async () => {});
+  blobRoutes(app, { database, blobs } as unknown as Services);
   await app.listen({ port: 0, host: '127.0.0.1' });
   try {
     const call = (path: string, how: RequestInit = {}) =>

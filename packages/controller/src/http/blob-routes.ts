@@ -9,14 +9,9 @@ import type { Services } from '../services.ts';
 import { parse } from './bind.ts';
 
 /** Bytes of agents in and out of the blob store, and what keeps them there. */
-export function blobRoutes(
-  app: FastifyInstance,
-  services: Services,
-  agent: (request: FastifyRequest) => Promise<unknown>,
-): void {
+export function blobRoutes(app: FastifyInstance, services: Services): void {
   const { database } = services;
   app.put('/agent/v1/blobs', async (request) => {
-    await agent(request);
     const stored = await services.blobs.put(bodyStream(request), LIMITS.workspaceBytes);
     await renewBlob(database, stored.digest, stored.bytes);
     // Renewing waited for a collector that had taken the same bytes away; then they come again.
@@ -29,13 +24,11 @@ export function blobRoutes(
   });
 
   app.post('/agent/v1/blobs/missing', async (request): Promise<{ missing: string[] }> => {
-    await agent(request);
     const { digests } = parse(protocol.missingAsked, request.body, 'the digests');
     return { missing: [...(await missingBlobs(database, digests))] };
   });
 
   app.post('/agent/v1/checkpoints', async (request) => {
-    await agent(request);
     const kept = parse(protocol.checkpointKept, request.body, 'the checkpoint');
     const missing = await database.transaction((sql) => keepCheckpoint(sql, kept));
     if (missing.length > 0)
@@ -47,7 +40,6 @@ export function blobRoutes(
   });
 
   app.get('/agent/v1/blobs/:digest', async (request, reply) => {
-    await agent(request);
     const { digest } = parse(z.object({ digest: z.string() }), request.params, 'the path');
     const forget = async (error: unknown) => {
       const { code } = error as { readonly code?: string };

@@ -1,7 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { newId } from '@holdfast/contract/id.ts';
-import { LIMITS } from '@holdfast/contract/limits.ts';
 import { findRepository, type RepositoryRow } from '@holdfast/postgres/run/repository-store.ts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
@@ -15,6 +14,8 @@ import { parse } from './bind.ts';
  * HMAC-SHA256 of the raw body under the repository's secret. The trigger is written before the
  * answer; a push that is told of twice, or that polling saw first, is one trigger.
  */
+/** Anybody may send one: it is kept before its signature can be looked at. */
+const PUSH_BYTES = 64 * 1024;
 const push = z.object({
   repository: z.string(),
   ref: z.string().regex(/^refs\/(heads|tags)\/.+$/, 'expected refs/heads/… or refs/tags/…'),
@@ -24,10 +25,8 @@ const push = z.object({
 export function hookRoutes(app: FastifyInstance, services: Services): void {
   void app.register(async (hooks) => {
     hooks.removeAllContentTypeParsers();
-    hooks.addContentTypeParser(
-      '*',
-      { parseAs: 'buffer', bodyLimit: LIMITS.requestBytes },
-      (_request, body, done) => done(null, body),
+    hooks.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: PUSH_BYTES }, (_request, body, done) =>
+      done(null, body),
     );
     hooks.post('/hooks/generic', async (request, reply) => {
       const raw = request.body instanceof Buffer ? request.body : Buffer.alloc(0);

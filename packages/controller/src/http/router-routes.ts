@@ -3,7 +3,7 @@ import { compareVersion } from '@holdfast/core/traffic/traffic.ts';
 import { hastenDuty } from '@holdfast/postgres/duty/duty-store.ts';
 import { findEnvironment } from '@holdfast/postgres/rollout/environment-store.ts';
 import { keepIntervals, noteWorker } from '@holdfast/postgres/rollout/router-store.ts';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { checkProtocol } from './agent-routes.ts';
 import { parse } from './bind.ts';
 import { requireCaller } from './caller.ts';
@@ -13,8 +13,9 @@ import type { ServerParts } from './server.ts';
 /** /router/v1/sync: a worker acknowledges, counts, and waits for a newer snapshot. */
 export function routerRoutes(app: FastifyInstance, { services, stopping }: ServerParts): void {
   const { database, hints } = services;
-  app.post('/router/v1/sync', async (request, reply): Promise<protocol.SyncAnswer> => {
-    await requireCaller(database, request, 'router');
+  const onRequest = async (request: FastifyRequest) =>
+    void (await requireCaller(database, request, 'router'));
+  app.post('/router/v1/sync', { onRequest }, async (request, reply): Promise<protocol.SyncAnswer> => {
     const sync = parse(protocol.sync, request.body, 'the sync');
     checkProtocol(sync.protocol);
     const [app = '', name = ''] = sync.environment.split('/');
