@@ -75,6 +75,7 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
              WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.refobjsubid = a.attnum AND v.oid <> t.oid
            UNION SELECT g.attname::text FROM pg_depend p JOIN pg_attrdef e ON p.classid = 'pg_attrdef'::regclass AND e.oid = p.objid JOIN pg_attribute g ON g.attrelid = e.adrelid AND g.attnum = e.adnum
              WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.refobjsubid = a.attnum AND g.attgenerated <> ''
+           UNION SELECT 'the replica identity ' || i.indexrelid::regclass FROM pg_index i WHERE i.indrelid = t.oid AND i.indisreplident AND a.attnum = ANY (i.indkey::int[])
            UNION SELECT CASE p.classid WHEN 'pg_policy'::regclass THEN 'the policy ' || (SELECT polname FROM pg_policy WHERE oid = p.objid)
                WHEN 'pg_trigger'::regclass THEN 'the trigger ' || (SELECT tgname FROM pg_trigger WHERE oid = p.objid AND tgname NOT LIKE 'zz\\_holdfast\\_%')
                WHEN 'pg_proc'::regclass THEN 'the function ' || (SELECT proname FROM pg_proc WHERE oid = p.objid)

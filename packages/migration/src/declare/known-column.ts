@@ -32,12 +32,20 @@ export function movableColumn(table: string, column: string, planning: Planning)
   const exclusion = facts.constraints.find(
     ({ kind, columns }) => kind === 'exclusion' && columns.includes(column),
   );
+  const deferrable = facts.constraints.find(
+    ({ kind, columns, definition }) =>
+      kind === 'unique' && columns.includes(column) && /(?<!NOT )DEFERRABLE/.test(definition),
+  );
   const indexed =
     facts.kind === 'partitioned' && facts.indexes.some(({ columns }) => columns.includes(column));
   const reasons: readonly (readonly [unknown, string])[] = [
     [key, `is in the primary key (${key?.name})`],
     [other, `is referenced by ${other?.table} (${other?.name})`],
     [exclusion, `is in the exclusion constraint ${exclusion?.name}`],
+    [
+      deferrable,
+      `is in the constraint ${deferrable?.name}, which is checked at the end of a transaction, and a new index would be sooner,`,
+    ],
     [indexed, 'is indexed, and the table is partitioned: no index can be built there CONCURRENTLY'],
     [found.generated || found.identity, 'is generated'],
     [found.readers.length > 0, `is read by ${found.readers.join(', ')}`],

@@ -117,3 +117,38 @@ test('a file of another tool that a dotted name numbers anew does not run again'
   });
   expect(await rows('SELECT name FROM plans')).toHaveLength(1);
 });
+
+test('what would not come along with a column is said before anything begins', async () => {
+  const rename = (column: string) =>
+    declared(`changes:\n  - rename: { table: places, column: ${column}, to: other }`);
+  await app.query(`CREATE TABLE places (id int PRIMARY KEY, place int UNIQUE DEFERRABLE INITIALLY DEFERRED, code int NOT NULL, name text DEFAULT 'a b');
+    CREATE UNIQUE INDEX by_code ON places (code); ALTER TABLE places REPLICA IDENTITY USING INDEX by_code`);
+  for (const [column, why] of [
+    ['place', 'places_place_key'],
+    ['code', 'the replica identity by_code'],
+  ] as const)
+    expect(await run(rename(column), 'expand')).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringContaining(why),
+    });
+  const split = declared(
+    `changes:\n  - split: { table: places, column: name, into: { one: { type: text, up: "split_part(name, ' ', 1)", notNull: true }, two: { type: text, up: "split_part(name, ' ', 2)" } }, down: "one || ' ' || two" }`,
+  );
+  expect(await run(split, 'expand')).toMatchObject({
+    kind: 'failed',
+    reason: expect.stringContaining('has the default'),
+  });
+});
+
+test('a unique constraint that was aborted before it was one leaves no index', async () => {
+  await customers(2);
+  const unique = declared(
+    'changes:\n  - addUnique: { table: customers, name: customers_by_name, columns: [name], when: expand }',
+  );
+  await app.query('BEGIN; LOCK TABLE customers IN ACCESS SHARE MODE');
+  const outcome = await run(unique, 'expand', { budgetMs: 2_000 });
+  await app.query('ROLLBACK');
+  expect(outcome.kind).not.toBe('done');
+  await through(unique, 'abort');
+  expect(await rows("SELECT 1 FROM pg_class WHERE relname = 'customers_by_name'")).toEqual([]);
+});

@@ -66,8 +66,13 @@ function withoutChecks(table: string, planning: Planning) {
 }
 
 export const split: Planner<ChangeOf<'split'>> = (change, planning) => {
-  const { type: oldType } = movableColumn(change.table, change.column, planning);
+  const { type: oldType, default: given } = movableColumn(change.table, change.column, planning);
   const parts = Object.entries(change.into);
+  if (given !== null && parts.some(([, { notNull }]) => notNull))
+    throw new HoldfastError(
+      'migrationInvalid',
+      `${planning.file}: ${change.table}.${change.column} has the default ${given}, which goes with it, and its parts may not be NULL; drop the default first, in a change of its own`,
+    );
   admitLeaves(change, { columns: [change.column], kinds: 'all' }, planning);
   return twice(change.table, planning, {
     old: [{ name: change.column, type: oldType, from: change.down }],

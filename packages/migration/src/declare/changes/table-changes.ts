@@ -83,7 +83,14 @@ export const addUnique: Planner<ChangeOf<'addUnique'>> = (change, planning) => {
     statement(`ALTER TABLE ${relation} ADD CONSTRAINT ${name} UNIQUE USING INDEX ${name}`),
   ];
   if (change.when === 'contract') return { contract: steps };
-  return { expand: steps, abort: [statement(`ALTER TABLE ${relation} DROP CONSTRAINT IF EXISTS ${name}`)] };
+  return {
+    expand: steps,
+    abort: [
+      statement(`ALTER TABLE ${relation} DROP CONSTRAINT IF EXISTS ${name}`),
+      // Built, and not made a constraint yet.
+      { kind: 'outside', sql: `DROP INDEX CONCURRENTLY IF EXISTS ${inSchemaOf(change.table, change.name)}` },
+    ],
+  };
 };
 
 export const dropConstraint: Planner<ChangeOf<'dropConstraint'>> = ({ table, name, when }, planning) => {
