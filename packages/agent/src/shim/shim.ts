@@ -129,6 +129,8 @@ function readShim(dir: string): { readonly pid: number; readonly startTime: stri
 function isOfOwner(dir: string, leader: number): boolean {
   if (process.platform !== 'linux') return true;
   const owner = statSync(dir, { throwIfNoEntry: false })?.uid;
+  // What runs there is whoever the agent is, and could do all of it by itself.
+  if (owner === process.getuid?.()) return true;
   const uidOf = (pid: number) => statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
   const uid = uidOf(leader);
   const left = uid === undefined ? groupMembers(leader).map(uidOf) : [uid];
