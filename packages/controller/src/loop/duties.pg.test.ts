@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import { BrokenInvariant } from '@holdfast/core/kernel/invariant.ts';
 import type { Database } from '@holdfast/postgres/database.ts';
-import { ensureDuty, parkedReason, reviveDuties } from '@holdfast/postgres/duty/duty-store.ts';
+import { claimDuties, ensureDuty, parkedReason, reviveDuties } from '@holdfast/postgres/duty/duty-store.ts';
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -51,6 +51,35 @@ test('a poisoned duty is parked after five times with its reason, and harms no o
   expect(await perform(database, () => new TypeError('nothing has no name'), 2)).toMatchObject({
     poisoned: 2,
   });
+});
+
+test('a duty that ends whoever takes it is parked, and not tried by every controller that starts after that', async () => {
+  const database = await server.database();
+  await ensureDuty(database, 'watch', 'deadly');
+  const room = new Map([['watch', 8]]);
+  for (let death = 0; death <= 8; death += 1) {
+    const [duty] = await claimDuties(database, `controller-${death}`, { room, leaseMs: 3_000 });
+    expect(duty?.deaths).toBe(death);
+    await database.query("UPDATE duty SET leased_until = clock_timestamp() - interval '1 second'");
+  }
+  expect(await perform(database, () => new Error('never'), 1)).toEqual({ poisoned: 1, sound: 1 });
+  expect(await parkedReason(database, 'watch', 'deadly')).toContain('died, one after the other');
+  await reviveDuties(database);
+  expect(await parkedReason(database, 'watch', 'deadly')).not.toBeNull();
+  await database.query("UPDATE duty SET written_at = clock_timestamp() - interval '2 hours'");
+  await reviveDuties(database);
+  expect(await parkedReason(database, 'watch', 'deadly')).toBeNull();
+});
+
+test('a death now and then parks nothing', async () => {
+  const database = await server.database();
+  for (let turn = 0; turn < 12; turn += 1) {
+    await perform(database, () => new HoldfastError('databaseUnavailable', 'away'), 1);
+    await database.query(
+      "UPDATE duty SET leased_until = clock_timestamp() - interval '1 second', holder = 'dead'",
+    );
+  }
+  for (const id of ['poisoned', 'sound']) expect(await parkedReason(database, 'watch', id)).toBeNull();
 });
 
 test.each([

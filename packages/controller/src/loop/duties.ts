@@ -2,6 +2,7 @@ import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
 import type { Database } from '@holdfast/postgres/database.ts';
 import {
   claimDuties,
+  DEADLY,
   type Duty,
   failDuty,
   releaseDuty,
@@ -15,7 +16,7 @@ import { isOwnFault, OWN_FAULTS_AT_MOST } from './own-fault.ts';
  * delay none of another kind, and of a kind that this version does not know none is taken. A handler says in how many milliseconds the duty is due again, or null when it
  * has removed it. While it works its lease is renewed. A fault of the program's own that returns
  * again and again parks its duty with the reason: one poisoned row stops one thing and no
- * controller. An outage never parks anything; it is tried again for ever.
+ * controller. So does one that ends every controller that takes it. An outage never parks anything; it is tried again for ever.
  */
 export type DutyHandler = (duty: Duty) => Promise<number | null>;
 
@@ -32,6 +33,8 @@ export interface DutiesOptions {
 const AT_ONCE = 8;
 const LEASE_MS = 3_000;
 const RENEW_MS = 1_000;
+/** Controllers die of other things, too, and not as often in a row at the same work. */
+const DEATHS_AT_MOST = 8;
 
 export class Duties {
   private readonly options: DutiesOptions;
@@ -65,6 +68,8 @@ export class Duties {
 
   private async perform(duty: Duty): Promise<void> {
     const { database, handlers } = this.options;
+    if (duty.deaths >= DEATHS_AT_MOST)
+      return failDuty(database, duty, { dueInMs: 0, parked: DEADLY }).catch(() => {});
     const renewing = setInterval(() => void renewDuty(database, duty, LEASE_MS).catch(() => {}), RENEW_MS);
     try {
       const handler = handlers[duty.kind] as DutyHandler;

@@ -9,6 +9,8 @@ export interface Duty {
   readonly id: string;
   readonly epoch: number;
   readonly failures: number;
+  /** How often in a row its holder never came back. */
+  readonly deaths: number;
 }
 
 export async function ensureDuty(sql: Queryable, kind: string, id: string): Promise<void> {
@@ -54,11 +56,23 @@ export async function parkDuty(
   );
 }
 
-/** A controller starts, maybe of a version that knows better: everything parked is tried again. */
+/**
+ * A controller starts, maybe of a version that knows better: everything parked is tried again; what may have ended
+ * the one before not at once, or they would start and end for ever.
+ */
 export async function reviveDuties(sql: Queryable): Promise<void> {
   await sql.query('DELETE FROM duty WHERE kind = $1', [RUN]);
-  await sql.query('UPDATE duty SET parked = NULL, failures = 0 WHERE parked IS NOT NULL');
+  await sql.query(`UPDATE duty SET parked = NULL, failures = 0 WHERE parked IS NOT NULL AND parked <> $1`, [
+    DEADLY,
+  ]);
+  await sql.query(
+    `UPDATE duty SET parked = NULL, failures = 0 WHERE parked = $1 AND written_at < clock_timestamp() - interval '1 hour'`,
+    [DEADLY],
+  );
 }
+
+/** Why a duty is parked that nobody who took it came back from. */
+export const DEADLY = 'the controllers that worked on it died, one after the other';
 
 export async function renewDuty(sql: Queryable, duty: Duty, leaseMs: number): Promise<void> {
   await sql.query(
@@ -79,7 +93,7 @@ export async function claimDuties(
 ): Promise<readonly Duty[]> {
   const claimed = await sql.query<Duty>(
     `UPDATE duty SET holder = $1, epoch = epoch + 1, leased_until = clock_timestamp() + $4 * interval '1 millisecond',
-       written_at = clock_timestamp()
+       deaths = deaths + CASE WHEN leased_until <= clock_timestamp() THEN 1 ELSE 0 END, written_at = clock_timestamp()
      WHERE (kind, id) IN (
        SELECT due.kind, due.id FROM unnest($2::text[], $3::int[]) AS room(kind, places) CROSS JOIN LATERAL (
          SELECT kind, id FROM duty
@@ -87,7 +101,7 @@ export async function claimDuties(
            AND ((due_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until <= clock_timestamp()))
              OR ${CLOCK_WENT_BACK})
          ORDER BY due_at LIMIT room.places FOR UPDATE SKIP LOCKED) AS due)
-     RETURNING kind, id, epoch, failures`,
+     RETURNING kind, id, epoch, failures, deaths`,
     [holder, [...options.room.keys()], [...options.room.values()], options.leaseMs],
   );
   return claimed.rows;
@@ -105,7 +119,7 @@ export async function holdDuty(sql: Queryable, duty: Duty): Promise<boolean> {
 
 export async function releaseDuty(sql: Queryable, duty: Duty, dueInMs: number): Promise<void> {
   await sql.query(
-    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = 0, written_at = clock_timestamp(),
+    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = 0, deaths = 0, written_at = clock_timestamp(),
        due_at = clock_timestamp() + $4 * interval '1 millisecond'
      WHERE kind = $1 AND id = $2 AND epoch = $3`,
     [duty.kind, duty.id, duty.epoch, dueInMs],
@@ -118,7 +132,7 @@ export async function failDuty(
   failure: { readonly dueInMs: number; readonly parked: string | null },
 ): Promise<void> {
   await sql.query(
-    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = failures + 1, parked = $5, written_at = clock_timestamp(),
+    `UPDATE duty SET holder = NULL, leased_until = NULL, failures = failures + 1, deaths = 0, parked = $5, written_at = clock_timestamp(),
             due_at = clock_timestamp() + $4 * interval '1 millisecond'
      WHERE kind = $1 AND id = $2 AND epoch = $3`,
     [duty.kind, duty.id, duty.epoch, failure.dueInMs, failure.parked],
