@@ -18,6 +18,8 @@ export class TooMuch extends Error {
 /** The functions that make something larger of what they are given, for one evaluation. */
 export function budgetedFunctions(): FunctionDefinition[] {
   let left = CHARACTERS_MOST;
+  /** The same output is often read for each of its members. */
+  const parsed = new Set<string>();
   const spend = (characters: number) => {
     left -= characters;
     if (left < 0) throw new TooMuch(`it makes more than ${CHARACTERS_MOST} characters`);
@@ -27,7 +29,7 @@ export function budgetedFunctions(): FunctionDefinition[] {
     return {
       ...known,
       call: (...args) => {
-        spend(COSTS[name](args));
+        spend(COSTS[name](args, parsed));
         const made = known.call(...args);
         if (name === 'tojson') spend(made.coerceString().length);
         return made;
@@ -50,8 +52,10 @@ const COSTS = {
     if (!(items instanceof data.Array)) return textOf(items).length;
     return items.values().reduce((sum, item) => sum + item.coerceString().length + between, 0);
   },
-  fromjson: ([text]: data.ExpressionData[]) => {
+  fromjson: ([text]: data.ExpressionData[], parsed: Set<string>) => {
     const given = textOf(text);
+    if (parsed.has(given)) return given.length;
+    parsed.add(given);
     if (depthOf(given) > DEPTH_MOST) throw new TooMuch(`its JSON is nested more than ${DEPTH_MOST} deep`);
     return given.length * PARSED;
   },

@@ -200,7 +200,7 @@ export class HostedInstance {
       if (!answer.ready && this.state === 'ready' && bad >= FAILURES_UNTIL_UNREADY)
         this.become('unready', answer.reason);
       if (!answer.ready && this.state !== 'ready') this.become(this.state, answer.reason);
-      await rotate(join(this.dir, 'output'), join(this.folder, 'output.1'));
+      await rotate(join(this.dir, 'output'), join(this.folder, 'output.1')).catch(() => {});
       await sleep(
         this.state === 'starting'
           ? Math.min(250, this.order.readiness.intervalMs)

@@ -34,3 +34,9 @@ test('through a link nothing is read, cut or written', async () => {
   await rotate(at('output'), at('older'), 5);
   expect(readFileSync(at('secret'), 'utf8')).toBe('of somebody else');
 });
+
+test('where there is no room for the older part the output is cut all the same', async () => {
+  writeFileSync(at('output'), 'long enough');
+  await rotate(at('output'), '/dev/full', 5);
+  expect(readFileSync(at('output'), 'utf8')).toBe('');
+});

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { openStepFile } from '../steps/step-files.ts';
 
 const OUTPUT_BYTES = 64 * 1024 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 /**
  * What an instance prints, cut off when it is long: one older part is kept. The shim appends, so the file stays the same.
@@ -22,8 +22,19 @@ export async function rotate(file: string, older: string, mostBytes = OUTPUT_BYT
   }
 }
 
-async function copyTo(from: Awaited<ReturnType<typeof open>>, path: string): Promise<void> {
+/** With a handle of its own: one that breaks off must not close what is cut next. */
+async function copyTo(from: FileHandle, path: string): Promise<void> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
   const to = await open(path, flags, 0o600);
-  await pipeline(from.createReadStream({ start: 0, autoClose: false }), to.createWriteStream());
+  try {
+    const buffer = Buffer.allocUnsafe(PIECE_BYTES);
+    for (let at = 0; ; ) {
+      const { bytesRead } = await from.read(buffer, 0, PIECE_BYTES, at);
+      if (bytesRead === 0) return;
+      await to.writeFile(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+  } finally {
+    await to.close();
+  }
 }

@@ -38,7 +38,7 @@ export function agentActions(
       await giveTree(draft, user);
       await as(user, 'mkdir', ['-p', '--', target]);
       await as(user, 'rm', ['-rf', '--', join(target, '.git')]);
-      await as(user, 'mv', ['-T', '--', join(draft, '.git'), join(target, '.git')]);
+      await as(user, 'mv', ['--', join(draft, '.git'), join(target, '.git')]);
       await rm(draft, { recursive: true, force: true });
       await git(target, user, ['checkout', '--quiet', '--force', '--detach', grant.source.commit]);
       await git(target, user, ['clean', '-ffdxq']);

@@ -138,7 +138,7 @@ export class JobRun {
       this.state = kept.state;
       this.toDoAgain = kept.toDoAgain;
       this.cancelled = kept.cancelled;
-      for (const mask of kept.state.masks) this.masks.add(mask);
+      for (const mask of kept.state.masks) this.masks.keep(mask);
       this.checkpoints.forget();
       return kept.running;
     }
@@ -148,7 +148,7 @@ export class JobRun {
     await makeJobFolder(this.folder, this.world.user);
     if (this.grant.resume) {
       if (!(await this.restore(this.grant.resume.checkpoint))) return 'returned';
-      for (const mask of this.state.masks) this.masks.add(mask);
+      for (const mask of this.state.masks) this.masks.keep(mask);
     }
     this.keep(null);
     return null;

@@ -134,7 +134,8 @@ function isOfOwner(dir: string, leader: number): boolean {
   const uidOf = (pid: number) => statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
   const uid = uidOf(leader);
   const left = uid === undefined ? groupMembers(leader).map(uidOf) : [uid];
-  return left.every((one) => one === undefined || one === owner);
+  // Of a group whose leader is gone nobody else can be a member of but who was started there.
+  return left.length === 0 || left.some((one) => one === undefined || one === owner);
 }
 
 /** Signals everything the command started that stayed in its group. */

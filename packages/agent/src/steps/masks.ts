@@ -15,6 +15,11 @@ export class Masks {
     this.most = this.values.size + ADDED_MOST;
   }
 
+  /** What was added before, maybe by an agent that knew no bound. */
+  keep(value: string): void {
+    this.put(value, Number.POSITIVE_INFINITY);
+  }
+
   add(value: string): void {
     this.put(value, this.most);
   }
@@ -25,7 +30,7 @@ export class Masks {
       // One or two characters would blank out half a log and hide nothing.
       if (text.length < 3 || this.values.has(text)) continue;
       if (this.values.size >= most)
-        throw new HoldfastError('limitExceeded', `the steps of a job may hide at most ${ADDED_MOST} values`);
+        throw new HoldfastError('limitExceeded', `the steps of a job may hide at most ${ADDED_MOST} lines`);
       this.values.add(text);
       this.pattern = null;
     }

@@ -79,6 +79,6 @@ test('a step hides as many values as can be looked for, and more is an error rat
   const masks = new Masks(['secret']);
   for (let made = 0; made < 1_000; made += 1) masks.add(`value-${made}-`);
   masks.add('value-7-');
-  expect(() => masks.add('one more')).toThrow('at most 1000 values');
+  expect(() => masks.add('one more')).toThrow('at most 1000 lines');
   expect(masks.hide('value-999- and secret')).toBe('*** and ***');
 });

@@ -77,7 +77,7 @@ export function mirrorSteps(
     ],
     verify: [compare],
     // Again: it may have been ready for weeks, and what passes the trigger (a subscription, a partition that is attached) may have come since.
-    contract: [compare, drop(mirror.old, ...atTheEnd)],
+    contract: [{ ...compare, where: wouldBeLost(mirror) }, drop(mirror.old, ...atTheEnd)],
     abort: [drop(mirror.new)],
   };
 }
@@ -88,7 +88,7 @@ export function mirrorSteps(
  * other triggers, of partitions as well, may change a column that the statement does not name.
  */
 function columnsToWatch(facts: TableFacts | null, columns: readonly string[]): readonly string[] | null {
-  const key = facts?.constraints.find(({ kind }) => kind === 'primary')?.columns;
+  const key = keyOf(facts);
   if (!facts || !key || facts.kind !== 'table' || facts.beforeTriggers || facts.partitions.length > 0)
     return null;
   return [...new Set([...columns, ...key])];
@@ -98,16 +98,54 @@ function columnsToWatch(facts: TableFacts | null, columns: readonly string[]): r
  * Neither side follows from the other. Lossy expressions (split, merge) need to hold one way only. Images
  * are compared (what *<> does): not every type has an equality, and 1.5 is not what 1.50 was.
  */
-function differs({ old, new: added }: Mirror): string {
-  const side = (columns: readonly MirroredColumn[]) =>
-    `ROW(${columns.map(({ name }) => quoteName(name)).join(', ')})`;
-  const values = (columns: readonly MirroredColumn[]) =>
-    `ROW(${columns.map(({ from, type }) => `CAST((${from}) AS ${type})`).join(', ')})`;
-  const forward = `record_image_ne(${side(added)}, ${values(added)})`;
-  const isCopy = [...old, ...added].every((column) => /^"?[A-Za-z_]\w*"?$/.test(column.from));
+function differs(mirror: Mirror): string {
+  const forward = apart(mirror.new);
   // Where nothing was filled, the way back may hold by chance (concat_ws of nulls is empty).
-  const empty = added.map((column) => `${quoteName(column.name)} IS NULL`).join(' AND ');
-  return isCopy ? forward : `${forward} AND (record_image_ne(${side(old)}, ${values(old)}) OR (${empty}))`;
+  return isCopy(mirror) ? forward : `${forward} AND (${apart(mirror.old)} OR (${isEmpty(mirror)}))`;
+}
+
+/** These columns are not what follows from the others. */
+function apart(columns: readonly MirroredColumn[]): string {
+  const values = columns.map(({ from, type }) => `CAST((${from}) AS ${type})`).join(', ');
+  return `record_image_ne(ROW(${columns.map(({ name }) => quoteName(name)).join(', ')}), ROW(${values}))`;
+}
+
+function isCopy({ old, new: added }: Mirror): boolean {
+  return [...old, ...added].every((column) => /^"?[A-Za-z_]\w*"?$/.test(column.from));
+}
+
+/** Of one type, so that no cast goes by a session's time zone. */
+function isRename(mirror: Mirror): boolean {
+  const columns = [...mirror.old, ...mirror.new];
+  return isCopy(mirror) && columns.every(({ type }) => type === columns[0]?.type);
+}
+
+function isEmpty({ new: added }: Mirror): string {
+  return added.map((column) => `${quoteName(column.name)} IS NULL`).join(' AND ');
+}
+
+function keyOf(facts: TableFacts | null): readonly string[] | null {
+  return facts?.constraints.find(({ kind }) => kind === 'primary')?.columns ?? null;
+}
+
+/** Of what only the old side has: a lossy expression, or one that goes by the session, says little of rows that both releases have written. */
+function wouldBeLost(mirror: Mirror): string {
+  return isRename(mirror)
+    ? differs(mirror)
+    : `${differs(mirror)} AND (${isEmpty(mirror)}) AND ${apart(mirror.old)}`;
+}
+
+/**
+ * A row that neither side of was changed, and that the backfill has not come to. Under another name a value is equal or not filled. Of other expressions
+ * a difference says nothing on a row that stays where it is, and the comparison finds what a range did not meet.
+ */
+function unfilled(mirror: Mirror, planning: Planning): readonly string[] {
+  if (isRename(mirror)) return [ofNewRow(differs(mirror), planning)];
+  const key = keyOf(planning.catalog.table(mirror.table));
+  if (key === null) return [];
+  const image = (row: 'NEW' | 'OLD') => `ROW(${key.map((name) => `${row}.${quoteName(name)}`).join(', ')})`;
+  const lacks = ofNewRow(`${differs(mirror)} AND (${isEmpty(mirror)})`, planning);
+  return [`record_image_ne(${image('NEW')}, ${image('OLD')}) AND ${lacks}`];
 }
 
 export function triggerName(planning: Planning): string {
@@ -155,7 +193,7 @@ BEGIN
     RETURN NEW;
   END IF;
   IF (${changed(mirror.new)}) AND (coalesce(said >= 0, true) OR NOT (${changed(mirror.old)})) THEN ${down}
-  ELSIF (${changed(mirror.old)}) OR (${ofNewRow(differs(mirror), planning)}) THEN ${up} END IF;
+  ELSIF ${[changed(mirror.old), ...unfilled(mirror, planning)].map((one) => `(${one})`).join(' OR ')} THEN ${up} END IF;
   RETURN NEW;
 END $holdfast$`;
 }

@@ -187,3 +187,27 @@ test('what was written past the trigger since it was ready keeps the old column 
   await through(RENAME, 'contract');
   expect(await rows('SELECT email FROM customers WHERE id = 1')).toEqual([{ email: 'changed' }]);
 });
+
+test('what the new release wrote stays as it is when somebody changes another column, and is no hindrance in the end', async () => {
+  await app.query(`CREATE TABLE people (id int PRIMARY KEY, first text, last text, note text); INSERT INTO people VALUES (1, 'a', 'b');
+    CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER touch BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION touch()`);
+  const merge = declared(
+    `changes:\n  - merge: { table: people, columns: { first: "split_part(whole, ' ', 1)", last: "split_part(whole, ' ', 2)" }, into: whole, type: text, up: "concat_ws(' ', first, last)" }`,
+  );
+  await through(merge, 'expand', 'backfill', 'verify');
+  await app.query("UPDATE people SET whole = NULL; UPDATE people SET note = 'x'");
+  expect(await rows('SELECT whole FROM people')).toEqual([{ whole: null }]);
+  await through(merge, 'contract');
+});
+
+test('a comparison of a table without a key that was begun in blocks is made of the whole', async () => {
+  await app.query("CREATE TABLE events (mail text); INSERT INTO events VALUES ('a'), ('b')");
+  const keyless = declared('changes:\n  - rename: { table: events, column: mail, to: email }');
+  await through(keyless, 'expand', 'backfill');
+  await app.query(
+    "SET session_replication_role = replica; UPDATE events SET email = NULL WHERE mail = 'b'; SET session_replication_role = origin",
+  );
+  await app.query(`INSERT INTO holdfast.step (scope, version, phase, place, cursor, high)
+    VALUES ('shop/production', 7, 'verify', 0, '["1"]', '["9"]')`);
+  expect(await run(keyless, 'verify')).toMatchObject({ kind: 'differs' });
+});

@@ -128,7 +128,7 @@ async function refuseNumberedAnew(
 ): Promise<void> {
   const { rows } = await sql.query<{ version: number }>(
     `SELECT version::float8 FROM holdfast.migration WHERE scope = $1 AND name = $3 AND digest = $4 AND ended IS NULL
-       AND (version * 1000000 = $2 OR version = $2::bigint * 1000000) LIMIT 1`,
+       AND (version::numeric * 1000000 = $2::numeric OR version = $2::numeric * 1000000) LIMIT 1`,
     [scope, version, name, digest],
   );
   if (rows[0])

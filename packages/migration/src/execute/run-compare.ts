@@ -85,6 +85,8 @@ async function nextKeys(
   return { end, range };
 }
 
-function wholeTable(row: StepRow): Range {
-  return { end: row.cursor === null ? (row.high ?? ['0']) : null, range: { text: 'true', values: [] } };
+/** One that the version before had cut into blocks is compared whole, too. */
+function wholeTable({ cursor, high }: StepRow): Range {
+  const end = high ?? ['0'];
+  return { end: cursor?.[0] === end[0] ? null : end, range: { text: 'true', values: [] } };
 }

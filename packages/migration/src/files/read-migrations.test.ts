@@ -42,6 +42,12 @@ test('files of golang-migrate, node-pg-migrate and Flyway', () => {
   ]);
 });
 
+test('where a file is cut changes no digest that was written down before', () => {
+  const digest = (text: string) => read(file('7_a.sql', text))[0]?.digest;
+  expect(digest('SELECT 1;\n-- migrate:down\nSELECT 2;')).not.toBe(digest('SELECT 1;\n'));
+  expect(digest('SELECT 1;\n-- Down Migration\nSELECT 2;')).toBe(digest('SELECT 1;\n'));
+});
+
 test('whatever is named otherwise is said, not skipped', () => {
   expect(() => read(file('rename.sql'))).toThrow('db/migrations/rename.sql: expected a name such as');
   expect(() => read(file('R__views.sql'))).toThrow('repeatable');

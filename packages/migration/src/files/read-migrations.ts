@@ -83,13 +83,19 @@ function readFolder(folder: string, entries: readonly OwnFile[]): MigrationSourc
 function readFile(file: SourceFile, rest: string, dotted: boolean): readonly MigrationSource[] {
   const named = readFileName(rest, file, dotted);
   if (named === 'ignored') return [];
-  const { version, name, text } = named;
-  return [sourceOf({ version, name, form: 'plain', files: [{ ...file, text, phase: 'plain' }] })];
+  const { version, name, text, digested } = named;
+  const files: readonly PhaseFile[] = [{ ...file, text, phase: 'plain' }];
+  const digest = digestOf([{ text: digested, phase: 'plain' }]);
+  return [{ version, name, form: 'plain', files, digest }];
 }
 
 function sourceOf(of: Omit<MigrationSource, 'digest'>): MigrationSource {
+  return { ...of, digest: digestOf(of.files) };
+}
+
+function digestOf(files: readonly Pick<PhaseFile, 'phase' | 'text'>[]): string {
   const digest = createHash('sha256');
-  for (const { phase, text } of [...of.files].sort((a, b) => a.phase.localeCompare(b.phase)))
+  for (const { phase, text } of [...files].sort((a, b) => a.phase.localeCompare(b.phase)))
     digest.update(`${phase}\0${text.length}\0${text}\0`);
-  return { ...of, digest: digest.digest('hex') };
+  return digest.digest('hex');
 }

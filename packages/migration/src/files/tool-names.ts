@@ -7,6 +7,8 @@ export interface NamedFile {
   readonly name: string;
   /** Only the way up. */
   readonly text: string;
+  /** What its digest is of: as 0.3 began to count it, before it knew where goose and dbmate cut. */
+  readonly digested: string;
 }
 
 /** Each part of a dotted Flyway version gets so many places. */
@@ -22,10 +24,20 @@ export function readFileName(name: string, file: SourceFile, dotted: boolean): N
     return refuse(file, 'migrations written in a program are not supported; write its SQL');
   const flyway = /^V(\d+(?:[._]\d+)*)__(.+)\.sql$/i.exec(name);
   if (flyway)
-    return { version: flywayVersion(flyway[1] ?? '', dotted), name: clean(flyway[2] ?? ''), text: file.text };
+    return {
+      version: flywayVersion(flyway[1] ?? '', dotted),
+      name: clean(flyway[2] ?? ''),
+      text: file.text,
+      digested: file.text,
+    };
   const numbered = /^(\d{1,15})[_-](.+?)(?:\.up)?\.sql$/.exec(name);
   if (numbered)
-    return { version: Number(numbered[1]), name: clean(numbered[2] ?? ''), text: upSection(file.text) };
+    return {
+      version: Number(numbered[1]),
+      name: clean(numbered[2] ?? ''),
+      text: cutAt(file.text, /^--\s*(?:Down Migration\b|\+goose\s+Down\b|migrate:down\b)/im),
+      digested: cutAt(file.text, /^--\s*Down Migration\b/im),
+    };
   return refuse(
     file,
     'expected a name such as 0007_name.sql (node-pg-migrate, golang-migrate) or V7__name.sql (Flyway)',
@@ -48,7 +60,7 @@ function flywayVersion(text: string, dotted: boolean): number {
 }
 
 /** node-pg-migrate, goose and dbmate keep both ways in one file, the way up first. */
-function upSection(text: string): string {
-  const down = /^--\s*(?:Down Migration\b|\+goose\s+Down\b|migrate:down\b)/im.exec(text);
+function cutAt(text: string, pattern: RegExp): string {
+  const down = pattern.exec(text);
   return down ? text.slice(0, down.index) : text;
 }

@@ -9,7 +9,7 @@ export interface Duty {
   readonly id: string;
   readonly epoch: number;
   readonly failures: number;
-  /** How often in a row its holder never came back. */
+  /** How often in a row its holder never came back, and another one took it. */
   readonly deaths: number;
 }
 
@@ -93,7 +93,7 @@ export async function claimDuties(
 ): Promise<readonly Duty[]> {
   const claimed = await sql.query<Duty>(
     `UPDATE duty SET holder = $1, epoch = epoch + 1, leased_until = clock_timestamp() + $4 * interval '1 millisecond',
-       deaths = deaths + CASE WHEN leased_until <= clock_timestamp() THEN 1 ELSE 0 END, written_at = clock_timestamp()
+       deaths = deaths + CASE WHEN leased_until <= clock_timestamp() AND holder IS DISTINCT FROM $1 THEN 1 ELSE 0 END, written_at = clock_timestamp()
      WHERE (kind, id) IN (
        SELECT due.kind, due.id FROM unnest($2::text[], $3::int[]) AS room(kind, places) CROSS JOIN LATERAL (
          SELECT kind, id FROM duty
