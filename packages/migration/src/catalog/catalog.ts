@@ -68,6 +68,8 @@ export interface ColumnFacts {
   readonly sequence: string | null;
   /** Views and generated columns that read it, and what else PostgreSQL keeps it for: policies, triggers, publications, functions. */
   readonly readers: readonly string[];
+  /** Rights on this column alone, such as `SELECT` for `reports`, as they are written in SQL. */
+  readonly grants?: readonly { readonly privilege: string; readonly role: string }[];
   /** A change that is not contracted yet keeps it equal to another one. */
   readonly kept: boolean;
 }

@@ -81,6 +81,8 @@ SELECT current_setting('server_version_num')::int AS version, current_setting('T
                WHEN 'pg_proc'::regclass THEN 'the function ' || (SELECT proname FROM pg_proc WHERE oid = p.objid)
                WHEN 'pg_publication_rel'::regclass THEN 'the publication ' || (SELECT pubname FROM pg_publication_rel l JOIN pg_publication b ON b.oid = l.prpubid WHERE l.oid = p.objid) END
              FROM pg_depend p WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = t.oid AND p.refobjsubid = a.attnum AND p.deptype = 'n') readers WHERE name IS NOT NULL),
+         'grants', (SELECT coalesce(json_agg(json_build_object('privilege', x.privilege_type, 'role', CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END)), '[]')
+           FROM aclexplode(a.attacl) x),
          'sequence', CASE WHEN a.attidentity = '' AND d.adbin IS NOT NULL AND t.relkind IN ('r', 'p') THEN pg_get_serial_sequence(t.oid::regclass::text, a.attname) END,
          'kept', EXISTS (SELECT FROM pg_trigger k JOIN pg_proc f ON f.oid = k.tgfoid WHERE k.tgrelid = t.oid AND k.tgname LIKE 'zz\\_holdfast\\_%' AND f.prosrc ~ ('\\mNEW\\."?' || a.attname || '\\M'))) ORDER BY a.attnum), '[]')
        FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),

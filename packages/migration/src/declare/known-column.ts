@@ -38,6 +38,7 @@ export function movableColumn(table: string, column: string, planning: Planning)
   );
   const indexed =
     facts.kind === 'partitioned' && facts.indexes.some(({ columns }) => columns.includes(column));
+  const own = ownOfPartitions(facts, column, planning);
   const reasons: readonly (readonly [unknown, string])[] = [
     [key, `is in the primary key (${key?.name})`],
     [other, `is referenced by ${other?.table} (${other?.name})`],
@@ -47,6 +48,7 @@ export function movableColumn(table: string, column: string, planning: Planning)
       `is in the constraint ${deferrable?.name}, which is checked at the end of a transaction, and a new index would be sooner,`,
     ],
     [indexed, 'is indexed, and the table is partitioned: no index can be built there CONCURRENTLY'],
+    [own !== null, `is in ${own}, which a partition has for itself,`],
     [found.generated || found.identity, 'is generated'],
     [found.readers.length > 0, `is read by ${found.readers.join(', ')}`],
     [
@@ -60,6 +62,20 @@ export function movableColumn(table: string, column: string, planning: Planning)
     'migrationInvalid',
     `${planning.file}: ${table}.${column} ${why} and cannot be kept twice; write expand.sql, backfill.sql and contract.sql, or rename it with views`,
   );
+}
+
+/** An index or CHECK that stands on a partition alone: nothing brings it along. */
+function ownOfPartitions(facts: TableFacts, column: string, { catalog }: Planning): string | null {
+  const inherited = new Set(facts.constraints.map(({ name }) => name));
+  for (const partition of facts.partitions.flatMap((name) => catalog.table(name) ?? [])) {
+    const index = partition.indexes.find(({ columns }) => columns.includes(column));
+    const check = partition.constraints.find(
+      ({ kind, name, columns }) => kind === 'check' && columns.includes(column) && !inherited.has(name),
+    );
+    const found = index ?? check;
+    if (found) return found.name;
+  }
+  return null;
 }
 
 type Leaving = 'check' | 'foreign' | 'unique';

@@ -211,3 +211,27 @@ test('a comparison of a table without a key that was begun in blocks is made of 
     VALUES ('shop/production', 7, 'verify', 0, '["1"]', '["9"]')`);
   expect(await run(keyless, 'verify')).toMatchObject({ kind: 'differs' });
 });
+
+test('a session that finds nothing of the app by name alone writes all the same', async () => {
+  await app.query(`CREATE TYPE state AS ENUM ('new', 'paid'); CREATE TABLE orders (id int PRIMARY KEY, st state DEFAULT 'new');
+    INSERT INTO orders VALUES (1)`);
+  const source = declared('changes:\n  - rename: { table: orders, column: st, to: status }');
+  await through(source, 'expand', 'backfill', 'verify');
+  await app.query(
+    "SET search_path = pg_catalog; INSERT INTO public.orders (id, status) VALUES (2, 'paid'); UPDATE public.orders SET st = 'paid'; RESET search_path",
+  );
+  expect(await rows('SELECT DISTINCT st, status FROM orders')).toEqual([{ st: 'paid', status: 'paid' }]);
+});
+
+test('who may use the old column alone may use the new one', async () => {
+  await customers(1);
+  const [{ role = '' } = {}] = (await rows("SELECT 'reader_of_' || current_database() AS role")) as {
+    role?: string;
+  }[];
+  await app.query(`CREATE ROLE "${role}"; GRANT SELECT (mail), UPDATE (mail) ON customers TO "${role}"`);
+  await through(RENAME, 'expand', 'backfill', 'verify', 'contract');
+  await app.query(`SET ROLE "${role}"; SELECT email FROM customers; RESET ROLE`);
+  expect(await rows(`SELECT has_column_privilege('${role}', 'customers', 'email', 'UPDATE') AS may`)).toEqual(
+    [{ may: true }],
+  );
+});

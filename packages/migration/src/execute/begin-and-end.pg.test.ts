@@ -123,7 +123,12 @@ test('what would not come along with a column is said before anything begins', a
   const rename = (column: string) =>
     declared(`changes:\n  - rename: { table: places, column: ${column}, to: other }`);
   await app.query(`CREATE TABLE places (id int PRIMARY KEY, place int UNIQUE DEFERRABLE INITIALLY DEFERRED, code int NOT NULL, name text DEFAULT 'a b');
-    CREATE UNIQUE INDEX by_code ON places (code); ALTER TABLE places REPLICA IDENTITY USING INDEX by_code`);
+    CREATE UNIQUE INDEX by_code ON places (code); ALTER TABLE places REPLICA IDENTITY USING INDEX by_code;
+    CREATE TABLE days (id int PRIMARY KEY, v int) PARTITION BY RANGE (id); CREATE TABLE days_1 PARTITION OF days FOR VALUES FROM (1) TO (9);
+    CREATE INDEX days_1_v ON days_1 (v)`);
+  expect(
+    await run(declared('changes:\n  - rename: { table: days, column: v, to: w }'), 'expand'),
+  ).toMatchObject({ kind: 'failed', reason: expect.stringContaining('days_1_v') });
   for (const [column, why] of [
     ['place', 'places_place_key'],
     ['code', 'the replica identity by_code'],

@@ -119,10 +119,24 @@ function twice(table: string, planning: Planning, change: Twice) {
     .join(', ');
   return {
     ...steps,
-    expand: [...rehearsal(table, added, planning), statement(`${alter} ${adds}`), ...steps.expand],
+    expand: [
+      ...rehearsal(table, added, planning),
+      statement(`${alter} ${adds}`, ...grantsOf(table, change, planning)),
+      ...steps.expand,
+    ],
     verify: [...steps.verify, ...follow],
     contract: [...compare, ...sequenceSteps(table, change), ...drop],
   };
+}
+
+/** Who may read or write an old column alone may do so with the new ones. */
+function grantsOf(table: string, { old, added }: Twice, planning: Planning): readonly string[] {
+  const columns = added.map(({ name }) => quoteName(name)).join(', ');
+  const given = old.flatMap(({ name }) => knownColumn(table, name, planning).grants ?? []);
+  const words = given.map(
+    ({ privilege, role }) => `GRANT ${privilege} (${columns}) ON ${quoteRelation(table)} TO ${role}`,
+  );
+  return [...new Set(words)];
 }
 
 /** Before its column goes. One that counts for a bigint must not end where an integer does. */
