@@ -1,6 +1,6 @@
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { app, customers, openDatabase, rows, run, sql, through, url, work } from './phase-bench.ts';
+import { app, customers, openDatabase, rows, run, session, sql, through, url, work } from './phase-bench.ts';
 import { openSession } from './session.ts';
 import { workOnPhase } from './work-on-phase.ts';
 
@@ -132,4 +132,10 @@ test('who is no superuser leaves what a killed REINDEX left of a TOAST table, an
   await owner.script('SET SESSION AUTHORIZATION owner');
   expect(await workOnPhase(owner, work(sql({ expand: text }), 'expand'))).toEqual({ kind: 'done' });
   await owner.close();
+});
+
+test('a controller that sleeps with the lock of an index build has it for a minute at most', async () => {
+  expect((await session.query("SELECT current_setting('idle_session_timeout') AS limit")).rows).toEqual([
+    { limit: '1min' },
+  ]);
 });

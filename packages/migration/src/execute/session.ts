@@ -67,9 +67,10 @@ async function connect(url: string, name: string): Promise<Session> {
         'databaseUnavailable',
         "the app's database takes no writes now: it is a standby",
       );
+    // One that sleeps outside of a transaction may hold the lock of an index build (run-outside.ts).
     // Under row security of the owner's own (FORCE) a table would look empty, and a backfill of nothing done.
     await client.query(
-      "SET client_min_messages = warning; SET idle_in_transaction_session_timeout = '30s'; SET row_security = off",
+      "SET client_min_messages = warning; SET idle_in_transaction_session_timeout = '30s'; SET idle_session_timeout = '60s'; SET row_security = off",
     );
   } catch (error) {
     await client.end().catch(() => {});
