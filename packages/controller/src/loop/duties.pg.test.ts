@@ -71,6 +71,36 @@ test('a duty that ends whoever takes it is parked, and not tried by every contro
   expect(await parkedReason(database, 'watch', 'deadly')).toBeNull();
 });
 
+test('a controller that is started again under its name is not the one that died', async () => {
+  const database = await server.database();
+  await ensureDuty(database, 'watch', 'deadly');
+  const deaths: number[] = [];
+  const { promise: never, resolve: end } = Promise.withResolvers<null>();
+  const lives: Duties[] = [];
+  for (let life = 0; life < 3; life += 1) {
+    const duties = new Duties({
+      database,
+      holder: 'controller-1',
+      handlers: {
+        watch: async (duty) => {
+          deaths.push(duty.deaths);
+          return never;
+        },
+      },
+      log: pino({ level: 'silent' }),
+      ended: () => {},
+    });
+    lives.push(duties);
+    await duties.look();
+    await database.query(
+      "UPDATE duty SET epoch = epoch + 1, leased_until = clock_timestamp() - interval '1 second'",
+    );
+  }
+  end(null);
+  for (const duties of lives) await duties.stop();
+  expect(deaths).toEqual([0, 1, 2]);
+});
+
 test('a death now and then parks nothing', async () => {
   const database = await server.database();
   for (let turn = 0; turn < 12; turn += 1) {

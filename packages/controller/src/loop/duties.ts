@@ -1,3 +1,4 @@
+import { newId } from '@holdfast/contract/id.ts';
 import { backoffMs } from '@holdfast/core/kernel/backoff.ts';
 import type { Database } from '@holdfast/postgres/database.ts';
 import {
@@ -22,6 +23,7 @@ export type DutyHandler = (duty: Duty) => Promise<number | null>;
 
 export interface DutiesOptions {
   readonly database: Database;
+  /** Its controller's name: each life of it is another holder. */
   readonly holder: string;
   readonly handlers: { readonly [kind: string]: DutyHandler };
   readonly log: Logger;
@@ -38,16 +40,18 @@ const DEATHS_AT_MOST = 8;
 
 export class Duties {
   private readonly options: DutiesOptions;
+  private readonly holder: string;
   private readonly running = new Map<Promise<void>, string>();
 
   constructor(options: DutiesOptions) {
     this.options = options;
+    this.holder = `${options.holder} ${newId()}`;
   }
 
   /** Starts what is due and fits. */
   async look(): Promise<void> {
-    const { database, holder, ended } = this.options;
-    for (const duty of await claimDuties(database, holder, { room: this.room(), leaseMs: LEASE_MS })) {
+    const { database, ended } = this.options;
+    for (const duty of await claimDuties(database, this.holder, { room: this.room(), leaseMs: LEASE_MS })) {
       const done: Promise<void> = this.perform(duty).finally(() => {
         this.running.delete(done);
         ended();
