@@ -20,7 +20,6 @@ import {
 } from '@holdfast/postgres/release/release-store.ts';
 import {
   type EnvironmentRow,
-  findEnvironment,
   lockEnvironment,
   setHold,
   upsertEnvironment,
@@ -63,7 +62,6 @@ export async function startDeploy(
   const known = await rolloutAskedBy(sql, request.askedBy);
   if (known)
     return { id: known.id, number: ((await findRelease(sql, known.candidate)) as ReleaseRow).number };
-  await checkOwner(sql, request);
   const made = await upsertEnvironment(sql, {
     id: newId(),
     app: request.app,
@@ -72,6 +70,7 @@ export async function startDeploy(
     generation: services.generation,
   });
   const environment = (await lockEnvironment(sql, made.id)) as EnvironmentRow;
+  await checkOwner(sql, environment, request);
   await checkHold(sql, environment, request);
   const config = withMetricAddresses(services, request.config);
   const files = request.schemaFiles ?? [];
@@ -101,10 +100,10 @@ export async function startDeploy(
 /** The names stand in a file that anybody pushes: another repository's app is not taken over by writing its name. */
 async function checkOwner(
   sql: Queryable,
-  { app, environment: name, repository }: DeployRequest,
+  { id, app, name }: EnvironmentRow,
+  { repository }: DeployRequest,
 ): Promise<void> {
-  const known = repository && (await findEnvironment(sql, app, name));
-  const owner = known && (await repositoryOf(sql, known.id));
+  const owner = repository && (await repositoryOf(sql, id));
   if (!repository || !owner || owner.id === repository.id) return;
   throw new HoldfastError(
     'rolloutRefused',

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { HoldfastError } from '@holdfast/contract/errors.ts';
 import type { Node } from '@pgsql/types';
 import type { TableFacts } from '../catalog/catalog.ts';
-import type { CompareStep, MigrationPlan } from '../plan/step.ts';
-import { statement } from '../plan/step.ts';
+import { type CompareStep, type MigrationPlan, type Step, statement } from '../plan/step.ts';
 import { expressionText } from '../sql/deparse.ts';
 import { quoteName, quoteRelation } from '../sql/names.ts';
 import { parseExpression } from '../sql/parse-sql.ts';
@@ -38,7 +37,7 @@ const VERSION_SETTING = 'holdfast.schema_version';
 export function mirrorSteps(
   mirror: Mirror,
   planning: Planning,
-  atTheEnd: readonly string[] = [],
+  end: { readonly before?: readonly Step[]; readonly after?: readonly string[] } = {},
 ): Pick<MigrationPlan, 'expand' | 'backfill' | 'verify' | 'contract' | 'abort'> {
   const relation = quoteRelation(mirror.table);
   const [name, made] = [triggerName(planning), triggerFunction(planning)];
@@ -77,7 +76,11 @@ export function mirrorSteps(
     ],
     verify: [compare],
     // Again: it may have been ready for weeks, and what passes the trigger (a subscription, a partition that is attached) may have come since.
-    contract: [{ ...compare, where: wouldBeLost(mirror) }, drop(mirror.old, ...atTheEnd)],
+    contract: [
+      { ...compare, where: wouldBeLost(mirror) },
+      ...(end.before ?? []),
+      drop(mirror.old, ...(end.after ?? [])),
+    ],
     abort: [drop(mirror.new)],
   };
 }
@@ -88,7 +91,7 @@ export function mirrorSteps(
  * other triggers, of partitions as well, may change a column that the statement does not name.
  */
 function columnsToWatch(facts: TableFacts | null, columns: readonly string[]): readonly string[] | null {
-  const key = keyOf(facts);
+  const key = primaryKeyOf(facts);
   if (!facts || !key || facts.kind !== 'table' || facts.beforeTriggers || facts.partitions.length > 0)
     return null;
   return [...new Set([...columns, ...key])];
@@ -124,7 +127,7 @@ function isEmpty({ new: added }: Mirror): string {
   return added.map((column) => `${quoteName(column.name)} IS NULL`).join(' AND ');
 }
 
-function keyOf(facts: TableFacts | null): readonly string[] | null {
+function primaryKeyOf(facts: TableFacts | null): readonly string[] | null {
   return facts?.constraints.find(({ kind }) => kind === 'primary')?.columns ?? null;
 }
 
@@ -141,11 +144,10 @@ function wouldBeLost(mirror: Mirror): string {
  */
 function unfilled(mirror: Mirror, planning: Planning): readonly string[] {
   if (isRename(mirror)) return [ofNewRow(differs(mirror), planning)];
-  const key = keyOf(planning.catalog.table(mirror.table));
+  const key = primaryKeyOf(planning.catalog.table(mirror.table));
   if (key === null) return [];
-  const image = (row: 'NEW' | 'OLD') => `ROW(${key.map((name) => `${row}.${quoteName(name)}`).join(', ')})`;
   const lacks = ofNewRow(`${differs(mirror)} AND (${isEmpty(mirror)})`, planning);
-  return [`record_image_ne(${image('NEW')}, ${image('OLD')}) AND ${lacks}`];
+  return [`${changedOf(key)} AND ${lacks}`];
 }
 
 export function triggerName(planning: Planning): string {
@@ -175,10 +177,7 @@ function functionText(mirror: Mirror, planning: Planning): string {
   const down = mirror.old.map((column) => assignment(column, planning)).join(' ');
   const given = (columns: readonly MirroredColumn[]) =>
     columns.map(({ name }) => `NEW.${quoteName(name)} IS NOT NULL`).join(' OR ');
-  const image = (row: 'NEW' | 'OLD', columns: readonly MirroredColumn[]) =>
-    `ROW(${columns.map(({ name }) => `${row}.${quoteName(name)}`).join(', ')})`;
-  const changed = (columns: readonly MirroredColumn[]) =>
-    `record_image_ne(${image('NEW', columns)}, ${image('OLD', columns)})`;
+  const changed = (columns: readonly MirroredColumn[]) => changedOf(columns.map((column) => column.name));
   // A row that moves to another partition is an INSERT there: what agrees already stays as it is.
   const agrees = ofNewRow(`NOT (${differs(mirror)})`, planning);
   return `CREATE FUNCTION ${triggerFunction(planning)}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $holdfast$
@@ -196,6 +195,12 @@ BEGIN
   ELSIF ${[changed(mirror.old), ...unfilled(mirror, planning)].map((one) => `(${one})`).join(' OR ')} THEN ${up} END IF;
   RETURN NEW;
 END $holdfast$`;
+}
+
+/** The statement has changed one of these columns of the row. */
+function changedOf(names: readonly string[]): string {
+  const image = (row: 'NEW' | 'OLD') => `ROW(${names.map((name) => `${row}.${quoteName(name)}`).join(', ')})`;
+  return `record_image_ne(${image('NEW')}, ${image('OLD')})`;
 }
 
 function assignment({ name, from }: MirroredColumn, planning: Planning): string {

@@ -1,5 +1,5 @@
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
   app,
   customers,
@@ -19,15 +19,11 @@ import { workOnPhase } from './work-on-phase.ts';
 
 /** Whose rows a backfill leaves alone, and which it does not miss. */
 let server: TestServer;
-let close: () => Promise<void>;
 beforeAll(async () => {
   server = await startTestServer();
 });
 afterAll(() => server.stop());
-beforeEach(async () => {
-  close = await openDatabase(server);
-});
-afterEach(() => close());
+beforeEach(() => openDatabase(server));
 
 const RENAME = declared('changes:\n  - rename: { table: customers, column: mail, to: email }');
 

@@ -17,13 +17,13 @@ export async function highestKey(sql: Sql, table: string, key: TableKey): Promis
     .split(', ')
     .map((name) => `${name} DESC`)
     .join(', ');
-  const { rows } = await sql.query<{ key: string[] }>(
+  const { rows } = await sql.query<{ key: (string | null)[] }>(
     `SELECT ARRAY[${asText(names)}] AS key FROM ${relation} t ORDER BY ${order} LIMIT 1`,
   );
   const highest = rows[0]?.key ?? null;
   // NULL is the highest of all, and nothing is below it.
-  if (highest?.includes(null as never)) throw new Error(`the key of ${table} holds NULL`);
-  return highest;
+  if (highest?.includes(null)) throw new Error(`the key of ${table} holds NULL`);
+  return highest as readonly string[] | null;
 }
 
 /** The key of the row that ends the next batch; null: there is none. Gaps in the keys cost nothing. */

@@ -1,5 +1,5 @@
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readMigrations } from '../files/read-migrations.ts';
 import { enter } from './ledger.ts';
 import {
@@ -17,15 +17,11 @@ import {
 
 /** What does not begin at all, and what nobody begins any more. */
 let server: TestServer;
-let close: () => Promise<void>;
 beforeAll(async () => {
   server = await startTestServer();
 });
 afterAll(() => server.stop());
-beforeEach(async () => {
-  close = await openDatabase(server);
-});
-afterEach(() => close());
+beforeEach(() => openDatabase(server));
 
 const TRIGGERS = "SELECT 1 FROM pg_trigger WHERE tgname LIKE 'zz_holdfast_%'";
 const retype = (type: string, up: string) =>

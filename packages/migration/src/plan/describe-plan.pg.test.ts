@@ -1,19 +1,15 @@
 import { startTestServer, type TestServer } from '@holdfast/testkit/test-database.ts';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { app, customers, declared, openDatabase, session } from '../execute/phase-bench.ts';
 import { describePlan } from './describe-plan.ts';
 import { rehearse } from './rehearse.ts';
 
 let server: TestServer;
-let close: () => Promise<void>;
 beforeAll(async () => {
   server = await startTestServer();
 });
 afterAll(() => server.stop());
-beforeEach(async () => {
-  close = await openDatabase(server);
-});
-afterEach(() => close());
+beforeEach(() => openDatabase(server));
 
 const plan = async (text: string) => {
   const source = declared(`changes:\n  - ${text}`);

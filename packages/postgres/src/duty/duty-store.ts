@@ -62,11 +62,9 @@ export async function parkDuty(
  */
 export async function reviveDuties(sql: Queryable): Promise<void> {
   await sql.query('DELETE FROM duty WHERE kind = $1', [RUN]);
-  await sql.query(`UPDATE duty SET parked = NULL, failures = 0 WHERE parked IS NOT NULL AND parked <> $1`, [
-    DEADLY,
-  ]);
   await sql.query(
-    `UPDATE duty SET parked = NULL, failures = 0 WHERE parked = $1 AND written_at < clock_timestamp() - interval '1 hour'`,
+    `UPDATE duty SET parked = NULL, failures = 0
+     WHERE parked <> $1 OR (parked = $1 AND written_at < clock_timestamp() - interval '1 hour')`,
     [DEADLY],
   );
 }

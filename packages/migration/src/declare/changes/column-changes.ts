@@ -108,9 +108,10 @@ function twice(table: string, planning: Planning, change: Twice) {
   const defaults = change.default
     ? added.map(({ name }) => `${alter} ALTER COLUMN ${quoteName(name)} SET DEFAULT ${change.default}`)
     : [];
-  const steps = mirrorSteps({ table, old, new: added }, planning, defaults);
-  // Nothing is taken away before both sides were compared once more.
-  const [compare, drop] = [steps.contract.slice(0, 1), steps.contract.slice(1)];
+  const steps = mirrorSteps({ table, old, new: added }, planning, {
+    before: sequenceSteps(table, change),
+    after: defaults,
+  });
   const adds = added
     .map(
       ({ name, type, collation }) =>
@@ -125,7 +126,6 @@ function twice(table: string, planning: Planning, change: Twice) {
       ...steps.expand,
     ],
     verify: [...steps.verify, ...follow],
-    contract: [...compare, ...sequenceSteps(table, change), ...drop],
   };
 }
 
